@@ -1,0 +1,71 @@
+// What a customer may ask of the ledger, and how a batch of it stands in a log entry.
+//
+// The bytes are documented in docs/FORMATS.md. A batch is a row of commands, one after the other;
+// batches are joined by joining their bytes. Everything here is pure and deterministic.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "common/ids.h"
+
+namespace bank::ledger {
+
+enum class Kind : uint8_t {
+  kOpen = 1,         // open `account` with `amount` >= 0
+  kDeposit = 2,      // add `amount` > 0 to `account`
+  kWithdraw = 3,     // take `amount` > 0 from `account`; never below zero
+  kTransfer = 4,     // move `amount` > 0 from `account` to `to`
+  kQuery = 5,        // read `account` at this place in the order; changes nothing, has no key
+  kOpenSession = 6,  // open a session; has no key. The outcome's position is its id
+  kResolve = 7,      // decide for all time what became of the key (session, sequence): its first
+                     // outcome, or, if there is none, a seal that refuses the key from now on
+};
+
+// The account of the exercise, and of requests that name none.
+inline constexpr std::string_view kSharedAccount = "shared";
+inline constexpr size_t kAccountNameBytesMax = 128;  // inclusive; names have at least 1 byte
+
+// A command refers to bytes it does not own.
+struct Command {
+  Kind kind = Kind::kQuery;
+  SessionId session;            // the key's first half; 0 for kQuery and kOpenSession
+  uint64_t sequence = 0;        // the key's second half, from 1
+  uint64_t answered_below = 0;  // the customer has seen the answers of all sequences below this one
+  std::string_view account;
+  std::string_view to;  // kTransfer only
+  int64_t amount = 0;   // minor units
+};
+
+// Appends the bytes of `command` to `batch`. Bad amounts and names are encoded too, as they are:
+// refusing them is the ledger's business, so that a refusal is ordered and remembered like a
+// success. A name longer than 4 KiB must not be given; the teller refuses it at the door.
+void AppendCommand(const Command& command, std::string* batch);
+
+// Walks over a batch. Stops at the end or at the first malformed command.
+class CommandReader {
+ public:
+  explicit CommandReader(std::string_view batch) : rest_(batch) {}
+  // False at the end and on malformed bytes; status() tells which.
+  bool Next(Command* command);
+  const absl::Status& status() const { return status_; }
+
+ private:
+  std::string_view rest_;
+  absl::Status status_;
+};
+
+// InvalidArgument unless `batch` is exactly `count` well-formed commands.
+absl::Status ValidateBatch(std::string_view batch, uint64_t count);
+
+// The payload of a log entry: the bank's time and a batch.
+struct EntryHeader {
+  int64_t time_ms = 0;  // the bank's own clock (see Ledger::time_ms), stamped by the leader
+  uint64_t count = 0;   // commands in the batch
+};
+std::string EncodeEntry(const EntryHeader& header, std::string_view batch);
+absl::Status DecodeEntry(std::string_view payload, EntryHeader* header, std::string_view* batch);
+
+}  // namespace bank::ledger

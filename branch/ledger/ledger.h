@@ -1,0 +1,72 @@
+// Ledger: accounts and sessions; a deterministic state machine.
+//
+// Pure: no clock, file, thread or random source. The same entries in the same order give the same
+// state, outcomes and digest on every branch and every run. One owner at a time; const members
+// may be called by several readers while nobody applies (the replicator's lock sees to that).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "branch/ledger/command.h"
+#include "branch/ledger/outcome.h"
+#include "common/ids.h"
+
+namespace bank::ledger {
+
+// Part of the replicated state (in every snapshot): all branches must agree on them.
+struct Limits {
+  uint64_t accounts_max = 10'000'000;
+  uint64_t sessions_max = 10'000;           // opening one more expires the session idle for longest
+  uint64_t session_window_max = 16'384;     // sequences remembered per session, exclusive bound
+  int64_t session_idle_ms_max = 3'600'000;  // by the bank's time
+};
+
+struct Summary {
+  Position position;
+  int64_t time_ms = 0;
+  uint64_t accounts = 0;
+  uint64_t sessions = 0;
+  int64_t balance_total = 0;    // sum of balances
+  uint64_t state_digest = 0;    // of accounts and sessions; recomputable from a snapshot
+  uint64_t history_digest = 0;  // chained over every command and outcome since the founding
+};
+
+class Ledger {
+ public:
+  explicit Ledger(Limits limits = {});
+  ~Ledger();
+  Ledger(Ledger&&) noexcept;
+  Ledger& operator=(Ledger&&) noexcept;
+
+  // Applies one log entry and appends one outcome per command to `outcomes`. An error means the
+  // payload is malformed; then nothing was applied and the branch must stop.
+  absl::Status Apply(std::string_view payload, std::vector<Outcome>* outcomes);
+
+  // The balance of `account` now. Code kOk or kUnknownAccount; position is position().
+  Outcome Query(std::string_view account) const;
+
+  Position position() const;
+  int64_t time_ms() const;  // of the newest entry: never decreases
+  Summary summary() const;
+
+  // opened + deposits - withdrawals = sum of balances, recomputed from scratch together with the
+  // digest. Internal error with the numbers if not.
+  absl::Status CheckConservation() const;
+
+  // Everything, as bytes (docs/FORMATS.md); deterministic: equal states give equal bytes.
+  std::string EncodeSnapshot() const;
+  // Verifies format, conservation and digest. DataLoss if anything does not hold.
+  static absl::StatusOr<Ledger> DecodeSnapshot(std::string_view bytes);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace bank::ledger

@@ -1,0 +1,53 @@
+// The ledger's answer to one command. Refusals are answers too: ordered, deterministic, remembered.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/ids.h"
+
+namespace bank::ledger {
+
+// Numbers are part of the log and snapshot formats and equal the wire's ResultCode.
+enum class Code : uint8_t {
+  kOk = 0,
+  kInsufficientFunds = 1,
+  kUnknownAccount = 2,
+  kAccountExists = 3,
+  kBadAmount = 4,   // zero, or negative
+  kOverflow = 5,    // a balance, or the bank's total, would pass 2^63-1
+  kBadAccount = 6,  // empty or longer than kAccountNameBytesMax, or a transfer to itself
+  kUnknownSession =
+      7,           // never opened, or expired: this key is not applied now or ever by this call
+  kKeyReused = 8,  // the same key came before with other content; nothing changes
+  kForgotten = 9,  // the key is below answered_below: it was answered, the answer is gone
+  kWindowFull =
+      10,  // sequence too far above the oldest unanswered one; nothing changes, retry later
+  kNotApplied =
+      11,  // kResolve's answer, and that of a sealed key: it never was and never will be applied
+  kBadCommand = 12,  // unknown interface or kind
+  kTooManyAccounts = 13,
+};
+
+std::string_view CodeName(Code code);  // "ok", "insufficient_funds", ...
+
+struct Outcome {
+  Code code = Code::kBadCommand;
+  bool replayed = false;  // the first outcome of this key, answered again
+  // Where in the total order the write (or refusal) took effect; for kQuery and for the refusals
+  // that are not remembered, the position of the last write before it.
+  Position position;
+  // The account's balance after the command (kTransfer: of `account`); 0 if there is no account.
+  int64_t balance = 0;
+
+  bool operator==(const Outcome&) const = default;
+};
+
+// Between branches outcomes travel as these bytes (docs/FORMATS.md).
+void AppendOutcome(const Outcome& outcome, std::string* out);
+// False unless `bytes` is exactly `count` well-formed outcomes.
+bool DecodeOutcomes(std::string_view bytes, uint64_t count, std::vector<Outcome>* outcomes);
+
+}  // namespace bank::ledger

@@ -1,0 +1,130 @@
+// Driver: one branch's part in the bank's order; the engine's core, the log in memory and the
+// ledger.
+//
+// Single-threaded and without I/O of its own: every input is a call, every effect goes through
+// DriverPorts. The same code runs in a branch (loop.h gives it a thread, a disk and a network) and
+// in the simulation (tests/sim gives it a seed). Time is milliseconds of a steady clock, given with
+// each call, never decreasing.
+//
+// Safety rules it keeps (../../../docs/ARCHITECTURE.md has the reasons):
+//   - term and vote are durable before any message of the same or a later step is sent;
+//   - a follower's success answer is sent only after its entries are durable;
+//   - an outcome is reported only when its entry is committed and applied;
+//   - a read is served only at or above an index that a quorum confirmed after the read began.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "branch/ledger/ledger.h"
+#include "branch/replication/raft/message.h"
+#include "branch/replication/replicator.h"
+#include "branch/storage/entry.h"
+#include "common/ids.h"
+
+namespace bank::replication {
+
+struct Member {
+  BranchId id;
+  std::string address;  // host:port
+  bool voter = true;
+};
+
+struct DriverOptions {
+  BranchId self;
+  std::vector<Member> founders;  // the founding configuration: the same on every branch
+  uint64_t seed = 1;             // of election jitter: must differ between branches
+  uint32_t election_timeout_ms = 1000;
+  uint32_t heartbeat_ms = 100;
+  uint32_t snapshot_timeout_ms = 3000;
+  uint32_t inflight_entries_max = 64;  // per follower
+  uint32_t entries_open_max = 4;       // entries of ours not yet committed (group commit)
+  uint32_t entry_commands_max = 8192;  // a batch larger than this closes the entry
+  uint32_t entry_bytes_max = 1 << 20;
+  uint64_t snapshot_every_entries = 50'000;
+  uint64_t trailing_entries = 10'000;  // kept below a snapshot; must exceed inflight_entries_max
+  uint64_t proposals_bytes_max = 64 << 20;  // waiting ones; above that Propose answers not_applied
+  ledger::Limits ledger_limits;
+};
+
+// What the driver asks of the world. None of these may call back into the driver.
+class DriverPorts {
+ public:
+  virtual ~DriverPorts() = default;
+
+  virtual void Send(BranchId to, Message message) = 0;
+
+  // Durable when it returns; a failure stops the process before anything is said.
+  virtual void WriteHardState(const storage::HardState& state) = 0;
+
+  // The disk works strictly in the order of these calls and answers each by a call of the driver:
+  // OnAppended, OnSnapshotSaved, OnSnapshotInstalled. TrimPrefix and FinishRebuild are not
+  // answered.
+  virtual void QueueAppend(LogIndex first, std::vector<storage::Entry> entries) = 0;
+  virtual void QueueSaveSnapshot(storage::Snapshot snapshot) = 0;
+  virtual void QueueInstallSnapshot(storage::Snapshot snapshot) = 0;
+  virtual void QueueTrimPrefix(LogIndex first) = 0;
+  virtual void QueueFinishRebuild(Term vote_floor) = 0;
+
+  // The ledger is changed only between these two (the branch takes its writer lock).
+  virtual void BeginApply() = 0;
+  virtual void EndApply() = 0;
+};
+
+class Driver {
+ public:
+  // The ports must outlive the driver.
+  Driver(DriverOptions options, DriverPorts& ports);
+  ~Driver();
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+
+  // Restores the ledger and starts the engine. DataLoss if the snapshot cannot be restored;
+  // FailedPrecondition if the log does not belong to these founders.
+  absl::Status Start(int64_t now_ms, storage::Recovered recovered);
+
+  // What a founding branch writes before its first Start: term 1 and the configuration as entry 1,
+  // byte for byte the same on all branches.
+  static storage::Recovered Founding(const DriverOptions& options);
+
+  // Inputs.
+  void OnMessage(int64_t now_ms, BranchId from, Message message);
+  void OnAppended(int64_t now_ms, LogIndex first, const std::vector<storage::Entry>& entries);
+  void OnSnapshotSaved(int64_t now_ms, LogIndex index);
+  void OnSnapshotInstalled(int64_t now_ms, LogIndex index);
+  void OnTimer(int64_t now_ms);  // at or after NextDeadlineMs()
+
+  // Leader only; anywhere else they complete at once with kNotApplied / Unavailable. `deadline_ms`
+  // is when the caller stops waiting: kUnknown, or DeadlineExceeded.
+  void Propose(int64_t now_ms, std::string batch, uint64_t count, int64_t deadline_ms,
+               Replicator::ProposeCallback done);
+  // Gives the engine's commit index, confirmed by a quorum (raft thesis, section 6.4).
+  using ReadIndexCallback = absl::AnyInvocable<void(absl::StatusOr<LogIndex>)>;
+  void ReadIndex(int64_t now_ms, int64_t deadline_ms, ReadIndexCallback done);
+
+  // Anywhere: completes when the ledger holds the entry at `index`, or every write up to
+  // `position`.
+  void WaitApplied(int64_t now_ms, LogIndex index, int64_t deadline_ms,
+                   Replicator::ReadCallback done);
+  void WaitPosition(int64_t now_ms, Position position, int64_t deadline_ms,
+                    Replicator::ReadCallback done);
+
+  void TakeSnapshot(int64_t now_ms);  // also done by itself every snapshot_every_entries
+  absl::Status TransferLeadership(int64_t now_ms, BranchId to);  // to: 0 chooses
+
+  // The earliest time at which OnTimer() has something to do.
+  int64_t NextDeadlineMs() const;
+
+  const ledger::Ledger& ledger() const;
+  ReplicatorStatus GetStatus() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace bank::replication

@@ -1,0 +1,95 @@
+// Everything one branch's driver says to another's. Values only; rpc/ turns them into bytes.
+//
+// The transport's contract (the engine relies on it): from one sender to one receiver messages
+// arrive in order, each at most once, and none that was sent over an earlier connection arrives
+// after the first one of a newer connection. Any message may be lost.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "branch/storage/entry.h"
+#include "common/ids.h"
+
+namespace bank::replication {
+
+struct RequestVote {
+  uint8_t version = 0;
+  Term term;
+  BranchId candidate;
+  LogIndex last_log_index;
+  Term last_log_term;
+  bool disrupt_leader = false;
+  bool pre_vote = false;
+};
+
+struct RequestVoteResult {
+  uint8_t version = 0;
+  Term term;
+  bool vote_granted = false;
+  bool pre_vote = false;
+  uint16_t features = 0;
+  uint16_t capacity = 0;
+};
+
+struct AppendEntries {
+  uint8_t version = 0;
+  Term term;
+  LogIndex prev_log_index;
+  Term prev_log_term;
+  LogIndex leader_commit;
+  std::vector<storage::Entry> entries;
+};
+
+struct AppendEntriesResult {
+  uint8_t version = 0;
+  Term term;
+  LogIndex rejected;  // 0: accepted
+  LogIndex last_log_index;
+  uint16_t features = 0;
+  uint16_t capacity = 0;
+};
+
+struct InstallSnapshot {
+  uint8_t version = 0;
+  Term term;
+  storage::Snapshot snapshot;  // the transport carries its bytes in pieces
+};
+
+struct TimeoutNow {
+  uint8_t version = 0;
+  Term term;
+  LogIndex last_log_index;
+  Term last_log_term;
+};
+
+// Read index (raft thesis, section 6.4): "is `term` still your term?"
+struct ReadProbe {
+  Term term;
+  uint64_t round = 0;
+};
+struct ReadProbeResult {
+  Term term;  // the receiver's own
+  uint64_t round = 0;
+};
+
+// From a branch that lost what it had acknowledged (Recovered::rebuilding, or an old copy of its
+// folder): the leader must forget what it believes this branch holds.
+struct LostLog {
+  Term term;
+  LogIndex last_log_index;  // what it still has
+};
+// From the leader to a branch whose log ends below what it has acknowledged in this term.
+struct LogBehindAcknowledged {
+  Term term;
+  LogIndex acknowledged;
+};
+
+using Message = std::variant<RequestVote, RequestVoteResult, AppendEntries, AppendEntriesResult,
+                             InstallSnapshot, TimeoutNow, ReadProbe, ReadProbeResult, LostLog,
+                             LogBehindAcknowledged>;
+
+}  // namespace bank::replication

@@ -1,0 +1,71 @@
+// Replicator: the branch's only door to consensus.
+//
+// Propose() completes exactly once with what is known about the commands:
+//   applied      in the total order; `outcomes` are the ledger's answers (they may be refusals)
+//   not_applied  certain: they are in no log and never will be by this call; safe to send elsewhere
+//   unknown      time ran out or the branch stops; they may still be applied. Retry with the same
+//   keys
+// ReadBarrier() completes when the local ledger holds every write that was acknowledged anywhere
+// before the call (raft thesis, section 6.4); reading the ledger then is linearizable.
+// All members are thread-safe and never block. Callbacks run on some internal thread, must not
+// block and may call back into the replicator. Deadlines are on the steady Clock, in nanoseconds.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "branch/ledger/ledger.h"
+#include "common/ids.h"
+
+namespace bank::replication {
+
+enum class Fate { kApplied, kNotApplied, kUnknown };
+
+struct ProposeResult {
+  Fate fate = Fate::kUnknown;
+  std::vector<ledger::Outcome> outcomes;  // one per command if kApplied, else empty
+  std::string reason;                     // one line, if not kApplied
+};
+
+enum class Role { kFollower, kCandidate, kLeader, kLearner };
+
+struct ReplicatorStatus {
+  Role role = Role::kFollower;
+  Term term;
+  BranchId leader;  // 0 if unknown
+  LogIndex commit_index;
+  LogIndex applied_index;
+  LogIndex last_index;  // of the log, durable or not
+  LogIndex snapshot_index;
+  bool ready = false;  // has joined a quorum, applied what it had to, and holds the founding write
+  ledger::Summary ledger;
+};
+
+class Replicator {
+ public:
+  using ProposeCallback = absl::AnyInvocable<void(ProposeResult)>;
+  using ReadCallback = absl::AnyInvocable<void(absl::Status)>;
+
+  virtual ~Replicator() = default;
+
+  // `batch` is `count` encoded commands (ledger/command.h). Every command with an effect carries a
+  // key, so that retries inside the bank are harmless.
+  virtual void Propose(std::string batch, uint64_t count, int64_t deadline_ns,
+                       ProposeCallback done) = 0;
+
+  // OK, or Unavailable / DeadlineExceeded: then nothing may be read.
+  virtual void ReadBarrier(int64_t deadline_ns, ReadCallback done) = 0;
+
+  // Completes when the local ledger's position has reached `position`.
+  virtual void WaitApplied(Position position, int64_t deadline_ns, ReadCallback done) = 0;
+
+  // Reads the local ledger under its lock.
+  virtual ledger::Outcome Query(std::string_view account) const = 0;
+
+  virtual ReplicatorStatus GetStatus() const = 0;
+};
+
+}  // namespace bank::replication

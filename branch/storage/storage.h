@@ -1,0 +1,69 @@
+// Storage: one branch's data folder: identity, vote, log and snapshots, every byte checksummed.
+//
+// Errors: anything but OK from a writing member means that nothing is known about what is on the
+// disk; the branch must stop before it acknowledges anything, and be started again.
+// Threads: WriteHardState() may run at the same time as the other members (the driver's thread
+// votes while the disk's thread appends); the others one at a time. Formats, and how a torn tail is
+// told from damage: docs/FORMATS.md (Alagappan et al., Protocol-Aware Recovery, FAST 2018).
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "branch/storage/entry.h"
+#include "branch/storage/file_system.h"
+
+namespace bank::storage {
+
+struct StorageOptions {
+  uint64_t segment_bytes = 64 << 20;  // a log file is preallocated to this size
+};
+
+class Storage {
+ public:
+  virtual ~Storage() = default;
+
+  // Durable when it returns.
+  virtual absl::Status WriteHardState(const HardState& state) = 0;
+
+  // Writes entries at first, first+1, ...; what the log held from `first` on is replaced. Not
+  // durable before Sync(). `first` is at most one past the end.
+  virtual absl::Status Append(LogIndex first, absl::Span<const Entry> entries) = 0;
+  // All entries appended so far are durable when it returns.
+  virtual absl::Status Sync() = 0;
+
+  // Saves a snapshot this branch took of its own state; the log stays. Durable when it returns.
+  // The log up to snapshot.index must be durable.
+  virtual absl::Status SaveSnapshot(const Snapshot& snapshot) = 0;
+  // Saves a snapshot received from the leader and empties the log, which then begins at index + 1.
+  virtual absl::Status InstallSnapshot(const Snapshot& snapshot) = 0;
+  // Ends a rebuild, durably: from the next start on Recovered::rebuilding is false and
+  // Recovered::vote_floor is `vote_floor`.
+  virtual absl::Status FinishRebuild(Term vote_floor) = 0;
+
+  // Entries before `first` may be dropped (only those a snapshot on disk contains).
+  virtual absl::Status TrimPrefix(LogIndex first) = 0;
+};
+
+struct OpenedStorage {
+  std::unique_ptr<Storage> storage;
+  Recovered recovered;
+};
+
+enum class OnDamage {
+  kRefuse,   // DataLoss naming file, offset and what to do
+  kRebuild,  // set the damaged folder's log and snapshot aside and start with an empty log: the
+             // branch must not vote or lead until the others have brought it back (docs/FORMATS.md)
+};
+
+// Opens or makes the folder. FailedPrecondition: locked by another process, or another identity.
+// DataLoss: an acknowledged record, a snapshot or the vote is damaged. A torn tail is cut and
+// noted.
+absl::StatusOr<OpenedStorage> OpenStorage(FileSystem& fs, const std::string& folder,
+                                          const Identity& identity, const StorageOptions& options,
+                                          OnDamage on_damage);
+
+}  // namespace bank::storage

@@ -1,0 +1,26 @@
+# Compiler settings that hold for every target: language, warnings, sanitizers, output folder.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_EXTENSIONS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+set(BANK_SANITIZE "" CACHE STRING "sanitizers to build with: empty, 'address,undefined' or 'thread'")
+if(BANK_SANITIZE)
+  add_compile_options(-fsanitize=${BANK_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${BANK_SANITIZE})
+endif()
+
+# For our own targets only; third-party and generated code is included as SYSTEM.
+set(BANK_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
+                  -Wimplicit-fallthrough -Werror)

@@ -1,0 +1,23 @@
+// Time as the bank's code sees it. Code never asks the operating system for the time itself.
+#pragma once
+
+#include <cstdint>
+
+namespace bank {
+
+// A steady, never decreasing clock. Thread-safe. The zero point means nothing.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual int64_t NowNs() const = 0;
+  int64_t NowMs() const { return NowNs() / 1'000'000; }
+};
+
+// CLOCK_MONOTONIC: one zero point for all processes of a machine, which is what lets the checker
+// order the operations of several customers.
+class SteadyClock final : public Clock {
+ public:
+  int64_t NowNs() const override;
+};
+
+}  // namespace bank
