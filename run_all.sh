@@ -76,7 +76,7 @@ if [ "$build" = 1 ]; then
   scripts/install.sh
   scripts/build.sh release
 fi
-bin=$PWD/build/release/bin
+bin=${BANK_BIN:-$PWD/build/release/bin}
 
 mkdir -p out
 run=$(mktemp -d "$PWD/out/$(date +%Y%m%d-%H%M%S)-XXXX")

@@ -1,6 +1,6 @@
 # bank_library(NAME SOURCES ... DEPS ...)       one target per folder
 # bank_program(NAME SOURCES ... DEPS ...)       an executable in bin/
-# bank_test(NAME LABEL kind SOURCES ... DEPS ...) a GoogleTest program; every test gets the label of its kind
+# bank_test(NAME LABEL kind SOURCES ... DEPS ...)  a GoogleTest program; every test gets the label of its kind
 
 function(bank_configure target)
   target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR})
@@ -42,4 +42,12 @@ function(bank_test name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   gtest_discover_tests(${name} TEST_PREFIX ${ARG_LABEL}. DISCOVERY_MODE PRE_TEST
     PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+endfunction()
+
+# bank_script_test(NAME LABEL kind SCRIPT file.py) a Python test that runs the built programs (unittest)
+function(bank_script_test name)
+  cmake_parse_arguments(ARG "" "LABEL;SCRIPT;TIMEOUT" "" ${ARGN})
+  add_test(NAME ${ARG_LABEL}.${name} COMMAND /usr/bin/python3 ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_SCRIPT} -v)
+  set_tests_properties(${ARG_LABEL}.${name} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
+    ENVIRONMENT "BANK_BIN=${CMAKE_BINARY_DIR}/bin;PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/support;PYTHONDONTWRITEBYTECODE=1")
 endfunction()

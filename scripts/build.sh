@@ -14,8 +14,7 @@ if [ ! -f "$folder/build.ninja" ]; then
   cmake --preset "$preset" >"$folder/configure.log" 2>&1 ||
     { tail -n 20 "$folder/configure.log" >&2; echo "build.sh: configuring failed" >&2; exit 3; }
 fi
-steps=$(ninja -C "$folder" -n "$@" | grep -c '^\[' || true)
-[ "$steps" -le 1 ] || echo "building ($preset, $steps steps; the first time takes minutes)"
+[ -f "$folder/.ninja_log" ] || echo "building ($preset); the first time takes minutes"
 export NINJA_STATUS="[%f/%t %es] "
 if [ -t 1 ]; then
   exec ninja -C "$folder" --quiet "$@"

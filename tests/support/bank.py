@@ -1,0 +1,138 @@
+"""A real bank of branch processes, for tests and benchmarks: start, kill, restart, ask.
+
+Every process started here is stopped here, by its own id. Nothing sleeps: readiness comes from the
+health service (bankctl wait-ready), the end of a process from waiting for it.
+"""
+import contextlib
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("BANK_BIN", ROOT / "build/release/bin"))
+
+
+def free_base_port(count):
+    """A port P such that P+1 .. P+count can be bound now."""
+    for _ in range(200):
+        base = random.randrange(10000, 31000 - count)
+        with contextlib.ExitStack() as stack:
+            try:
+                for port in range(base + 1, base + count + 1):
+                    taken = stack.enter_context(socket.socket())
+                    taken.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return base
+    raise RuntimeError("no free ports")
+
+
+class Bank:
+    """Branches 1..n on loopback. Use as a context manager: leaving it ends every process."""
+
+    def __init__(self, branches=3, balance=400, folder=None, flags=(), env=None):
+        self.ids = list(range(1, branches + 1))
+        self.balance = balance
+        self.flags = list(flags)
+        self.env = env or {}
+        self.own_folder = folder is None
+        self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="bank-"))
+        self.base = free_base_port(branches)
+        self.processes = {}
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, kind, *_):
+        self.stop()
+        if self.own_folder and kind is None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def port(self, branch):
+        return self.base + branch
+
+    def address(self, branch):
+        return f"localhost:{self.port(branch)}"
+
+    @property
+    def addresses(self):
+        return ",".join(f"{i}={self.address(i)}" for i in self.ids)
+
+    def data(self, branch):
+        return self.folder / f"branch-{branch}"
+
+    def log(self, branch):
+        return self.folder / f"branch-{branch}.log"
+
+    def command(self, branch, *extra):
+        return [str(BIN / "branch"), "--id", str(branch), "--listen", self.address(branch),
+                "--peers", self.addresses, "--data", str(self.data(branch)),
+                "--initial-balance", str(self.balance), *self.flags, *extra]
+
+    def start(self, branches=None, *extra, wait=True):
+        for branch in branches or self.ids:
+            with open(self.log(branch), "ab") as log:
+                self.processes[branch] = subprocess.Popen(
+                    self.command(branch, *extra), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                    env={**os.environ, **self.env})
+        if wait:
+            self.wait_ready()
+
+    def wait_ready(self, branches=None, seconds=60):
+        at = ",".join(f"{i}={self.address(i)}" for i in branches or self.running())
+        done = subprocess.run([BIN / "bankctl", "wait-ready", "--at", at, "--timeout", str(seconds)],
+                              capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"not ready: {done.stderr.strip()}\n{self.logs()}")
+
+    def running(self):
+        return [i for i in self.ids if i in self.processes and self.processes[i].poll() is None]
+
+    def kill(self, branch, sign=signal.SIGKILL):
+        process = self.processes[branch]
+        process.send_signal(sign)
+        return process.wait(timeout=30)
+
+    def stop(self):
+        for branch in self.running():
+            self.processes[branch].send_signal(signal.SIGCONT)
+            self.processes[branch].terminate()
+        for process in self.processes.values():
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def status(self, branch):
+        done = subprocess.run([BIN / "bankctl", "status", "--at", f"{branch}={self.address(branch)}", "-w", "json"],
+                              capture_output=True, text=True, timeout=30)
+        rows = json.loads(done.stdout) if done.stdout.strip() else []
+        return rows[0] if rows else None
+
+    def leader(self):
+        for branch in self.running():
+            row = self.status(branch)
+            if row and row.get("role") == "leader":
+                return branch
+        return None
+
+    def digests(self):
+        """One record per branch, all at one log index; raises if they cannot be had."""
+        out = self.folder / "digests.jsonl"
+        done = subprocess.run([BIN / "bankctl", "digests", "--at", self.addresses, "--output", out],
+                              capture_output=True, text=True, timeout=90)
+        if done.returncode != 0:
+            raise RuntimeError(f"no digests: {done.stderr.strip()}")
+        return [json.loads(line) for line in out.read_text().splitlines()]
+
+    def logs(self):
+        return "\n".join(f"--- {self.log(i)}\n" + "".join(self.log(i).read_text(errors="replace").splitlines(True)[-15:])
+                         for i in self.ids if self.log(i).exists())
