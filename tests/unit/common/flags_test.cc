@@ -1,0 +1,63 @@
+// Goal: command line > environment > config file, and the exit codes of what cannot be parsed.
+// Method: one option given at each of the three places in turn.
+#include "common/flags.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "common/exit_code.h"
+
+namespace bank {
+namespace {
+
+struct Parsed {
+  std::optional<int> exit;
+  int value = 0;
+  std::string other;
+};
+
+Parsed Parse(std::vector<const char*> arguments) {
+  CLI::App app("test", "test");
+  Parsed parsed;
+  app.add_option("--some-value", parsed.value, "");
+  app.add_option("--other", parsed.other, "");
+  arguments.insert(arguments.begin(), "test");
+  parsed.exit = ParseFlags(app, static_cast<int>(arguments.size()), arguments.data());
+  return parsed;
+}
+
+class Flags : public ::testing::Test {
+ protected:
+  Flags() : config_(::testing::TempDir() + "/flags.toml") {
+    std::ofstream(config_) << "some-value = 1\nother = \"from file\"\n";
+  }
+  ~Flags() override { unsetenv("BANK_SOME_VALUE"); }
+  std::string config_;
+};
+
+TEST_F(Flags, CommandLineThenEnvironmentThenFile) {
+  EXPECT_EQ(Parse({"--config", config_.c_str()}).value, 1);
+  setenv("BANK_SOME_VALUE", "2", 1);
+  EXPECT_EQ(Parse({}).value, 2);
+  const Parsed both = Parse({"--config", config_.c_str()});
+  EXPECT_EQ(both.value, 2);
+  EXPECT_EQ(both.other, "from file");
+  EXPECT_EQ(Parse({"--config", config_.c_str(), "--some-value", "3"}).value, 3);
+}
+
+TEST_F(Flags, ExitCodes) {
+  EXPECT_EQ(Parse({"--help"}).exit, kExitOk);
+  EXPECT_EQ(Parse({"--version"}).exit, kExitOk);
+  EXPECT_EQ(Parse({"--unknown"}).exit, kExitUsage);
+  EXPECT_EQ(Parse({"--some-value", "x"}).exit, kExitUsage);
+  EXPECT_EQ(Parse({"--config", "/nowhere"}).exit, kExitBadInput);
+  std::ofstream(config_) << "unheard-of = 1\n";
+  EXPECT_EQ(Parse({"--config", config_.c_str()}).exit, kExitBadInput);
+}
+
+}  // namespace
+}  // namespace bank
