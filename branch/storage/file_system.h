@@ -31,6 +31,12 @@ class File {
   virtual absl::StatusOr<uint64_t> Size() const = 0;
 };
 
+// A held lock; destroying it releases the lock.
+class FileLock {
+ public:
+  virtual ~FileLock() = default;
+};
+
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
@@ -39,10 +45,14 @@ class FileSystem {
   virtual absl::StatusOr<std::string> ReadAll(const std::string& path) = 0;  // NotFound
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
   virtual absl::Status Remove(const std::string& path) = 0;
-  virtual absl::Status MakeDirectory(const std::string& path) = 0;  // with parents; OK if there
+  // With parents; OK if there. Durable when it returns.
+  virtual absl::Status MakeDirectory(const std::string& path) = 0;
   virtual absl::StatusOr<std::vector<std::string>> List(
       const std::string& directory) = 0;  // names, sorted
   virtual absl::Status SyncDirectory(const std::string& directory) = 0;
+  // Makes the file and locks it against every other process and every other lock of this one, until
+  // the lock is destroyed or the process ends. FailedPrecondition at once if someone holds it.
+  virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) = 0;
 };
 
 }  // namespace bank::storage
