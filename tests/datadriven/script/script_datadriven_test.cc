@@ -1,5 +1,5 @@
 // Goal: every form of an input that is accepted or refused, readable side by side with what becomes
-// of it. Method: the files *.txt of this folder hold cases: an input, a line `----`, what the
+// of it. Method: the files *.cases of this folder hold cases: an input, a line `----`, what the
 // parser makes of it, an empty line. BANK_REWRITE=1 records what it makes of it now; review the
 // difference.
 #include <gtest/gtest.h>
@@ -77,7 +77,7 @@ TEST(ScriptDatadriven, Recorded) {
   const bool rewrite = std::getenv("BANK_REWRITE") != nullptr;
   size_t files = 0;
   for (const auto& item : fs::directory_iterator(BANK_SOURCE_DIR "/tests/datadriven/script")) {
-    if (item.path().extension() != ".txt") continue;
+    if (item.path().extension() != ".cases") continue;
     ++files;
     std::string rewritten;
     for (const Case& test : Split(Read(item.path()))) {
