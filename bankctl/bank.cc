@@ -1,0 +1,59 @@
+#include "bankctl/bank.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <thread>
+
+#include "absl/strings/str_split.h"
+#include "net/channel.h"
+
+namespace bank::bankctl {
+
+absl::StatusOr<std::vector<Target>> ParseTargets(const std::vector<std::string>& parts) {
+  std::vector<Target> targets;
+  for (const std::string& list : parts) {
+    for (const absl::string_view piece : absl::StrSplit(list, ',')) {
+      const std::string part(piece);
+      Target target{.branch = 0, .address = part};
+      if (const size_t equals = part.find('='); equals != std::string::npos) {
+        const char* end = part.data() + equals;
+        const auto [stop, error] = std::from_chars(part.data(), end, target.branch);
+        if (error != std::errc() || stop != end) {
+          return absl::InvalidArgumentError(fmt::format("--at: '{}' is not [ID=]host:port", part));
+        }
+        target.address = part.substr(equals + 1);
+      }
+      if (!net::HostOf(target.address).ok()) {
+        return absl::InvalidArgumentError(fmt::format("--at: '{}' is not [ID=]host:port", part));
+      }
+      targets.push_back(std::move(target));
+    }
+  }
+  return targets;
+}
+
+absl::StatusOr<std::vector<Branch>> Connect(const std::vector<Target>& targets,
+                                            const net::TlsFiles& tls) {
+  std::vector<Branch> branches;
+  for (const Target& target : targets) {
+    auto channel = net::MakeChannel(target.address, tls, net::ChannelKind::kCustomer);
+    if (!channel.ok()) return channel.status();
+    branches.push_back({.target = target,
+                        .admin = v1::Admin::NewStub(*channel),
+                        .customer = v1::Customer::NewStub(*channel),
+                        .health = grpc::health::v1::Health::NewStub(*channel)});
+  }
+  return branches;
+}
+
+void ForEach(std::vector<Branch>& branches,
+             const std::function<void(size_t index, Branch& branch)>& ask) {
+  std::vector<std::jthread> threads;
+  threads.reserve(branches.size());
+  for (size_t i = 0; i < branches.size(); ++i) {
+    threads.emplace_back([&, i] { ask(i, branches[i]); });
+  }
+}
+
+}  // namespace bank::bankctl

@@ -1,0 +1,45 @@
+// The branches an operator speaks to: their addresses, one stub each, and how to ask all at once.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "bank/v1/admin.grpc.pb.h"
+#include "bank/v1/customer.grpc.pb.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "net/security.h"
+
+namespace bank::bankctl {
+
+using Deadline = std::chrono::system_clock::time_point;
+
+struct Target {
+  uint32_t branch = 0;  // 0: not known yet
+  std::string address;
+};
+
+// '[ID=]host:port' parts, each of them a comma-separated list of such. InvalidArgument if one is
+// not.
+absl::StatusOr<std::vector<Target>> ParseTargets(const std::vector<std::string>& parts);
+
+struct Branch {
+  Target target;
+  std::unique_ptr<v1::Admin::Stub> admin;
+  std::unique_ptr<v1::Customer::Stub> customer;
+  std::unique_ptr<grpc::health::v1::Health::Stub> health;
+};
+
+// Connects lazily; fails only on what net::MakeChannel refuses.
+absl::StatusOr<std::vector<Branch>> Connect(const std::vector<Target>& targets,
+                                            const net::TlsFiles& tls);
+
+// Runs `ask` for all branches at once, each on a thread of its own; returns when all are done.
+void ForEach(std::vector<Branch>& branches,
+             const std::function<void(size_t index, Branch& branch)>& ask);
+
+}  // namespace bank::bankctl

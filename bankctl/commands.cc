@@ -1,0 +1,252 @@
+#include "bankctl/commands.h"
+
+#include <fmt/format.h>
+#include <grpcpp/client_context.h>
+
+#include <algorithm>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "bankctl/table.h"
+#include "common/exit_code.h"
+
+namespace bank::bankctl {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+int Fail(const absl::Status& status) {
+  std::cerr << "bankctl: " << status.message() << "\n";
+  return status.code() == absl::StatusCode::kPermissionDenied ? kExitDenied : kExitBadInput;
+}
+
+std::string Why(const grpc::Status& status) {
+  if (!status.error_message().empty()) return status.error_message();
+  return fmt::format("error {}", static_cast<int>(status.error_code()));
+}
+
+void Complain(const Branch& branch, const grpc::Status& status) {
+  std::cerr << fmt::format("bankctl: {}: {}\n", branch.target.address, Why(status));
+}
+
+struct Answer {
+  grpc::Status status;
+  v1::BranchStatus branch;
+};
+
+std::vector<Answer> AskAll(const Context& context, std::vector<Branch>& branches) {
+  std::vector<Answer> answers(branches.size());
+  const Deadline deadline = context.DeadlineFromNow();
+  ForEach(branches, [&](size_t i, Branch& branch) {
+    grpc::ClientContext call;
+    call.set_deadline(deadline);
+    answers[i].status = branch.admin->Status(&call, {}, &answers[i].branch);
+  });
+  return answers;
+}
+
+// The given branches; if there is only one, all members that it names.
+absl::StatusOr<std::vector<Branch>> WholeBank(const Context& context) {
+  auto branches = Connect(context.targets, context.tls);
+  if (!branches.ok() || branches->size() != 1) return branches;
+  const std::vector<Answer> answers = AskAll(context, *branches);
+  if (!answers[0].status.ok()) return branches;
+  std::vector<Target> members;
+  for (const v1::Member& member : answers[0].branch.members()) {
+    members.push_back({.branch = member.branch(), .address = member.address()});
+  }
+  return Connect(members, context.tls);
+}
+
+Json ToJson(const v1::BranchStatus& status) {
+  return {{"branch", status.branch()},
+          {"role", status.role()},
+          {"term", status.term()},
+          {"leader", status.leader()},
+          {"ready", status.ready()},
+          {"log_index", status.log_index()},
+          {"commit_index", status.commit_index()},
+          {"applied_index", status.applied_index()},
+          {"last_index", status.last_index()},
+          {"snapshot_index", status.snapshot_index()},
+          {"accounts", status.accounts()},
+          {"sessions", status.sessions()},
+          {"balance_total", status.balance_total()},
+          {"state", status.state_digest()},
+          {"history", status.history_digest()},
+          {"version", status.version()}};
+}
+
+std::string_view Name(grpc::health::v1::HealthCheckResponse::ServingStatus status) {
+  switch (status) {
+    case grpc::health::v1::HealthCheckResponse::SERVING:
+      return "serving";
+    case grpc::health::v1::HealthCheckResponse::NOT_SERVING:
+      return "not_serving";
+    default:
+      return "unknown";
+  }
+}
+
+}  // namespace
+
+int ShowStatus(const Context& context) {
+  auto branches = WholeBank(context);
+  if (!branches.ok()) return Fail(branches.status());
+  const std::vector<Answer> answers = AskAll(context, *branches);
+  int exit_code = kExitOk;
+  Table table({"BRANCH", "ADDRESS", "ROLE", "TERM", "LEADER", "READY", "LOG_INDEX", "COMMIT",
+               "APPLIED", "SNAPSHOT", "ACCOUNTS", "TOTAL", "STATE"});
+  for (size_t i = 0; i < answers.size(); ++i) {
+    const Branch& branch = (*branches)[i];
+    const v1::BranchStatus& s = answers[i].branch;
+    const uint32_t number = s.branch() ? s.branch() : branch.target.branch;
+    const std::string id = number ? std::to_string(number) : "-";
+    if (!answers[i].status.ok()) {
+      exit_code = kExitUnavailable;
+      if (context.json) {
+        std::cout << Json{{"branch", branch.target.branch},
+                          {"address", branch.target.address},
+                          {"error", Why(answers[i].status)}}
+                         .dump()
+                  << "\n";
+      } else {
+        Complain(branch, answers[i].status);
+        table.Add({id, branch.target.address, "no answer", "-", "-", "-", "-", "-", "-", "-", "-",
+                   "-", "-"});
+      }
+      continue;
+    }
+    if (context.json) {
+      Json line = ToJson(s);
+      line["address"] = branch.target.address;
+      std::cout << line.dump() << "\n";
+      continue;
+    }
+    table.Add({id, branch.target.address, s.role(), std::to_string(s.term()),
+               s.leader() ? std::to_string(s.leader()) : "-", s.ready() ? "yes" : "no",
+               std::to_string(s.log_index()), std::to_string(s.commit_index()),
+               std::to_string(s.applied_index()), std::to_string(s.snapshot_index()),
+               std::to_string(s.accounts()), std::to_string(s.balance_total()), s.state_digest()});
+  }
+  if (!context.json) table.Print(std::cout);
+  return exit_code;
+}
+
+int ShowMembers(const Context& context) {
+  auto branches = Connect(context.targets, context.tls);
+  if (!branches.ok()) return Fail(branches.status());
+  const std::vector<Answer> answers = AskAll(context, *branches);
+  const auto answer =
+      std::find_if(answers.begin(), answers.end(), [](const Answer& a) { return a.status.ok(); });
+  if (answer == answers.end()) {
+    for (size_t i = 0; i < answers.size(); ++i) Complain((*branches)[i], answers[i].status);
+    return kExitUnavailable;
+  }
+  Table table({"BRANCH", "ADDRESS", "VOTER", "LEADER"});
+  for (const v1::Member& member : answer->branch.members()) {
+    const bool leads = member.branch() == answer->branch.leader();
+    if (context.json) {
+      std::cout << Json{{"branch", member.branch()},
+                        {"address", member.address()},
+                        {"voter", member.voter()},
+                        {"leader", leads}}
+                       .dump()
+                << "\n";
+    } else {
+      table.Add({std::to_string(member.branch()), member.address(), member.voter() ? "yes" : "no",
+                 leads ? "yes" : "no"});
+    }
+  }
+  if (!context.json) table.Print(std::cout);
+  return kExitOk;
+}
+
+int ShowHealth(const Context& context) {
+  auto branches = Connect(context.targets, context.tls);
+  if (!branches.ok()) return Fail(branches.status());
+  const std::vector<std::string> services = {"", "bank.v1.Customer", "RPCServicer",
+                                             "bank.v1.Admin"};
+  std::vector<std::vector<std::string>> states(branches->size());
+  const Deadline deadline = context.DeadlineFromNow();
+  ForEach(*branches, [&](size_t i, Branch& branch) {
+    for (const std::string& service : services) {
+      grpc::ClientContext call;
+      call.set_deadline(deadline);
+      grpc::health::v1::HealthCheckRequest request;
+      grpc::health::v1::HealthCheckResponse response;
+      request.set_service(service);
+      const grpc::Status status = branch.health->Check(&call, request, &response);
+      states[i].emplace_back(status.ok() ? Name(response.status()) : "no_answer");
+    }
+  });
+  int exit_code = kExitOk;
+  Table table({"ADDRESS", "SERVICE", "HEALTH"});
+  for (size_t i = 0; i < states.size(); ++i) {
+    for (size_t s = 0; s < services.size(); ++s) {
+      if (states[i][s] != "serving") exit_code = kExitUnavailable;
+      const std::string& address = (*branches)[i].target.address;
+      if (context.json) {
+        std::cout
+            << Json{{"address", address}, {"service", services[s]}, {"health", states[i][s]}}.dump()
+            << "\n";
+      } else {
+        table.Add({address, services[s].empty() ? "(all)" : services[s], states[i][s]});
+      }
+    }
+  }
+  if (!context.json) table.Print(std::cout);
+  return exit_code;
+}
+
+int TakeSnapshots(const Context& context) {
+  auto branches = Connect(context.targets, context.tls);
+  if (!branches.ok()) return Fail(branches.status());
+  int exit_code = kExitOk;
+  for (Branch& branch : *branches) {
+    grpc::ClientContext call;
+    call.set_deadline(context.DeadlineFromNow());
+    v1::TakeSnapshotReply reply;
+    const grpc::Status status = branch.admin->TakeSnapshot(&call, {}, &reply);
+    if (!status.ok()) {
+      Complain(branch, status);
+      exit_code = kExitUnavailable;
+    } else if (context.json) {
+      std::cout << Json{{"address", branch.target.address},
+                        {"snapshot_index", reply.snapshot_index()}}
+                       .dump()
+                << "\n";
+    } else {
+      std::cout << fmt::format("{}: snapshot at log entry {}\n", branch.target.address,
+                               reply.snapshot_index());
+    }
+  }
+  return exit_code;
+}
+
+int TransferLeadership(const Context& context, uint32_t to) {
+  // Only the leader can hand over. Whoever answers says who that is.
+  auto bank = WholeBank(context);
+  if (!bank.ok()) return Fail(bank.status());
+  const std::vector<Answer> answers = AskAll(context, *bank);
+  for (size_t i = 0; i < answers.size(); ++i) {
+    if (!answers[i].status.ok() || answers[i].branch.role() != "leader") continue;
+    grpc::ClientContext call;
+    call.set_deadline(context.DeadlineFromNow());
+    v1::TransferLeadershipRequest request;
+    v1::TransferLeadershipReply reply;
+    request.set_branch(to);
+    const grpc::Status status = (*bank)[i].admin->TransferLeadership(&call, request, &reply);
+    if (status.ok()) {
+      std::cout << fmt::format("branch {} hands over{}\n", answers[i].branch.branch(),
+                               to == 0 ? "" : fmt::format(" to branch {}", to));
+      return kExitOk;
+    }
+    Complain((*bank)[i], status);
+    return kExitUnavailable;
+  }
+  std::cerr << "bankctl: none of the branches that answered leads\n";
+  return kExitUnavailable;
+}
+
+}  // namespace bank::bankctl

@@ -1,0 +1,78 @@
+// bankctl: the operator's tool.
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "bankctl/commands.h"
+#include "common/exit_code.h"
+#include "common/flags.h"
+
+namespace bank::bankctl {
+namespace {
+
+constexpr const char* kExamples = R"(
+Examples:
+  bankctl status                                  the whole bank, asked through localhost:50051
+  bankctl status --at localhost:50052 -w json
+  bankctl wait-ready --at 1=localhost:50051,2=localhost:50052 --timeout 60
+  bankctl digests --at localhost:50051,localhost:50052 -o digests.jsonl
+  bankctl transfer --to 2
+
+Exit codes: 0 ok; 1 usage; 2 bad input; 3 unavailable; 5 denied; 6 branches differ.)";
+
+int Main(int argc, const char* const* argv) {
+  CLI::App app("Operates a bank: looks at its branches and moves its leadership.", "bankctl");
+  app.footer(kExamples);
+  app.require_subcommand(1);
+  app.fallthrough();
+
+  std::vector<std::string> at = {"localhost:50051"};
+  std::string form = "table";
+  double timeout_s = 5;
+  std::string output = "-";
+  uint32_t to = 0;
+  Context context;
+  app.add_option("--at", at, "[ID=]host:port of a branch, or several, with commas")
+      ->capture_default_str();
+  app.add_option("-w,--write-out", form, "form of the answer")
+      ->check(CLI::IsMember({"json", "table"}))
+      ->capture_default_str();
+  app.add_option("--timeout", timeout_s, "seconds to wait for answers")
+      ->check(CLI::Range(0.001, 86400.0))
+      ->capture_default_str();
+  net::AddTlsFlags(app, context.tls);
+
+  const auto* status =
+      app.add_subcommand("status", "role, term, indexes and digest of each branch");
+  const auto* members = app.add_subcommand("members", "who belongs to the bank, and who votes");
+  const auto* health = app.add_subcommand("health", "the standard health of each service");
+  const auto* wait_ready = app.add_subcommand("wait-ready", "returns when all branches serve");
+  const auto* snapshot = app.add_subcommand("snapshot", "takes a snapshot and compacts the log");
+  auto* transfer = app.add_subcommand("transfer", "hands leadership over");
+  transfer->add_option("--to", to, "the branch that shall lead (0: the most up to date)");
+  auto* digests = app.add_subcommand("digests", "digests of all branches at the newest write");
+  digests->add_option("-o,--output", output, "file for the JSON lines (-: stdout)")
+      ->capture_default_str();
+
+  if (auto exit_code = ParseFlags(app, argc, argv)) return *exit_code;
+  auto targets = ParseTargets(at);
+  if (!targets.ok()) {
+    std::cerr << "bankctl: " << targets.status().message() << "\n";
+    return kExitUsage;
+  }
+  context.targets = *std::move(targets);
+  context.json = form == "json";
+  context.timeout = std::chrono::milliseconds(static_cast<int64_t>(timeout_s * 1000));
+
+  if (status->parsed()) return ShowStatus(context);
+  if (members->parsed()) return ShowMembers(context);
+  if (health->parsed()) return ShowHealth(context);
+  if (wait_ready->parsed()) return WaitReady(context);
+  if (snapshot->parsed()) return TakeSnapshots(context);
+  if (transfer->parsed()) return TransferLeadership(context, to);
+  return CompareDigests(context, output);
+}
+
+}  // namespace
+}  // namespace bank::bankctl
+
+int main(int argc, char** argv) { return bank::bankctl::Main(argc, argv); }
