@@ -1,7 +1,8 @@
 // Little-endian integers and LEB128 varints: the alphabet of every byte format of the bank.
 //
 // ByteWriter appends to a string. ByteReader walks over bytes it does not own; a read past the end
-// or an over-long varint makes it fail for good: check ok() once, after the last read.
+// or a varint that is longer than need be makes it fail for good: check ok() once, after the last
+// read.
 #pragma once
 
 #include <cstdint>
@@ -56,6 +57,7 @@ class ByteReader {
       const uint64_t byte = U8();
       if (!ok_) return 0;
       if (shift == 63 && byte > 1) break;
+      if (shift > 0 && byte == 0) break;  // one value, one encoding
       v |= (byte & 0x7f) << shift;
       if (byte < 0x80) return v;
     }

@@ -13,6 +13,10 @@
 
 namespace bank::ledger {
 
+// Keys. A command with an effect carries a key; without one (session 0) it is refused with
+// kUnknownSession. The one exception is kOpen: a bank's first leader founds the shared account
+// before any session exists, and an account that is there already answers kAccountExists, so that
+// repeating it is harmless. Such an open is not remembered.
 enum class Kind : uint8_t {
   kOpen = 1,         // open `account` with `amount` >= 0
   kDeposit = 2,      // add `amount` > 0 to `account`
@@ -26,22 +30,24 @@ enum class Kind : uint8_t {
 
 // The account of the exercise, and of requests that name none.
 inline constexpr std::string_view kSharedAccount = "shared";
-inline constexpr size_t kAccountNameBytesMax = 128;  // inclusive; names have at least 1 byte
+inline constexpr size_t kAccountNameBytesMax = 128;   // inclusive; names have at least 1 byte
+inline constexpr size_t kEncodedNameBytesMax = 4096;  // inclusive; longer ones are malformed
 
 // A command refers to bytes it does not own.
 struct Command {
   Kind kind = Kind::kQuery;
-  SessionId session;            // the key's first half; 0 for kQuery and kOpenSession
+  SessionId session{};          // the key's first half; 0 for kQuery and kOpenSession
   uint64_t sequence = 0;        // the key's second half, from 1
   uint64_t answered_below = 0;  // the customer has seen the answers of all sequences below this one
-  std::string_view account;
-  std::string_view to;  // kTransfer only
-  int64_t amount = 0;   // minor units
+  std::string_view account{};
+  std::string_view to{};  // kTransfer only
+  int64_t amount = 0;     // minor units
 };
 
 // Appends the bytes of `command` to `batch`. Bad amounts and names are encoded too, as they are:
 // refusing them is the ledger's business, so that a refusal is ordered and remembered like a
-// success. A name longer than 4 KiB must not be given; the teller refuses it at the door.
+// success. A name longer than kEncodedNameBytesMax must not be given; the teller refuses it at
+// the door. A kind this build does not know is carried like any other and refused by the ledger.
 void AppendCommand(const Command& command, std::string* batch);
 
 // Walks over a batch. Stops at the end or at the first malformed command.

@@ -19,14 +19,20 @@
 
 namespace bank::ledger {
 
+inline constexpr uint64_t kSessionWindowLimit = uint64_t{1} << 24;
+
 // Part of the replicated state (in every snapshot): all branches must agree on them.
 struct Limits {
   uint64_t accounts_max = 10'000'000;
-  uint64_t sessions_max = 10'000;           // opening one more expires the session idle for longest
-  uint64_t session_window_max = 16'384;     // sequences remembered per session, exclusive bound
+  uint64_t sessions_max = 10'000;  // opening one more expires the session idle for longest
+  // A sequence must be below the session's oldest unanswered one plus this; at most
+  // kSessionWindowLimit.
+  uint64_t session_window_max = 16'384;
   int64_t session_idle_ms_max = 3'600'000;  // by the bank's time
 };
 
+// Digests are compared between branches at equal applied log index: replays and expiry change them
+// without taking a position.
 struct Summary {
   Position position;
   int64_t time_ms = 0;
@@ -48,7 +54,7 @@ class Ledger {
   // payload is malformed; then nothing was applied and the branch must stop.
   absl::Status Apply(std::string_view payload, std::vector<Outcome>* outcomes);
 
-  // The balance of `account` now. Code kOk or kUnknownAccount; position is position().
+  // The balance of `account` now. Code kOk, kUnknownAccount or kBadAccount; position is position().
   Outcome Query(std::string_view account) const;
 
   Position position() const;
@@ -59,7 +65,8 @@ class Ledger {
   // digest. Internal error with the numbers if not.
   absl::Status CheckConservation() const;
 
-  // Everything, as bytes (docs/FORMATS.md); deterministic: equal states give equal bytes.
+  // Everything, as bytes (docs/FORMATS.md); deterministic: equal states give equal bytes. Checks
+  // conservation first and stops the process if it does not hold.
   std::string EncodeSnapshot() const;
   // Verifies format, conservation and digest. DataLoss if anything does not hold.
   static absl::StatusOr<Ledger> DecodeSnapshot(std::string_view bytes);

@@ -10,6 +10,11 @@
 
 namespace bank::ledger {
 
+// A command that deserves several refusals gets the first of: what its session has to say
+// (kUnknownSession, kForgotten, kWindowFull, kKeyReused, or the remembered outcome), kBadCommand,
+// kBadAccount, kBadAmount, kUnknownAccount (of `account`, then of `to`) or kAccountExists,
+// kTooManyAccounts, kInsufficientFunds, kOverflow.
+//
 // Numbers are part of the log and snapshot formats and equal the wire's ResultCode.
 enum class Code : uint8_t {
   kOk = 0,
@@ -30,16 +35,20 @@ enum class Code : uint8_t {
   kBadCommand = 12,  // unknown interface or kind
   kTooManyAccounts = 13,
 };
+inline constexpr Code kCodeLast = Code::kTooManyAccounts;
 
 std::string_view CodeName(Code code);  // "ok", "insufficient_funds", ...
 
 struct Outcome {
   Code code = Code::kBadCommand;
   bool replayed = false;  // the first outcome of this key, answered again
-  // Where in the total order the write (or refusal) took effect; for kQuery and for the refusals
-  // that are not remembered, the position of the last write before it.
-  Position position;
-  // The account's balance after the command (kTransfer: of `account`); 0 if there is no account.
+  // Where in the total order the write (or refusal) took effect. Every command that is remembered,
+  // opens a session or founds an account takes the next position. kQuery, replays, and refusals
+  // that are not remembered (kUnknownSession, kForgotten, kWindowFull, kKeyReused, and any refusal
+  // of a command without a key) take none: they report the position of the last write before
+  // them, a replay that of its first outcome.
+  Position position{};
+  // The balance of `account` at `position`, after the command; 0 if there is no such account.
   int64_t balance = 0;
 
   bool operator==(const Outcome&) const = default;

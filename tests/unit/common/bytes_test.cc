@@ -47,5 +47,11 @@ TEST(Bytes, VarintBeyond64BitsFails) {
   EXPECT_FALSE(reader.ok());
 }
 
+TEST(Bytes, VarintWithNeedlessBytesFails) {
+  ByteReader reader(std::string_view("\x81\x00", 2));
+  reader.Varint();
+  EXPECT_FALSE(reader.ok());
+}
+
 }  // namespace
 }  // namespace bank

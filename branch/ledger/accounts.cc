@@ -1,0 +1,74 @@
+#include "branch/ledger/accounts.h"
+
+#include <algorithm>
+
+#include "branch/ledger/digest.h"
+
+namespace bank::ledger {
+namespace {
+
+uint64_t DigestAccount(const Account& account) {
+  return DigestWords(Domain::kAccount, account.name_hash, account.balance);
+}
+
+absl::uint128 Wide(int64_t amount) { return static_cast<uint64_t>(amount); }
+
+}  // namespace
+
+void Accounts::Change(Account* account, int64_t delta) {
+  digest_ -= DigestAccount(*account);
+  account->balance += delta;
+  digest_ += DigestAccount(*account);
+}
+
+void Accounts::Restore(std::string_view name, int64_t balance) {
+  Account account;
+  account.balance = balance;
+  account.name_hash = DigestBytes(name, static_cast<uint64_t>(Domain::kName));
+  accounts_.emplace(name, account);
+  total_ += balance;
+  digest_ += DigestAccount(account);
+}
+
+void Accounts::Open(std::string_view name, int64_t amount) {
+  Restore(name, amount);
+  turnover_.opened += Wide(amount);
+}
+
+void Accounts::Deposit(Account* account, int64_t amount) {
+  Change(account, amount);
+  total_ += amount;
+  turnover_.deposited += Wide(amount);
+}
+
+void Accounts::Withdraw(Account* account, int64_t amount) {
+  Change(account, -amount);
+  total_ -= amount;
+  turnover_.withdrawn += Wide(amount);
+}
+
+void Accounts::Transfer(Account* from, Account* to, int64_t amount) {
+  Change(from, -amount);
+  Change(to, amount);
+}
+
+Accounts::Audit Accounts::Recompute() const {
+  Audit audit{0, 0};
+  for (const auto& [name, account] : accounts_) {  // sums: the order does not matter
+    audit.total += Wide(account.balance);
+    Account fresh = account;
+    fresh.name_hash = DigestBytes(name, static_cast<uint64_t>(Domain::kName));
+    audit.digest += DigestAccount(fresh);
+  }
+  return audit;
+}
+
+std::vector<std::pair<std::string_view, int64_t>> Accounts::Sorted() const {
+  std::vector<std::pair<std::string_view, int64_t>> sorted;
+  sorted.reserve(accounts_.size());
+  for (const auto& [name, account] : accounts_) sorted.emplace_back(name, account.balance);
+  std::sort(sorted.begin(), sorted.end());
+  return sorted;
+}
+
+}  // namespace bank::ledger

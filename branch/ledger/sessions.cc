@@ -1,0 +1,80 @@
+#include "branch/ledger/sessions.h"
+
+#include <iterator>
+
+#include "branch/ledger/digest.h"
+#include "common/check.h"
+
+namespace bank::ledger {
+namespace {
+
+uint64_t DigestSession(const Session& session) {
+  return DigestWords(Domain::kSession, session.id.value, session.window.floor(),
+                     session.last_use_ms);
+}
+
+uint64_t DigestRemembered(SessionId id, uint64_t sequence, const Remembered& record) {
+  return DigestWords(Domain::kRemembered, id.value, sequence, record.fingerprint,
+                     record.position.value, record.balance, record.code);
+}
+
+}  // namespace
+
+Session* Sessions::Open(SessionId id, int64_t now_ms) {
+  by_last_use_.push_back(Session{id, now_ms, Window(1)});
+  const auto session = std::prev(by_last_use_.end());
+  BANK_CHECK(by_id_.emplace(id, session).second) << "session " << id.value << " opened twice";
+  digest_ += DigestSession(*session);
+  return &*session;
+}
+
+void Sessions::Use(Session* session, int64_t now_ms, uint64_t answered_below) {
+  if (session != &by_last_use_.back()) {
+    by_last_use_.splice(by_last_use_.end(), by_last_use_, by_id_.find(session->id)->second);
+  }
+  if (session->last_use_ms == now_ms && answered_below <= session->window.floor()) return;
+  digest_ -= DigestSession(*session);
+  session->last_use_ms = now_ms;
+  session->window.RaiseFloor(answered_below, [&](uint64_t sequence, const Remembered& record) {
+    digest_ -= DigestRemembered(session->id, sequence, record);
+  });
+  digest_ += DigestSession(*session);
+}
+
+void Sessions::Remember(Session* session, uint64_t sequence, const Remembered& record) {
+  session->window.Insert(sequence, record);
+  digest_ += DigestRemembered(session->id, sequence, record);
+}
+
+void Sessions::ExpireIdle(int64_t now_ms, int64_t idle_ms_max) {
+  while (!by_last_use_.empty() && now_ms - by_last_use_.front().last_use_ms > idle_ms_max) {
+    ExpireFirst();
+  }
+}
+
+void Sessions::ShrinkTo(uint64_t count) {
+  while (by_id_.size() > count) ExpireFirst();
+}
+
+void Sessions::ExpireFirst() {
+  const Session& session = by_last_use_.front();
+  for (const Remembered& record : session.window.records()) {
+    digest_ -= DigestRemembered(session.id, session.window.SequenceOf(record), record);
+  }
+  digest_ -= DigestSession(session);
+  by_id_.erase(session.id);
+  by_last_use_.pop_front();
+}
+
+uint64_t Sessions::RecomputeDigest() const {
+  uint64_t digest = 0;
+  for (const Session& session : by_last_use_) {
+    digest += DigestSession(session);
+    for (const Remembered& record : session.window.records()) {
+      digest += DigestRemembered(session.id, session.window.SequenceOf(record), record);
+    }
+  }
+  return digest;
+}
+
+}  // namespace bank::ledger

@@ -1,0 +1,57 @@
+// Sessions: who may send keys, and what became of the keys.
+//
+// Sessions stand in the order of their last use, which the entries alone decide, so that every
+// branch expires the same ones. The digest is the sum of one hash per session and one per
+// remembered outcome.
+#pragma once
+
+#include <cstdint>
+#include <list>
+
+#include "absl/container/flat_hash_map.h"
+#include "branch/ledger/window.h"
+#include "common/ids.h"
+
+namespace bank::ledger {
+
+struct Session {
+  SessionId id;
+  int64_t last_use_ms = 0;  // by the bank's time
+  Window window{1};
+};
+
+class Sessions {
+ public:
+  // Pointers are valid until the session expires.
+  Session* Find(SessionId id) {
+    const auto it = by_id_.find(id);
+    return it == by_id_.end() ? nullptr : &*it->second;
+  }
+
+  // `id` must be new. The session is the one used last.
+  Session* Open(SessionId id, int64_t now_ms);
+  // Makes it the one used last and forgets what lies below `answered_below`.
+  void Use(Session* session, int64_t now_ms, uint64_t answered_below);
+  void Remember(Session* session, uint64_t sequence, const Remembered& record);
+
+  // Ends the sessions idle for longer than `idle_ms_max`.
+  void ExpireIdle(int64_t now_ms, int64_t idle_ms_max);
+  // Ends the session idle for longest, until at most `count` are left.
+  void ShrinkTo(uint64_t count);
+
+  uint64_t size() const { return by_id_.size(); }
+  uint64_t digest() const { return digest_; }
+  uint64_t RecomputeDigest() const;  // from the sessions alone
+
+  // The one idle for longest first.
+  const std::list<Session>& ByLastUse() const { return by_last_use_; }
+
+ private:
+  void ExpireFirst();
+
+  std::list<Session> by_last_use_;
+  absl::flat_hash_map<SessionId, std::list<Session>::iterator> by_id_;
+  uint64_t digest_ = 0;
+};
+
+}  // namespace bank::ledger

@@ -1,0 +1,195 @@
+// Scenarios of the ledger as readable scripts: tests/datadriven/ledger/*.txt.
+//
+// Goal: every script shows, for one subject, what is asked and what is answered; a change of
+// behaviour shows as a diff of recorded text. Method: a script is a row of blocks: lines of
+// commands, a line `----`, one line of output per line of command, an empty line. Lines that begin
+// with `#` are comments. Each script gets a fresh ledger. `ledger_scripts --rewrite` records what
+// the ledger answers now; the diff is to be reviewed like code.
+//
+//   limits NAME=N ...              a fresh ledger (accounts, sessions, window, idle_ms)
+//   time MS                        the bank's time from here on
+//   session                        open a session
+//   open|deposit|withdraw KEY ACCOUNT AMOUNT
+//   transfer KEY FROM TO AMOUNT
+//   query ACCOUNT
+//   resolve KEY
+//   state                          summary with both digests
+//   restart                        snapshot, restore, compare; goes on with the restored ledger
+//   snapshot                       the snapshot's bytes in hexadecimal
+// KEY is SESSION/SEQUENCE or SESSION/SEQUENCE<ANSWERED_BELOW; `-` is none.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "branch/ledger/ledger.h"
+
+namespace bank::ledger {
+namespace {
+
+bool rewrite = false;
+
+uint64_t Number(const std::string& text) { return std::stoull(text); }
+
+void ParseKey(const std::string& key, Command* command) {
+  if (key == "-") return;
+  const size_t slash = key.find('/');
+  const size_t less = key.find('<');
+  command->session = SessionId(Number(key.substr(0, slash)));
+  command->sequence = Number(key.substr(slash + 1, less - slash - 1));
+  command->answered_below = less == std::string::npos ? 1 : Number(key.substr(less + 1));
+}
+
+class Script {
+ public:
+  // The line of output for one line of command.
+  std::string Run(const std::string& line) {
+    const std::vector<std::string> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
+    const std::string& verb = words.at(0);
+    if (verb == "limits") return Limit(words);
+    if (verb == "time") {
+      time_ms_ = std::stoll(words.at(1));
+      return "ok";
+    }
+    if (verb == "state") return State();
+    if (verb == "restart") return Restart();
+    if (verb == "snapshot") return absl::BytesToHexString(ledger_.EncodeSnapshot());
+    return Apply(words);
+  }
+
+ private:
+  std::string Limit(const std::vector<std::string>& words) {
+    Limits limits;
+    for (size_t i = 1; i < words.size(); ++i) {
+      const size_t equals = words[i].find('=');
+      const std::string name = words[i].substr(0, equals);
+      const uint64_t value = Number(words[i].substr(equals + 1));
+      if (name == "accounts") limits.accounts_max = value;
+      if (name == "sessions") limits.sessions_max = value;
+      if (name == "window") limits.session_window_max = value;
+      if (name == "idle_ms") limits.session_idle_ms_max = static_cast<int64_t>(value);
+    }
+    ledger_ = Ledger(limits);
+    return "ok";
+  }
+
+  std::string Apply(const std::vector<std::string>& words) {
+    static const std::vector<std::string> kVerbs = {"",         "open",  "deposit", "withdraw",
+                                                    "transfer", "query", "session", "resolve"};
+    Command command;
+    for (size_t kind = 1; kind < kVerbs.size(); ++kind) {
+      if (words[0] == kVerbs[kind]) command.kind = static_cast<Kind>(kind);
+    }
+    size_t next = 1;
+    if (command.kind != Kind::kQuery && command.kind != Kind::kOpenSession) {
+      ParseKey(words.at(next++), &command);
+    }
+    if (command.kind != Kind::kResolve && command.kind != Kind::kOpenSession) {
+      command.account = words.at(next++);
+    }
+    if (command.kind == Kind::kTransfer) command.to = words.at(next++);
+    if (next < words.size()) command.amount = std::stoll(words.at(next++));
+
+    std::string batch;
+    AppendCommand(command, &batch);
+    std::vector<Outcome> outcomes;
+    const absl::Status status = ledger_.Apply(EncodeEntry({time_ms_, 1}, batch), &outcomes);
+    if (!status.ok()) return std::string(status.message());
+    const Outcome& outcome = outcomes.at(0);
+    return absl::StrCat(std::string(CodeName(outcome.code)), " position ", outcome.position.value,
+                        " balance ", outcome.balance, outcome.replayed ? " replayed" : "");
+  }
+
+  std::string State() const {
+    const Summary s = ledger_.summary();
+    return absl::StrCat("position ", s.position.value, " time ", s.time_ms, " accounts ",
+                        s.accounts, " sessions ", s.sessions, " total ", s.balance_total, " state ",
+                        absl::Hex(s.state_digest, absl::kZeroPad16), " history ",
+                        absl::Hex(s.history_digest, absl::kZeroPad16));
+  }
+
+  std::string Restart() {
+    const std::string bytes = ledger_.EncodeSnapshot();
+    absl::StatusOr<Ledger> restored = Ledger::DecodeSnapshot(bytes);
+    if (!restored.ok()) return std::string(restored.status().message());
+    const bool same = restored->summary().state_digest == ledger_.summary().state_digest;
+    ledger_ = *std::move(restored);
+    return absl::StrCat(bytes.size(), " bytes, ", same ? "same digest" : "OTHER DIGEST");
+  }
+
+  Ledger ledger_;
+  int64_t time_ms_ = 0;
+};
+
+// The script's text with every output replaced by what the ledger answers now.
+std::string Record(const std::string& text) {
+  Script script;
+  std::string recorded;
+  std::vector<std::string> commands;
+  bool in_output = false;
+  const std::vector<std::string> lines = absl::StrSplit(text, '\n');
+  for (const std::string& line : lines) {
+    if (in_output) {
+      in_output = !line.empty();
+      if (in_output) continue;  // old output
+    }
+    recorded += line + "\n";
+    if (line == "----") {
+      for (const std::string& command : commands) recorded += script.Run(command) + "\n";
+      commands.clear();
+      in_output = true;
+    } else if (!line.empty() && line[0] != '#') {
+      commands.push_back(line);
+    }
+  }
+  EXPECT_TRUE(commands.empty()) << "commands without a line of ----";
+  recorded.pop_back();
+  return recorded;
+}
+
+std::vector<std::string> ScriptPaths() {
+  std::vector<std::string> paths;
+  for (const auto& file :
+       std::filesystem::directory_iterator(BANK_SOURCE_DIR "/tests/datadriven/ledger")) {
+    if (file.path().extension() == ".txt" && file.path().stem() != "CMakeLists") {
+      paths.push_back(file.path());
+    }
+  }
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+class LedgerScripts : public testing::TestWithParam<std::string> {};
+
+TEST_P(LedgerScripts, AnswersAsRecorded) {
+  std::stringstream text;
+  text << std::ifstream(GetParam()).rdbuf();
+  const std::string recorded = Record(text.str());
+  if (rewrite) {
+    std::ofstream(GetParam()) << recorded;
+  } else {
+    EXPECT_EQ(text.str(), recorded) << "if the change is meant: ledger_scripts --rewrite";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, LedgerScripts, testing::ValuesIn(ScriptPaths()),
+                         [](const auto& path) {
+                           return std::filesystem::path(path.param).stem().string();
+                         });
+
+}  // namespace
+}  // namespace bank::ledger
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  for (int i = 1; i < argc; ++i) {
+    if (std::string(argv[i]) == "--rewrite") bank::ledger::rewrite = true;
+  }
+  return RUN_ALL_TESTS();
+}
