@@ -21,6 +21,11 @@ if(BANK_SANITIZE)
   add_link_options(-fsanitize=${BANK_SANITIZE})
 endif()
 
+option(BANK_PLANTED_BUGS "carry the bugs of common/planted.h, chosen by BANK_PLANTED_BUG; for tests only" OFF)
+if(BANK_PLANTED_BUGS)
+  add_compile_definitions(BANK_PLANTED_BUGS)
+endif()
+
 # For our own targets only; third-party and generated code is included as SYSTEM.
 set(BANK_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
                   -Wimplicit-fallthrough -Werror)
