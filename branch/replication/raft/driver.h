@@ -73,6 +73,10 @@ class DriverPorts {
   // The ledger is changed only between these two (the branch takes its writer lock).
   virtual void BeginApply() = 0;
   virtual void EndApply() = 0;
+
+  // This branch must not go on: it has lost what it acknowledged. A process says so and ends with a
+  // failure; should this return (a simulation), the driver is not used any more.
+  virtual void Fatal(const std::string& reason) = 0;
 };
 
 class Driver {

@@ -1,0 +1,135 @@
+#include <algorithm>
+#include <utility>
+
+#include "branch/ledger/command.h"
+#include "branch/replication/raft/driver_state.h"
+#include "common/check.h"
+
+namespace bank::replication {
+
+// Applies in order, each entry once. The engine is told of a membership change as soon as it is
+// applied and before the next entry is, which may move the commit index.
+void Driver::State::ApplyCommitted() {
+  while (!installing.has_value()) {
+    const LogIndex target = std::min(engine.commit_index(), log.last_index());
+    if (last_applied >= target) return;
+    bool changed = false;
+    ports.BeginApply();
+    while (last_applied < target && !changed) {
+      const LogIndex index = last_applied.Next();
+      const storage::Entry* entry = log.Find(index);
+      BANK_CHECK(entry != nullptr) << "committed entry " << index.value << " is not in the log";
+      ApplyEntry(index, *entry);
+      last_applied = index;
+      applied_term = entry->term;
+      changed = entry->type == storage::EntryType::kChange;
+    }
+    ports.EndApply();
+    if (changed) engine.ConfigurationCommitted(now_ms, configuration_index, configuration);
+  }
+}
+
+void Driver::State::ApplyEntry(LogIndex index, const storage::Entry& entry) {
+  switch (entry.type) {
+    case storage::EntryType::kCommand: {
+      outcomes.clear();
+      const absl::Status status = ledger.Apply(*entry.payload, &outcomes);
+      BANK_CHECK(status.ok()) << "entry " << index.value << ": " << status.message();
+      proposals.OnApplied(index, entry.term, outcomes);
+      return;
+    }
+    case storage::EntryType::kChange:
+      configuration_index = index;
+      configuration = *entry.payload;
+      break;
+    case storage::EntryType::kBarrier:
+      break;
+  }
+  proposals.OnOtherApplied(index, entry.term);
+}
+
+Term Driver::State::LastTerm() const {
+  const storage::Entry* last = log.Find(log.last_index());
+  return last != nullptr ? last->term : applied_term;
+}
+
+void Driver::State::Lead() {
+  // An entry of its own term commits everything before it; until then a new leader does not know
+  // what is committed, and the bank's time of entries before it is not known either. The engine
+  // puts a barrier into the log by itself in some cases only.
+  if (LastTerm() != engine.term()) {
+    static const auto kEmpty = std::make_shared<const std::string>();
+    engine.Submit(now_ms, storage::EntryType::kBarrier, kEmpty);
+  }
+  if (!leads || applied_term != engine.term()) return;
+  if (!leader_ready) {
+    leader_ready = true;
+    lead_start_ms = now_ms;
+    lead_start_bank_ms = ledger.time_ms();
+  }
+  if (transfer.has_value()) {
+    DriveTransfer();
+  } else {
+    SubmitProposals();
+  }
+  if (leads) StartReadRound();
+}
+
+void Driver::State::SubmitProposals() {
+  while (proposals.WantsCut()) {
+    // The bank's clock runs at the leader's pace and goes on from where the last leader left it.
+    const ledger::EntryHeader header{lead_start_bank_ms + (now_ms - lead_start_ms),
+                                     proposals.next_count()};
+    const LogIndex index = engine.Submit(
+        now_ms, storage::EntryType::kCommand,
+        std::make_shared<const std::string>(ledger::EncodeEntry(header, proposals.next_batch())));
+    if (index == LogIndex(0)) return;
+    proposals.Submitted(index, engine.term());
+  }
+}
+
+void Driver::State::StartReadRound() {
+  if (!reads.WantsRound()) return;
+  std::vector<BranchId> others = engine.voters();
+  const bool self_votes = std::erase(others, options.self) > 0;
+  reads.Begin(engine.commit_index(), others, self_votes);
+  SendProbes();
+}
+
+void Driver::State::SendProbes() {
+  if (!reads.in_flight()) {
+    probe_retry_ms = kNever;
+    return;
+  }
+  for (const BranchId voter : reads.unanswered()) {
+    ports.Send(voter, ReadProbe{engine.term(), reads.round()});
+  }
+  probe_retry_ms = now_ms + options.heartbeat_ms;
+}
+
+absl::Status Driver::State::TransferLeadership(BranchId to) {
+  if (!leads) return absl::FailedPreconditionError("this branch does not lead");
+  if (transfer.has_value()) return absl::FailedPreconditionError("a transfer is running");
+  const std::vector<BranchId> voters = engine.voters();
+  if (to == BranchId(0)) {
+    // Whoever has most of the log.
+    for (const BranchId voter : voters) {
+      if (voter == options.self) continue;
+      if (to == BranchId(0) || engine.match_index(voter) > engine.match_index(to)) to = voter;
+    }
+  }
+  if (to == options.self || std::find(voters.begin(), voters.end(), to) == voters.end()) {
+    return absl::InvalidArgumentError("no other branch that votes");
+  }
+  transfer = Transfer{to, now_ms + 3 * int64_t{options.election_timeout_ms}};
+  return absl::OkStatus();
+}
+
+// Proposals wait until the new leader has the whole log, which is when the engine lets the transfer
+// begin. The engine ends one that had no effect after an election timeout; then it begins again.
+void Driver::State::DriveTransfer() {
+  if (engine.transferring()) return;
+  if (engine.Transfer(now_ms, transfer->to) == CORE_UNKNOWN_ID) transfer.reset();
+}
+
+}  // namespace bank::replication

@@ -1,0 +1,151 @@
+#include <utility>
+
+#include "branch/replication/raft/driver_state.h"
+#include "common/check.h"
+
+namespace bank::replication {
+namespace {
+
+// The engine's messages as values; what it leaves open is filled from the log and the snapshot.
+struct MessageMaker {
+  const core_message& in;
+  const Log& log;
+  const std::optional<storage::Snapshot>& snapshot;
+
+  Message Make() const {
+    switch (in.type) {
+      case CORE_REQUEST_VOTE:
+        return RequestVote{in.version,
+                           Term(in.term),
+                           BranchId(in.request_vote.candidate),
+                           LogIndex(in.request_vote.last_log_index),
+                           Term(in.request_vote.last_log_term),
+                           in.request_vote.disrupt_leader,
+                           in.request_vote.pre_vote};
+      case CORE_REQUEST_VOTE_RESULT:
+        return RequestVoteResult{in.version,
+                                 Term(in.term),
+                                 in.request_vote_result.vote_granted,
+                                 in.request_vote_result.pre_vote,
+                                 in.request_vote_result.features,
+                                 in.request_vote_result.capacity};
+      case CORE_APPEND_ENTRIES:
+        return MakeAppendEntries();
+      case CORE_APPEND_ENTRIES_RESULT:
+        return AppendEntriesResult{in.version,
+                                   Term(in.term),
+                                   LogIndex(in.append_entries_result.rejected),
+                                   LogIndex(in.append_entries_result.last_log_index),
+                                   in.append_entries_result.features,
+                                   in.append_entries_result.capacity};
+      case CORE_INSTALL_SNAPSHOT:
+        // Kept for as long as the engine can ask for it.
+        BANK_CHECK(snapshot.has_value());
+        BANK_CHECK(snapshot->index.value == in.install_snapshot.index)
+            << snapshot->index.value << " is not " << in.install_snapshot.index;
+        return InstallSnapshot{in.version, Term(in.term), *snapshot};
+      case CORE_TIMEOUT_NOW:
+        break;
+    }
+    return TimeoutNow{in.version, Term(in.term), LogIndex(in.timeout_now.last_log_index),
+                      Term(in.timeout_now.last_log_term)};
+  }
+
+  AppendEntries MakeAppendEntries() const {
+    AppendEntries out;
+    out.version = in.version;
+    out.term = Term(in.term);
+    out.prev_log_index = LogIndex(in.append_entries.prev_log_index);
+    out.prev_log_term = Term(in.append_entries.prev_log_term);
+    out.leader_commit = LogIndex(in.append_entries.leader_commit);
+    out.entries.reserve(in.append_entries.n_entries);
+    for (size_t i = 1; i <= in.append_entries.n_entries; ++i) {
+      const storage::Entry* entry = log.Find(out.prev_log_index.Plus(i));
+      BANK_CHECK(entry != nullptr) << "entry " << out.prev_log_index.Plus(i).value;
+      out.entries.push_back(*entry);
+    }
+    return out;
+  }
+};
+
+}  // namespace
+
+void Driver::State::OnMessage(BranchId from, Message& message) {
+  if (from == options.self) return;
+  if (const auto* append = std::get_if<AppendEntries>(&message)) {
+    engine.Receive(now_ms, from, message);
+    if (append->term != engine.term() || engine.leader() != from) return;
+    if (!commit_to_reach.has_value()) commit_to_reach = append->leader_commit;
+    if (rebuilding && (lost_log_term != append->term || now_ms >= lost_log_again_ms)) {
+      ReportLostLog(from);
+    }
+  } else if (const auto* result = std::get_if<AppendEntriesResult>(&message)) {
+    SuspectLostLog(from, *result);
+    engine.Receive(now_ms, from, message);
+  } else if (const auto* vote = std::get_if<RequestVote>(&message)) {
+    // A branch that has lost its log, and perhaps the vote it cast, must not vote.
+    if (rebuilding || vote->term <= vote_floor || vote->candidate != from) return;
+    engine.Receive(now_ms, from, message);
+  } else if (std::get_if<TimeoutNow>(&message) != nullptr) {
+    if (!rebuilding) engine.Receive(now_ms, from, message);
+  } else if (const auto* install = std::get_if<InstallSnapshot>(&message)) {
+    OnInstallSnapshot(from, *install, message);
+  } else if (std::get_if<RequestVoteResult>(&message) != nullptr) {
+    engine.Receive(now_ms, from, message);
+  } else if (const auto* probe = std::get_if<ReadProbe>(&message)) {
+    if (!rebuilding) ports.Send(from, ReadProbeResult{engine.term(), probe->round});
+  } else if (const auto* answer = std::get_if<ReadProbeResult>(&message)) {
+    if (leads && answer->term == engine.term()) reads.Confirm(from, answer->round);
+    if (!reads.in_flight()) probe_retry_ms = kNever;
+  } else if (const auto* lost = std::get_if<LostLog>(&message)) {
+    OnLostLog(from, *lost);
+  } else if (const auto* behind = std::get_if<LogBehindAcknowledged>(&message)) {
+    OnLogBehindAcknowledged(from, *behind);
+  }
+}
+
+void Driver::State::OnHardState(const storage::HardState& state) { ports.WriteHardState(state); }
+
+void Driver::State::OnEntries(LogIndex index, std::vector<storage::Entry> entries) {
+  BANK_CHECK(index > last_applied) << index.value << " was applied already";
+  BANK_CHECK(index <= log.last_index().Next()) << index.value;
+  log.TruncateFrom(index);
+  for (const storage::Entry& entry : entries) log.Append(entry);
+  ++appends_in_flight;
+  ports.QueueAppend(index, std::move(entries));
+}
+
+void Driver::State::OnAppended(LogIndex first, const std::vector<storage::Entry>& entries) {
+  BANK_CHECK(appends_in_flight > 0);
+  --appends_in_flight;
+  if (installing.has_value()) return;
+  // The log may have been cut since: only what is still the same entry counts.
+  LogIndex stored(first.value - 1);
+  for (const storage::Entry& entry : entries) {
+    const storage::Entry* present = log.Find(stored.Next());
+    if (present == nullptr || present->payload != entry.payload || present->term != entry.term) {
+      break;
+    }
+    stored = stored.Next();
+  }
+  if (stored >= first && stored > engine.last_stored()) engine.EntriesStored(now_ms, stored);
+}
+
+void Driver::State::OnSend(const core_message& message) {
+  ports.Send(BranchId(message.peer), MessageMaker{message, log, snapshot}.Make());
+}
+
+void Driver::State::OnStateChange() {
+  if (leads == engine.leads()) return;
+  leads = engine.leads();
+  leader_ready = false;
+  suspicions.clear();
+  transfer.reset();
+  probe_retry_ms = kNever;
+  if (!leads) {
+    proposals.OnLeadershipLost();
+    reads.OnLeadershipLost();
+  }
+}
+
+}  // namespace bank::replication

@@ -1,0 +1,69 @@
+// A branch that has lost what it acknowledged, and its leader.
+//
+// The leader counts what a branch acknowledged for as long as it leads. If the branch then loses
+// it (an old copy of its folder, a rebuild after damage), three things keep the bank safe:
+//   - the leader forgets: told of the loss it steps down, and whoever leads next begins with an
+//     empty record of what the others hold;
+//   - the branch neither votes nor confirms reads until it is whole again. Whole is: it has applied
+//     an entry of the present term. The leader of that term was elected without this branch's vote,
+//     so by voters who hold everything that was committed, and the entry has all of it before it;
+//   - afterwards it votes in later terms only, since it may have voted in this one.
+#include <utility>
+
+#include "branch/replication/raft/driver_state.h"
+
+namespace bank::replication {
+
+// A rejection at or below what the branch acknowledged in this term. Messages are in order, so it
+// cannot be a late one, except across connections: the second in a row counts.
+void Driver::State::SuspectLostLog(BranchId from, const AppendEntriesResult& result) {
+  if (!leads || result.term != engine.term()) return;
+  const LogIndex match = engine.match_index(from);
+  if (result.rejected == LogIndex(0) || result.rejected > match || result.last_log_index >= match) {
+    suspicions.erase(from);
+    return;
+  }
+  if (++suspicions[from] < 2) return;
+  suspicions.erase(from);
+  ports.Send(from, LogBehindAcknowledged{engine.term(), match});
+}
+
+void Driver::State::OnLogBehindAcknowledged(BranchId from, const LogBehindAcknowledged& message) {
+  if (message.term != engine.term() || engine.leader() != from) return;
+  if (installing.has_value() || appends_in_flight > 0) return;
+  if (log.last_index() >= message.acknowledged) return;
+  if (rebuilding) {
+    ReportLostLog(from);
+    return;
+  }
+  stopped = true;
+  ports.Fatal("this branch acknowledged the log up to entry " +
+              std::to_string(message.acknowledged.value) + " in term " +
+              std::to_string(message.term.value) + " and holds it up to entry " +
+              std::to_string(log.last_index().value) +
+              " only: its data folder is an old copy, or lost writes. Start it with --rebuild to "
+              "bring it back from the other branches.");
+}
+
+void Driver::State::ReportLostLog(BranchId leader) {
+  lost_log_term = engine.term();
+  lost_log_again_ms = now_ms + options.election_timeout_ms;
+  ports.Send(leader, LostLog{engine.term(), log.last_index()});
+}
+
+void Driver::State::OnLostLog(BranchId from, const LostLog& message) {
+  if (!leads || message.term != engine.term()) return;
+  if (message.last_log_index < engine.match_index(from)) engine.StepDown(now_ms, from);
+}
+
+void Driver::State::FinishRebuildIfWhole() {
+  if (!rebuilding || installing.has_value() || lost_log_term != engine.term() ||
+      applied_term != engine.term()) {
+    return;
+  }
+  rebuilding = false;
+  vote_floor = engine.term();
+  ports.QueueFinishRebuild(vote_floor);
+}
+
+}  // namespace bank::replication

@@ -1,0 +1,136 @@
+// What a driver is made of. Its members live in one file per noun:
+//   driver.cc            public calls, start, the order in which consequences are settled
+//   driver_messages.cc   what other branches say, and what is said to them
+//   driver_apply.cc      committed entries to the ledger; the leader's duties
+//   driver_snapshots.cc  snapshots taken, sent and installed
+//   driver_rebuild.cc    a branch that has lost what it acknowledged
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "branch/ledger/ledger.h"
+#include "branch/replication/raft/completions.h"
+#include "branch/replication/raft/driver.h"
+#include "branch/replication/raft/engine.h"
+#include "branch/replication/raft/log.h"
+#include "branch/replication/raft/proposals.h"
+#include "branch/replication/raft/read_index.h"
+#include "branch/replication/raft/waiters.h"
+
+namespace bank::replication {
+
+struct Driver::State final : EngineEvents {
+  State(DriverOptions driver_options, DriverPorts& driver_ports)
+      : options(std::move(driver_options)),
+        ports(driver_ports),
+        engine(options, *this),
+        ledger(options.ledger_limits) {}
+
+  // ---- driver.cc
+  absl::Status Start(storage::Recovered recovered);
+  // Notes the time. False if the driver stopped: then nothing is done.
+  bool Enter(int64_t time_ms);
+  // Draws every consequence of what just happened, then runs the callbacks that are due. Called at
+  // the end of each public call; a callback that calls the driver again only adds to the work.
+  void Settle();
+  void OnTimer();
+  int64_t NextDeadlineMs() const;
+  ReplicatorStatus GetStatus() const;
+
+  // ---- driver_messages.cc
+  void OnMessage(BranchId from, Message& message);
+  void OnAppended(LogIndex first, const std::vector<storage::Entry>& entries);
+  void OnHardState(const storage::HardState& state) override;
+  void OnEntries(LogIndex index, std::vector<storage::Entry> entries) override;
+  void OnSend(const core_message& message) override;
+  void OnStateChange() override;
+  const storage::Entry* FindEntry(LogIndex index) const override { return log.Find(index); }
+
+  // ---- driver_apply.cc
+  void ApplyCommitted();
+  void ApplyEntry(LogIndex index, const storage::Entry& entry);
+  void Lead();
+  void SubmitProposals();
+  void StartReadRound();
+  void SendProbes();
+  void DriveTransfer();
+  absl::Status TransferLeadership(BranchId to);
+  Term LastTerm() const;
+
+  // ---- driver_snapshots.cc
+  void TakeSnapshot();
+  void OnSnapshotSaved(LogIndex index);
+  void OnSnapshotInstalled(LogIndex index);
+  void OnInstallSnapshot(BranchId from, const InstallSnapshot& message, const Message& whole);
+  void OnSnapshot() override;
+
+  // ---- driver_rebuild.cc
+  void SuspectLostLog(BranchId from, const AppendEntriesResult& result);
+  void OnLostLog(BranchId from, const LostLog& message);
+  void OnLogBehindAcknowledged(BranchId from, const LogBehindAcknowledged& message);
+  void ReportLostLog(BranchId leader);
+  void FinishRebuildIfWhole();
+
+  const DriverOptions options;
+  DriverPorts& ports;
+  int64_t now_ms = 0;
+  bool started = false;
+  bool stopped = false;  // Fatal() was called
+  bool settling = false;
+  bool unsettled = false;
+
+  Engine engine;
+  Log log;
+  uint64_t appends_in_flight = 0;
+
+  ledger::Ledger ledger;
+  LogIndex last_applied;
+  Term applied_term;  // of the entry at last_applied
+  std::vector<ledger::Outcome> outcomes;
+  // The membership as of last_applied.
+  LogIndex configuration_index;
+  std::string configuration;
+
+  std::optional<storage::Snapshot> snapshot;  // the newest durable one
+  std::optional<storage::Snapshot> taking;
+  struct Installing {
+    storage::Snapshot snapshot;
+    ledger::Ledger ledger;  // already decoded from it
+  };
+  std::optional<Installing> offered;     // by the message being handled
+  std::optional<Installing> installing;  // on its way to the disk
+
+  // The leader's.
+  bool leads = false;
+  bool leader_ready = false;       // has applied an entry of its own term
+  int64_t lead_start_ms = 0;       // when leader_ready became true,
+  int64_t lead_start_bank_ms = 0;  // and the bank's time then
+  struct Transfer {
+    BranchId to;
+    int64_t give_up_ms;
+  };
+  std::optional<Transfer> transfer;
+  int64_t probe_retry_ms = kNever;
+  std::map<BranchId, int> suspicions;  // rejections of what was acknowledged, in a row
+
+  // Readiness: the first leader's commit index since the start was applied once.
+  std::optional<LogIndex> commit_to_reach;
+  bool caught_up = false;
+
+  bool rebuilding = false;
+  Term vote_floor;
+  Term lost_log_term;  // the newest in which the loss was reported
+  int64_t lost_log_again_ms = 0;
+
+  Completions due;
+  Proposals proposals{options, due};
+  ReadIndexRounds reads{due};
+  Waiters<LogIndex> index_waiters;
+  Waiters<Position> position_waiters;
+};
+
+}  // namespace bank::replication
