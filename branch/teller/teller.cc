@@ -1,0 +1,428 @@
+#include "branch/teller/teller.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/check.h"
+
+namespace bank::teller {
+namespace {
+
+using ledger::Code;
+using ledger::Command;
+using ledger::Kind;
+using ledger::Outcome;
+using replication::ProposeResult;
+
+constexpr int kAttemptsMax = 3;  // sessions a keyless write may outlive before it is given back
+
+bool IsWrite(Kind kind) {
+  return kind == Kind::kOpen || kind == Kind::kDeposit || kind == Kind::kWithdraw ||
+         kind == Kind::kTransfer;
+}
+
+std::string_view Clip(std::string_view name) {
+  return name.substr(0, ledger::kAccountNameBytesMax + 1);
+}
+
+std::string_view AccountOf(const Operation& operation) {
+  return operation.account.empty() ? ledger::kSharedAccount : Clip(operation.account);
+}
+
+Fate FateOf(const ProposeResult& result) {
+  switch (result.fate) {
+    case replication::Fate::kApplied:
+      return Fate::kApplied;
+    case replication::Fate::kNotApplied:
+      return Fate::kNotApplied;
+    case replication::Fate::kUnknown:
+      break;
+  }
+  return Fate::kUnknown;
+}
+
+struct Keys {
+  SessionId session{};
+  uint64_t first_sequence = 0;
+  uint64_t answered_below = 0;
+};
+
+Keys KeysOf(const OwnKeys::Grant& grant) {
+  return {grant.session, grant.first_sequence, grant.answered_below};
+}
+
+void GiveKey(const Keys& keys, uint64_t i, Command* command) {
+  if (command->kind == Kind::kQuery) return;
+  command->session = keys.session;
+  command->sequence = keys.session == SessionId{} ? 0 : keys.first_sequence + i;
+  command->answered_below = keys.session == SessionId{} ? 0 : keys.answered_below;
+}
+
+std::string Encode(const Operation& operation, const Keys& keys) {
+  Command command;
+  command.kind = operation.kind;
+  command.account = AccountOf(operation);
+  command.to = operation.kind == Kind::kTransfer ? Clip(operation.to) : std::string_view();
+  command.amount = operation.amount;
+  GiveKey(keys, 0, &command);
+  std::string rows;
+  ledger::AppendCommand(command, &rows);
+  return rows;
+}
+
+constexpr size_t kRowBytesUsual = 24;
+
+// The columns must have been checked.
+std::string Encode(const Batch& batch, const Keys& keys) {
+  static constexpr std::string_view kSharedOnly[] = {ledger::kSharedAccount};
+  const std::span<const std::string_view> names =
+      batch.names.empty() ? std::span<const std::string_view>(kSharedOnly) : batch.names;
+  const auto name = [&](std::span<const uint32_t> column, size_t i) {
+    return Clip(names[column.empty() ? 0 : column[i]]);
+  };
+  std::string rows;
+  rows.reserve(batch.kind.size() * kRowBytesUsual);
+  for (size_t i = 0; i < batch.kind.size(); ++i) {
+    Command command;
+    command.kind = batch.kind[i];
+    command.account = name(batch.account, i);
+    if (command.account.empty()) command.account = ledger::kSharedAccount;
+    if (command.kind == Kind::kTransfer) command.to = name(batch.to, i);
+    if (command.kind != Kind::kQuery && !batch.amount.empty()) command.amount = batch.amount[i];
+    GiveKey(keys, i, &command);
+    ledger::AppendCommand(command, &rows);
+  }
+  return rows;
+}
+
+// The same commands under other keys.
+std::string Rekey(std::string_view rows, const Keys& keys) {
+  std::string batch;
+  batch.reserve(rows.size() + rows.size() / 2);
+  ledger::CommandReader reader(rows);
+  Command command;
+  for (uint64_t i = 0; reader.Next(&command); ++i) {
+    GiveKey(keys, i, &command);
+    ledger::AppendCommand(command, &batch);
+  }
+  BANK_CHECK(reader.status().ok()) << reader.status().message();
+  return batch;
+}
+
+// Empty if the columns fit together.
+std::string FindFault(const Batch& batch) {
+  const size_t count = batch.kind.size();
+  const auto fits = [count](size_t size) { return size == 0 || size == count; };
+  if (!fits(batch.amount.size()) || !fits(batch.account.size()) || !fits(batch.to.size())) {
+    return absl::StrCat("columns of other lengths than the ", count, " operations");
+  }
+  const size_t names = std::max<size_t>(batch.names.size(), 1);
+  for (size_t i = 0; i < count; ++i) {
+    if (batch.kind[i] != Kind::kQuery && !IsWrite(batch.kind[i])) {
+      return absl::StrCat("operation ", i, " is of an unknown kind");
+    }
+    if ((!batch.account.empty() && batch.account[i] >= names) ||
+        (batch.kind[i] == Kind::kTransfer && !batch.to.empty() && batch.to[i] >= names)) {
+      return absl::StrCat("operation ", i, " names an account that the batch does not hold");
+    }
+  }
+  return {};
+}
+
+// A whole batch's reply to the one operation it held.
+TellerReply Single(BatchReply batch) {
+  TellerReply reply;
+  reply.fate = batch.fate;
+  if (!batch.outcomes.empty()) reply.outcome = batch.outcomes[0];
+  reply.reason = std::move(batch.reason);
+  reply.session = batch.session;
+  reply.sequence = batch.first_sequence;
+  return reply;
+}
+
+BatchReply ReplyOf(ProposeResult result, SessionId session, uint64_t first_sequence) {
+  BatchReply reply;
+  reply.fate = FateOf(result);
+  reply.outcomes = std::move(result.outcomes);
+  reply.reason = std::move(result.reason);
+  reply.session = session;
+  reply.first_sequence = first_sequence;
+  return reply;
+}
+
+template <class Reply, class Callback>
+void Complete(Callback& done, Fate fate, std::string reason) {
+  Reply reply;
+  reply.fate = fate;
+  reply.reason = std::move(reason);
+  done(std::move(reply));
+}
+
+constexpr std::string_view kTooLate = "the deadline had passed before the branch began";
+
+}  // namespace
+
+Teller::Teller(TellerOptions options, replication::Replicator& replicator, const Clock& clock)
+    : options_(options),
+      replicator_(replicator),
+      clock_(clock),
+      keys_(options.session_window_max) {}
+
+Teller::~Teller() {
+  std::deque<WorkPtr> waiting;
+  {
+    absl::MutexLock lock(&mutex_);
+    BANK_CHECK(!opening_) << "the replicator still owes the teller an answer";
+    waiting.swap(waiting_);
+  }
+  for (WorkPtr& work : waiting) Refuse(std::move(work), "the branch is stopping");
+}
+
+void Teller::Execute(const Operation& operation, int64_t deadline_ns, ReplyCallback done) {
+  if (operation.kind == Kind::kQuery) return Query(operation, deadline_ns, std::move(done));
+  if (!IsWrite(operation.kind)) {
+    TellerReply reply;
+    reply.fate = Fate::kApplied;
+    reply.outcome.code = Code::kBadCommand;
+    return done(std::move(reply));
+  }
+  if (clock_.NowNs() >= deadline_ns) {
+    return Complete<TellerReply>(done, Fate::kNotApplied, std::string(kTooLate));
+  }
+  if (operation.session != SessionId{}) {
+    const Keys keys{operation.session, operation.sequence, operation.answered_below};
+    return Propose(Encode(operation, keys), operation.session, operation.sequence, deadline_ns,
+                   std::move(done));
+  }
+  auto work = std::make_unique<Work>();
+  work->count = 1;
+  work->deadline_ns = deadline_ns;
+  work->done = [done = std::move(done)](BatchReply reply) mutable {
+    done(Single(std::move(reply)));
+  };
+  const bool granted = Take(1, &work->grant);
+  work->rows = Encode(operation, KeysOf(work->grant));
+  if (!granted) return Wait(std::move(work));
+  std::string batch = work->rows;
+  Send(std::move(work), std::move(batch));
+}
+
+void Teller::ExecuteBatch(const Batch& batch, int64_t deadline_ns, BatchCallback done) {
+  if (std::string fault = FindFault(batch); !fault.empty()) {
+    return Complete<BatchReply>(done, Fate::kNotApplied, std::move(fault));
+  }
+  const uint64_t count = batch.kind.size();
+  if (count == 0) return Complete<BatchReply>(done, Fate::kApplied, {});
+  if (std::none_of(batch.kind.begin(), batch.kind.end(), IsWrite)) {
+    return QueryBatch(Encode(batch, Keys{}), count, deadline_ns, std::move(done));
+  }
+  if (clock_.NowNs() >= deadline_ns) {
+    return Complete<BatchReply>(done, Fate::kNotApplied, std::string(kTooLate));
+  }
+  if (batch.session != SessionId{}) {
+    const Keys keys{batch.session, batch.first_sequence, batch.answered_below};
+    replicator_.Propose(Encode(batch, keys), count, deadline_ns,
+                        [keys, done = std::move(done)](ProposeResult result) mutable {
+                          done(ReplyOf(std::move(result), keys.session, keys.first_sequence));
+                        });
+    return;
+  }
+  auto work = std::make_unique<Work>();
+  work->count = count;
+  work->deadline_ns = deadline_ns;
+  work->done = std::move(done);
+  const bool granted = Take(count, &work->grant);
+  work->rows = Encode(batch, KeysOf(work->grant));
+  if (!granted) return Wait(std::move(work));
+  std::string rows = work->rows;
+  Send(std::move(work), std::move(rows));
+}
+
+void Teller::OpenSession(int64_t deadline_ns, ReplyCallback done) {
+  std::string batch;
+  ledger::AppendCommand({.kind = Kind::kOpenSession}, &batch);
+  Propose(std::move(batch), SessionId{}, 0, deadline_ns, std::move(done));
+}
+
+void Teller::Lookup(SessionId session, uint64_t sequence, int64_t deadline_ns, ReplyCallback done) {
+  std::string batch;
+  ledger::AppendCommand({.kind = Kind::kResolve, .session = session, .sequence = sequence}, &batch);
+  Propose(std::move(batch), session, sequence, deadline_ns, std::move(done));
+}
+
+void Teller::Query(const Operation& operation, int64_t deadline_ns, ReplyCallback done) {
+  if (operation.consistency == Consistency::kLocal) {
+    TellerReply reply;
+    reply.fate = Fate::kApplied;
+    reply.outcome = replicator_.Query(AccountOf(operation));
+    return done(std::move(reply));
+  }
+  auto read = [this, account = std::string(AccountOf(operation)),
+               done = std::move(done)](absl::Status status) mutable {
+    if (!status.ok()) {
+      return Complete<TellerReply>(done, Fate::kUnavailable, std::string(status.message()));
+    }
+    TellerReply reply;
+    reply.fate = Fate::kApplied;
+    reply.outcome = replicator_.Query(account);
+    done(std::move(reply));
+  };
+  if (operation.consistency == Consistency::kAtLeast) {
+    replicator_.WaitApplied(operation.minimum_position, deadline_ns, std::move(read));
+  } else {
+    replicator_.ReadBarrier(deadline_ns, std::move(read));
+  }
+}
+
+void Teller::QueryBatch(std::string rows, uint64_t count, int64_t deadline_ns, BatchCallback done) {
+  replicator_.ReadBarrier(deadline_ns, [this, rows = std::move(rows), count,
+                                        done = std::move(done)](absl::Status status) mutable {
+    if (!status.ok()) {
+      return Complete<BatchReply>(done, Fate::kUnavailable, std::string(status.message()));
+    }
+    BatchReply reply;
+    reply.fate = Fate::kApplied;
+    reply.outcomes.reserve(count);
+    ledger::CommandReader reader(rows);
+    Command command;
+    while (reader.Next(&command)) reply.outcomes.push_back(replicator_.Query(command.account));
+    done(std::move(reply));
+  });
+}
+
+void Teller::Propose(std::string batch, SessionId session, uint64_t sequence, int64_t deadline_ns,
+                     ReplyCallback done) {
+  replicator_.Propose(std::move(batch), 1, deadline_ns,
+                      [session, sequence, done = std::move(done)](ProposeResult result) mutable {
+                        done(Single(ReplyOf(std::move(result), session, sequence)));
+                      });
+}
+
+bool Teller::Take(uint64_t count, OwnKeys::Grant* grant) {
+  absl::MutexLock lock(&mutex_);
+  if (!waiting_.empty()) return false;  // first come, first served
+  const std::optional<OwnKeys::Grant> taken = keys_.Take(count);
+  if (taken.has_value()) *grant = *taken;
+  return taken.has_value();
+}
+
+void Teller::Send(WorkPtr work, std::string batch) {
+  ++work->attempts;
+  const uint64_t count = work->count;
+  const int64_t deadline_ns = work->deadline_ns;
+  replicator_.Propose(std::move(batch), count, deadline_ns,
+                      [this, work = std::move(work)](ProposeResult result) mutable {
+                        OnSent(std::move(work), std::move(result));
+                      });
+}
+
+void Teller::OnSent(WorkPtr work, ProposeResult result) {
+  const OwnKeys::Grant grant = work->grant;
+  const bool expired =
+      std::any_of(result.outcomes.begin(), result.outcomes.end(),
+                  [](const Outcome& outcome) { return outcome.code == Code::kUnknownSession; });
+  bool someone_waits = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    keys_.Answered(grant);
+    if (expired) keys_.Close(grant.session);
+    someone_waits = !waiting_.empty();
+  }
+  if (expired) {
+    // Certain: a batch meets one state of its session, so none of its writes was applied.
+    if (work->attempts < kAttemptsMax) return Wait(std::move(work));
+    Refuse(std::move(work), "the branch's session expired again and again");
+  } else {
+    // The customer asked once and gave no key: to him no answer is a second one.
+    for (Outcome& outcome : result.outcomes) outcome.replayed = false;
+    work->done(ReplyOf(std::move(result), grant.session, grant.first_sequence));
+  }
+  if (someone_waits) Pump();
+}
+
+void Teller::Wait(WorkPtr work) {
+  if (work->count > options_.session_window_max) {
+    return Refuse(std::move(work), absl::StrCat("a batch without keys may hold at most ",
+                                                options_.session_window_max, " operations"));
+  }
+  {
+    absl::MutexLock lock(&mutex_);
+    if (waiting_operations_ + work->count <= options_.waiting_operations_max) {
+      waiting_operations_ += work->count;
+      waiting_.push_back(std::move(work));
+    }
+  }
+  if (work != nullptr) Refuse(std::move(work), "busy: too many writes are waiting at this branch");
+  Pump();
+}
+
+// Gives keys to those who wait, as far as they go.
+void Teller::Pump() {
+  std::vector<WorkPtr> ready;
+  std::vector<WorkPtr> late;
+  bool open = false;
+  int64_t open_deadline_ns = 0;
+  const int64_t now_ns = clock_.NowNs();
+  {
+    absl::MutexLock lock(&mutex_);
+    while (!waiting_.empty()) {
+      WorkPtr& work = waiting_.front();
+      const bool is_late = work->deadline_ns <= now_ns;
+      if (!is_late) {
+        const std::optional<OwnKeys::Grant> grant = keys_.Take(work->count);
+        if (!grant.has_value()) break;
+        work->grant = *grant;
+      }
+      waiting_operations_ -= work->count;
+      (is_late ? late : ready).push_back(std::move(work));
+      waiting_.pop_front();
+    }
+    if (!waiting_.empty() && !keys_.open() && !opening_) {
+      open = opening_ = true;
+      open_deadline_ns = waiting_.front()->deadline_ns;
+    }
+  }
+  for (WorkPtr& work : late) Refuse(std::move(work), "time ran out before the write was begun");
+  for (WorkPtr& work : ready) {
+    std::string batch = Rekey(work->rows, KeysOf(work->grant));
+    Send(std::move(work), std::move(batch));
+  }
+  if (open) OpenOwnSession(open_deadline_ns);
+}
+
+void Teller::OpenOwnSession(int64_t deadline_ns) {
+  std::string batch;
+  ledger::AppendCommand({.kind = Kind::kOpenSession}, &batch);
+  replicator_.Propose(std::move(batch), 1, deadline_ns, [this, deadline_ns](ProposeResult result) {
+    OnOwnSession(deadline_ns, std::move(result));
+  });
+}
+
+void Teller::OnOwnSession(int64_t deadline_ns, ProposeResult result) {
+  const bool opened =
+      result.fate == replication::Fate::kApplied && result.outcomes.at(0).code == Code::kOk;
+  // Out of time, those who have more of it try again in Pump(). Refused before that, the bank
+  // cannot take writes now: say so at once rather than ask in a loop.
+  const bool give_up = !opened && clock_.NowNs() < deadline_ns;
+  std::deque<WorkPtr> refused;
+  {
+    absl::MutexLock lock(&mutex_);
+    opening_ = false;
+    if (opened) keys_.Open(SessionId(result.outcomes[0].position.value));
+    if (give_up) {
+      refused.swap(waiting_);
+      waiting_operations_ = 0;
+    }
+  }
+  for (WorkPtr& work : refused) {
+    Refuse(std::move(work), absl::StrCat("no session for writes without a key: ", result.reason));
+  }
+  Pump();
+}
+
+void Teller::Refuse(WorkPtr work, std::string reason) {
+  Complete<BatchReply>(work->done, Fate::kNotApplied, std::move(reason));
+}
+
+}  // namespace bank::teller

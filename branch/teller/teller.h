@@ -1,0 +1,156 @@
+// Teller: the rules of answering a customer. No gRPC and no consensus: it stands between the two.
+//
+// Every call completes exactly once, with what is known:
+//   applied      `outcome` is the ledger's answer, at its place in the order; it may be a refusal
+//   not_applied  certain: it changed nothing and never will by this call
+//   unknown      time ran out; it may still be applied. Retry with the same key, or Lookup() it
+//   unavailable  a query could not be answered in time; queries change nothing
+// A write without a key gets one from the branch's own session, so that retries inside the bank are
+// harmless; that session is opened on first need and again should it expire.
+//
+// Thread-safe; never blocks. Callbacks run on the caller's or a replicator's thread, must not block
+// and may call back. Deadlines are on the steady Clock, in nanoseconds. The replicator must have
+// completed all its callbacks before the teller is destroyed.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/synchronization/mutex.h"
+#include "branch/replication/replicator.h"
+#include "branch/teller/own_keys.h"
+#include "common/clock.h"
+
+namespace bank::teller {
+
+enum class Consistency { kLinearizable, kAtLeast, kLocal };
+
+// Refers to bytes that need to live only until the call returns. An empty account means the shared
+// one. A name that is too long is cut to one byte more than is allowed before it travels: the
+// ledger refuses it all the same, and remembers that.
+struct Operation {
+  ledger::Kind kind = ledger::Kind::kQuery;  // kOpen to kQuery; others are answered kBadCommand
+                                             // at position 0, without asking the ledger
+  std::string_view account{};
+  std::string_view to{};  // kTransfer only
+  int64_t amount = 0;
+  SessionId session{};  // 0: the branch gives the write a key of its own
+  uint64_t sequence = 0;
+  uint64_t answered_below = 0;
+  Consistency consistency = Consistency::kLinearizable;  // kQuery only
+  Position minimum_position{};                           // kAtLeast only
+};
+
+// Column-wise: element i of every column belongs to operation i. `kind` says how many there are; an
+// empty column stands for zeros. Lives until the call returns.
+struct Batch {
+  std::span<const ledger::Kind> kind{};
+  std::span<const int64_t> amount{};
+  std::span<const std::string_view> names{};  // none: the shared account alone
+  std::span<const uint32_t> account{};        // index into names
+  std::span<const uint32_t> to{};             // index into names; read for kTransfer only
+  SessionId session{};                        // 0: the branch gives keys of its own
+  uint64_t first_sequence = 0;                // operation i has first_sequence + i
+  uint64_t answered_below = 0;
+};
+
+enum class Fate { kApplied, kNotApplied, kUnknown, kUnavailable };
+
+struct TellerReply {
+  Fate fate = Fate::kUnknown;
+  ledger::Outcome outcome;  // if kApplied
+  std::string reason{};     // one line, if not kApplied
+  SessionId session{};      // the write's key, for a later Lookup(); 0 if it never had one
+  uint64_t sequence = 0;
+};
+
+struct BatchReply {
+  Fate fate = Fate::kUnknown;               // of the whole batch
+  std::vector<ledger::Outcome> outcomes{};  // one per operation if kApplied, else empty
+  std::string reason{};
+  SessionId session{};
+  uint64_t first_sequence = 0;
+};
+
+struct TellerOptions {
+  // The ledger's Limits::session_window_max. Writes without a key wait while this many are
+  // unanswered; a larger batch of them is not_applied.
+  uint64_t session_window_max = ledger::Limits{}.session_window_max;
+  // Operations that may wait so; beyond that: not_applied. One that waits longer than its deadline
+  // is not_applied at the next arrival or completion.
+  uint64_t waiting_operations_max = 100'000;
+};
+
+class Teller {
+ public:
+  using ReplyCallback = absl::AnyInvocable<void(TellerReply)>;
+  using BatchCallback = absl::AnyInvocable<void(BatchReply)>;
+
+  // Both must outlive the teller.
+  Teller(TellerOptions options, replication::Replicator& replicator, const Clock& clock);
+  ~Teller();
+  Teller(const Teller&) = delete;
+  Teller& operator=(const Teller&) = delete;
+
+  void Execute(const Operation& operation, int64_t deadline_ns, ReplyCallback done);
+
+  // All of it at one place in the order, contiguous; queries read in between. Only queries: read
+  // after one barrier, nothing is written. not_applied if columns do not fit together or a kind is
+  // unknown.
+  void ExecuteBatch(const Batch& batch, int64_t deadline_ns, BatchCallback done);
+
+  // The outcome's position is the session's id.
+  void OpenSession(int64_t deadline_ns, ReplyCallback done);
+
+  // Decides for all time what became of a key (ledger::Kind::kResolve).
+  void Lookup(SessionId session, uint64_t sequence, int64_t deadline_ns, ReplyCallback done);
+
+  // How many sequences of a session may be unanswered at a time.
+  uint64_t session_window() const { return options_.session_window_max; }
+
+ private:
+  // A write without a key on its way: its rows are kept to be keyed anew should the session expire.
+  struct Work {
+    std::string rows;  // encoded commands, under whatever key
+    uint64_t count = 0;
+    int64_t deadline_ns = 0;
+    int attempts = 0;
+    OwnKeys::Grant grant;
+    BatchCallback done;
+  };
+  using WorkPtr = std::unique_ptr<Work>;
+
+  void Query(const Operation& operation, int64_t deadline_ns, ReplyCallback done);
+  void QueryBatch(std::string rows, uint64_t count, int64_t deadline_ns, BatchCallback done);
+  void Propose(std::string batch, SessionId session, uint64_t sequence, int64_t deadline_ns,
+               ReplyCallback done);
+
+  // The way of a write without a key: Take, then Send, or Wait until Pump finds it a key.
+  bool Take(uint64_t count, OwnKeys::Grant* grant);
+  void Send(WorkPtr work, std::string batch);
+  void Wait(WorkPtr work);
+  void Pump();
+  void OnSent(WorkPtr work, replication::ProposeResult result);
+  void OpenOwnSession(int64_t deadline_ns);
+  void OnOwnSession(int64_t deadline_ns, replication::ProposeResult result);
+  static void Refuse(WorkPtr work, std::string reason);
+
+  const TellerOptions options_;
+  replication::Replicator& replicator_;
+  const Clock& clock_;
+
+  absl::Mutex mutex_;  // never held while calling the replicator or a callback
+  OwnKeys keys_ ABSL_GUARDED_BY(mutex_);
+  std::deque<WorkPtr> waiting_ ABSL_GUARDED_BY(mutex_);
+  uint64_t waiting_operations_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool opening_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace bank::teller
