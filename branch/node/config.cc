@@ -1,0 +1,190 @@
+#include "branch/node/config.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <iostream>
+#include <set>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_split.h"
+#include "common/bytes.h"
+#include "common/exit_code.h"
+#include "common/flags.h"
+#include "xxhash.h"
+
+namespace bank::node {
+namespace {
+
+constexpr uint64_t kBranchIdMax = 1'000'000;
+constexpr size_t kVotersMax = 5;
+
+constexpr const char* kExamples = R"(
+Examples:
+  A bank of one branch:
+    branch --id 1 --peers 1=localhost:50051 --data /tmp/bank/1 --initial-balance 400
+  The second of three:
+    branch --id 2 --peers 1=localhost:50051,2=localhost:50052,3=localhost:50053 --data /tmp/bank/2 --initial-balance 400
+  On a network:
+    branch --id 1 --listen 10.0.0.1:50051 --peers 1=10.0.0.1:50051,2=10.0.0.2:50051,3=10.0.0.3:50051 \
+      --data /var/lib/bank --tls-cert branch1.pem --tls-key branch1.key --tls-ca ca.pem
+
+Every member of a bank is started with the same members and initial balance. SIGTERM drains and stops.
+Exit codes: 0 stopped as asked; 1 usage; 2 bad configuration; 3 unavailable (port in use, folder in use, disk error);
+5 denied (plaintext beyond loopback); 6 the data folder is damaged (see --rebuild).)";
+
+size_t VotersOf(size_t members) {
+  if (members >= kVotersMax) return kVotersMax;
+  return std::min<size_t>(members, 3);
+}
+
+// What flags alone cannot say. One line.
+absl::Status Complete(std::string_view peers, Config& config) {
+  auto founders = ParsePeers(peers);
+  if (!founders.ok()) return founders.status();
+  const auto self = std::find_if(founders->begin(), founders->end(),
+                                 [&](const auto& member) { return member.id == config.self; });
+  if (self == founders->end()) {
+    return absl::InvalidArgumentError(
+        fmt::format("--peers does not name branch {} itself", config.self.value));
+  }
+  if (config.driver.heartbeat_ms * 2 > config.driver.election_timeout_ms) {
+    return absl::InvalidArgumentError(
+        fmt::format("--heartbeat-ms {} must be at most half of --election-timeout-ms {}",
+                    config.driver.heartbeat_ms, config.driver.election_timeout_ms));
+  }
+  if (config.driver.trailing_entries < config.driver.inflight_entries_max) {
+    return absl::InvalidArgumentError(fmt::format("--trailing {} must be at least {}",
+                                                  config.driver.trailing_entries,
+                                                  config.driver.inflight_entries_max));
+  }
+  config.driver.self = config.self;
+  config.driver.seed = XXH3_64bits_withSeed("jitter", 6, config.self.value);
+  config.driver.founders = *std::move(founders);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<replication::Member>> ParsePeers(std::string_view peers) {
+  std::vector<replication::Member> members;
+  std::set<uint64_t> ids;
+  std::set<std::string> addresses;
+  const absl::string_view text(peers.data(), peers.size());
+  for (absl::string_view part : absl::StrSplit(text, ',')) {
+    part = absl::StripAsciiWhitespace(part);
+    const std::string shown(part);
+    const size_t equals = part.find('=');
+    uint64_t id = 0;
+    const absl::string_view number = part.substr(0, equals);
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), id);
+    if (equals == absl::string_view::npos || error != std::errc() ||
+        end != number.data() + number.size() || id == 0 || id > kBranchIdMax) {
+      return absl::InvalidArgumentError(fmt::format(
+          "--peers: '{}' is not ID=host:port with an id from 1 to {}", shown, kBranchIdMax));
+    }
+    std::string address(part.substr(equals + 1));
+    if (auto host = net::HostOf(address); !host.ok()) {
+      return absl::InvalidArgumentError(
+          fmt::format("--peers: branch {}: {}", id, std::string(host.status().message())));
+    }
+    if (!ids.insert(id).second) {
+      return absl::InvalidArgumentError(fmt::format("--peers names branch {} twice", id));
+    }
+    if (!addresses.insert(address).second) {
+      return absl::InvalidArgumentError(fmt::format("--peers names {} twice", address));
+    }
+    members.push_back({.id = BranchId(id), .address = std::move(address), .voter = false});
+  }
+  std::sort(members.begin(), members.end(),
+            [](const auto& a, const auto& b) { return a.id < b.id; });
+  for (size_t i = 0; i < VotersOf(members.size()); ++i) members[i].voter = true;
+  return members;
+}
+
+uint64_t BankNumber(const std::vector<replication::Member>& founders, int64_t initial_balance) {
+  std::string bytes;
+  ByteWriter writer(&bytes);
+  writer.String("bank");
+  for (const replication::Member& member : founders) {
+    writer.U64(member.id.value);
+    writer.U8(member.voter ? 1 : 0);
+  }
+  writer.U64(static_cast<uint64_t>(initial_balance));
+  const uint64_t number = XXH3_64bits(bytes.data(), bytes.size());
+  return number == 0 ? 1 : number;
+}
+
+Parsed ParseConfig(int argc, const char* const* argv) {
+  CLI::App app(
+      "One branch of a replicated bank: a gRPC server whose ledger equals that of all others.",
+      "branch");
+  app.footer(kExamples);
+  Config config;
+  std::string peers;
+  std::string output = "table";
+  std::string replicator = "raft";
+  replication::DriverOptions& driver = config.driver;
+
+  app.add_option("--id", config.self.value, "this branch's number")
+      ->required()
+      ->check(CLI::Range(uint64_t{1}, kBranchIdMax));
+  app.add_option("--peers", peers, "all members, this one too: 1=host:port,2=host:port,...")
+      ->required();
+  app.add_option("--listen", config.listen, "host:port (default: localhost:50050+ID)");
+  app.add_option("--data", config.data, "folder of log and snapshots; made if it is not there")
+      ->required();
+  app.add_option("--initial-balance", config.initial_balance,
+                 "what the account 'shared' is opened with, in minor units")
+      ->check(CLI::Range(int64_t{0}, INT64_MAX));
+  app.add_flag("--rebuild", config.rebuild,
+               "set a damaged log or snapshot aside and fetch everything from the other branches");
+  app.add_option("--replicator", replicator, "how branches agree")
+      ->check(CLI::IsMember({"raft"}))
+      ->capture_default_str();
+  app.add_option("--log-level", config.log_level, "of the lines on stderr")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
+      ->capture_default_str();
+  app.add_option("-w,--write-out", output, "form of the lines on stdout")
+      ->check(CLI::IsMember({"json", "table"}))
+      ->capture_default_str();
+
+  const char* tuning = "Tuning";
+  app.add_option("--election-timeout-ms", driver.election_timeout_ms,
+                 "silence of the leader after which a branch campaigns")
+      ->check(CLI::Range(50u, 600'000u))
+      ->capture_default_str()
+      ->group(tuning);
+  app.add_option("--heartbeat-ms", driver.heartbeat_ms, "a leader is never silent for longer")
+      ->check(CLI::Range(10u, 60'000u))
+      ->capture_default_str()
+      ->group(tuning);
+  app.add_option("--snapshot-every", driver.snapshot_every_entries,
+                 "log entries between two snapshots")
+      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40))
+      ->capture_default_str()
+      ->group(tuning);
+  app.add_option("--trailing", driver.trailing_entries,
+                 "log entries kept below a snapshot, for branches that are a little behind")
+      ->capture_default_str()
+      ->group(tuning);
+  app.add_option("--entries-open", driver.entries_open_max,
+                 "log entries of the leader that may wait for their commit at a time")
+      ->check(CLI::Range(1u, 64u))
+      ->capture_default_str()
+      ->group(tuning);
+  net::AddTlsFlags(app, config.tls);
+
+  if (auto exit_code = ParseFlags(app, argc, argv)) return {std::nullopt, *exit_code};
+  config.json = output == "json";
+  if (config.listen.empty()) config.listen = fmt::format("localhost:{}", 50050 + config.self.value);
+  if (absl::Status complete = Complete(peers, config); !complete.ok()) {
+    std::cerr << "branch: " << complete.message() << "\n";
+    return {std::nullopt, kExitBadInput};
+  }
+  return {std::move(config), kExitOk};
+}
+
+}  // namespace bank::node

@@ -1,0 +1,47 @@
+// What a branch is told when it starts: flags, environment, config file.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "branch/replication/raft/driver.h"
+#include "common/ids.h"
+#include "net/security.h"
+
+namespace bank::node {
+
+struct Config {
+  BranchId self;
+  std::string listen;  // host:port
+  std::string data;    // folder
+  int64_t initial_balance = 0;
+  bool rebuild = false;
+  bool json = false;  // form of the lines on stdout
+  std::string log_level = "info";
+  net::TlsFiles tls;
+  // self, founders, seed and the tuning; founders sorted by id.
+  replication::DriverOptions driver;
+};
+
+// Parses the command line. A config, or the exit code to leave with (everything has been said).
+struct Parsed {
+  std::optional<Config> config;
+  int exit_code = 0;
+};
+Parsed ParseConfig(int argc, const char* const* argv);
+
+// The members of '1=host:port,2=host:port,...', sorted by id, voters by the rule: of one or two
+// members all vote, of three or four the three lowest ids, of five and more the five lowest. The
+// others receive the log and do not vote. InvalidArgument says which part is wrong.
+absl::StatusOr<std::vector<replication::Member>> ParsePeers(std::string_view peers);
+
+// The bank's number: a hash of its founding configuration: the ids, who votes, and the initial
+// balance. Branches of different numbers never speak to each other, nor share a data folder.
+// Addresses are no part of it: a branch may move. Never 0.
+uint64_t BankNumber(const std::vector<replication::Member>& founders, int64_t initial_balance);
+
+}  // namespace bank::node

@@ -1,0 +1,106 @@
+#include "branch/rpc/admin_service.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+#include <utility>
+
+#include "branch/rpc/convert.h"
+#include "branch/rpc/deadline.h"
+#include "common/flags.h"
+
+namespace bank::rpc {
+namespace {
+
+std::string_view RoleName(replication::Role role) {
+  switch (role) {
+    case replication::Role::kFollower:
+      return "follower";
+    case replication::Role::kCandidate:
+      return "candidate";
+    case replication::Role::kLeader:
+      return "leader";
+    case replication::Role::kLearner:
+      return "learner";
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+AdminService::AdminService(BranchId self, std::vector<replication::Member> members,
+                           replication::Replicator& replicator, AdminActions actions,
+                           const Clock& clock)
+    : self_(self),
+      members_(std::move(members)),
+      replicator_(replicator),
+      actions_(std::move(actions)),
+      clock_(clock) {}
+
+void AdminService::FillStatus(v1::BranchStatus* reply) const {
+  const replication::ReplicatorStatus status = replicator_.GetStatus();
+  reply->set_branch(static_cast<uint32_t>(self_.value));
+  reply->set_role(std::string(RoleName(status.role)));
+  reply->set_term(status.term.value);
+  reply->set_leader(static_cast<uint32_t>(status.leader.value));
+  reply->set_ready(status.ready);
+  reply->set_log_index(status.ledger.position.value);
+  reply->set_commit_index(status.commit_index.value);
+  reply->set_applied_index(status.applied_index.value);
+  reply->set_last_index(status.last_index.value);
+  reply->set_snapshot_index(status.snapshot_index.value);
+  reply->set_state_digest(fmt::format("{:016x}", status.ledger.state_digest));
+  reply->set_history_digest(fmt::format("{:016x}", status.ledger.history_digest));
+  reply->set_accounts(status.ledger.accounts);
+  reply->set_sessions(status.ledger.sessions);
+  reply->set_balance_total(status.ledger.balance_total);
+  reply->set_version(std::string(Version()));
+  for (const replication::Member& member : members_) {
+    v1::Member* shown = reply->add_members();
+    shown->set_branch(static_cast<uint32_t>(member.id.value));
+    shown->set_address(member.address);
+    shown->set_voter(member.voter);
+  }
+}
+
+grpc::ServerUnaryReactor* AdminService::Status(grpc::CallbackServerContext* call,
+                                               const v1::StatusRequest* request,
+                                               v1::BranchStatus* reply) {
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  if (request->minimum_index() == 0) {
+    FillStatus(reply);
+    reactor->Finish(grpc::Status::OK);
+    return reactor;
+  }
+  replicator_.WaitApplied(Position(request->minimum_index()),
+                          DeadlineNs(clock_, *call, /*deadline_ms=*/0),
+                          [this, reactor, reply](const absl::Status& status) {
+                            if (status.ok()) FillStatus(reply);
+                            reactor->Finish(status.ok() ? grpc::Status::OK : StatusOfRead(status));
+                          });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::TakeSnapshot(grpc::CallbackServerContext* call,
+                                                     const v1::TakeSnapshotRequest*,
+                                                     v1::TakeSnapshotReply* reply) {
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  reply->set_snapshot_index(replicator_.GetStatus().applied_index.value);
+  actions_.take_snapshot();
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AdminService::TransferLeadership(
+    grpc::CallbackServerContext* call, const v1::TransferLeadershipRequest* request,
+    v1::TransferLeadershipReply*) {
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  actions_.transfer_leadership(BranchId(request->branch()), [reactor](const absl::Status& status) {
+    reactor->Finish(status.ok() ? grpc::Status::OK
+                                : grpc::Status(grpc::StatusCode::FAILED_PRECONDITION,
+                                               std::string(status.message())));
+  });
+  return reactor;
+}
+
+}  // namespace bank::rpc

@@ -1,0 +1,145 @@
+// Goal: every word of the wire has its one meaning, and nonsense is refused before the bank.
+// Method: tables.
+#include "branch/rpc/convert.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace bank::rpc {
+namespace {
+
+using ledger::Code;
+using ledger::Kind;
+using ledger::Outcome;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+TEST(Interface, NamesAreExact) {
+  EXPECT_EQ(KindOfInterface("query"), Kind::kQuery);
+  EXPECT_EQ(KindOfInterface("deposit"), Kind::kDeposit);
+  EXPECT_EQ(KindOfInterface("withdraw"), Kind::kWithdraw);
+  EXPECT_EQ(KindOfInterface("transfer"), Kind::kTransfer);
+  EXPECT_EQ(KindOfInterface("open"), Kind::kOpen);
+  for (const char* name : {"", "Query", "QUERY", "deposit ", "deposits", "open_session"}) {
+    EXPECT_FALSE(KindOfInterface(name).has_value()) << name;
+  }
+}
+
+TEST(Reply, CarriesTheOutcome) {
+  for (int code = 0; code <= 13; ++code) {
+    v1::Reply reply;
+    FillReply({.code = static_cast<Code>(code),
+               .replayed = true,
+               .position = Position(7),
+               .balance = INT64_MAX},
+              BranchId(3), &reply);
+    EXPECT_EQ(reply.success(), code == 0);
+    EXPECT_EQ(reply.code(), code);
+    EXPECT_TRUE(v1::ResultCode_IsValid(code));
+    EXPECT_EQ(reply.message().empty(), code == 0);
+    EXPECT_EQ(reply.money(), INT64_MAX);
+    EXPECT_EQ(reply.log_index(), 7u);
+    EXPECT_EQ(reply.branch(), 3u);
+    EXPECT_TRUE(reply.replayed());
+  }
+}
+
+TEST(Reply, BadRequestShowsALittleOfWhatCame) {
+  v1::Reply reply;
+  FillBadRequest(std::string(1 << 20, 'x') + "\n", BranchId(1), &reply);
+  EXPECT_FALSE(reply.success());
+  EXPECT_EQ(reply.code(), v1::BAD_REQUEST);
+  EXPECT_LT(reply.message().size(), 200u);
+  FillBadRequest("\xc3\xa9\n", BranchId(1), &reply);
+  EXPECT_THAT(reply.message(), HasSubstr("'\\xc3\\xa9\\n'"));
+}
+
+TEST(Fate, CertainAndUnknownAreToldApart) {
+  using replication::Fate;
+  const grpc::Status certain = StatusOfFate(Fate::kNotApplied, "why", true);
+  EXPECT_EQ(certain.error_code(), grpc::StatusCode::ABORTED);
+  const grpc::Status late = StatusOfFate(Fate::kUnknown, "why", true);
+  EXPECT_EQ(late.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  const grpc::Status lost = StatusOfFate(Fate::kUnknown, "why", false);
+  EXPECT_EQ(lost.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(late.error_message(), HasSubstr("unknown"));
+  EXPECT_THAT(lost.error_message(), HasSubstr("unknown"));
+  EXPECT_THAT(certain.error_message(), Not(HasSubstr("unknown")));
+}
+
+TEST(Batch, ColumnsBecomeCommands) {
+  v1::Batch batch;
+  batch.add_account_name("a");
+  batch.add_account_name("b");
+  for (auto kind : {v1::Batch::DEPOSIT, v1::Batch::TRANSFER, v1::Batch::QUERY})
+    batch.add_kind(kind);
+  for (int64_t money : {5, -6, 7}) batch.add_money(money);
+  for (uint32_t account : {1, 0, 1}) batch.add_account(account);
+  for (uint32_t to : {0, 1, 0}) batch.add_to_account(to);
+  std::vector<ledger::Command> commands;
+  ASSERT_TRUE(ReadBatch(batch, &commands).ok());
+  ASSERT_EQ(commands.size(), 3u);
+  EXPECT_EQ(commands[0].kind, Kind::kDeposit);
+  EXPECT_EQ(commands[0].account, "b");
+  EXPECT_EQ(commands[0].amount, 5);
+  EXPECT_EQ(commands[1].account, "a");
+  EXPECT_EQ(commands[1].to, "b");
+  EXPECT_EQ(commands[1].amount, -6) << "bad amounts are the ledger's business";
+  EXPECT_EQ(commands[2].amount, 0) << "money of a query is ignored";
+  EXPECT_THAT(commands[2].to, IsEmpty());
+}
+
+TEST(Batch, WithoutNamesEverythingIsAboutTheSharedAccount) {
+  v1::Batch batch;
+  batch.add_kind(v1::Batch::WITHDRAW);
+  std::vector<ledger::Command> commands;
+  ASSERT_TRUE(ReadBatch(batch, &commands).ok());
+  EXPECT_EQ(commands[0].account, ledger::kSharedAccount);
+  EXPECT_EQ(commands[0].amount, 0);
+}
+
+TEST(Batch, NonsenseIsRefused) {
+  const auto refused = [](const v1::Batch& batch) {
+    std::vector<ledger::Command> commands;
+    return ReadBatch(batch, &commands).code() == absl::StatusCode::kInvalidArgument;
+  };
+  v1::Batch batch;
+  EXPECT_TRUE(refused(batch));
+  batch.add_kind(v1::Batch::DEPOSIT);
+  batch.add_kind(v1::Batch::DEPOSIT);
+  batch.add_money(1);
+  EXPECT_TRUE(refused(batch)) << "one amount for two operations";
+  batch.add_money(1);
+  EXPECT_FALSE(refused(batch));
+  batch.add_account(0);
+  batch.add_account(1);
+  EXPECT_TRUE(refused(batch)) << "index without a name";
+  batch.add_account_name("a");
+  batch.add_account_name("b");
+  EXPECT_FALSE(refused(batch));
+  batch.set_account(1, 0xffffffff);
+  EXPECT_TRUE(refused(batch));
+  batch.set_account(1, 0);
+  batch.set_kind(1, static_cast<v1::Batch::Kind>(99));
+  EXPECT_TRUE(refused(batch));
+  batch.mutable_kind()->Resize(70'000, v1::Batch::DEPOSIT);
+  batch.mutable_money()->Resize(70'000, 1);
+  EXPECT_TRUE(refused(batch)) << "too many";
+}
+
+TEST(Batch, StepsLeadFromOneReceiptToTheNext) {
+  const auto outcome = [](uint64_t position) {
+    return Outcome{
+        .code = Code::kOk, .replayed = false, .position = Position(position), .balance = 1};
+  };
+  v1::BatchReply reply;
+  FillBatchReply({outcome(10), outcome(11), outcome(4), outcome(12)}, &reply);
+  EXPECT_EQ(reply.first_log_index(), 10u);
+  EXPECT_THAT(reply.log_index_step(), ::testing::ElementsAre(0, 1, -7, 8));
+  EXPECT_EQ(reply.code_size(), 4);
+  EXPECT_EQ(reply.money_size(), 4);
+}
+
+}  // namespace
+}  // namespace bank::rpc
