@@ -83,8 +83,9 @@ void Driver::ReadIndex(int64_t now_ms, int64_t deadline_ms, ReadIndexCallback do
 
 void Driver::WaitApplied(int64_t now_ms, LogIndex index, int64_t deadline_ms,
                          Replicator::ReadCallback done) {
-  state_->Enter(now_ms);
-  if (index <= state_->last_applied) {
+  if (!state_->Enter(now_ms)) {
+    state_->due.AddRead(std::move(done), absl::UnavailableError("this branch has stopped"));
+  } else if (index <= state_->last_applied) {
     state_->due.AddRead(std::move(done), absl::OkStatus());
   } else {
     state_->index_waiters.Add(index, deadline_ms, std::move(done));
@@ -94,8 +95,9 @@ void Driver::WaitApplied(int64_t now_ms, LogIndex index, int64_t deadline_ms,
 
 void Driver::WaitPosition(int64_t now_ms, Position position, int64_t deadline_ms,
                           Replicator::ReadCallback done) {
-  state_->Enter(now_ms);
-  if (position <= state_->ledger.position()) {
+  if (!state_->Enter(now_ms)) {
+    state_->due.AddRead(std::move(done), absl::UnavailableError("this branch has stopped"));
+  } else if (position <= state_->ledger.position()) {
     state_->due.AddRead(std::move(done), absl::OkStatus());
   } else {
     state_->position_waiters.Add(position, deadline_ms, std::move(done));
@@ -114,6 +116,11 @@ absl::Status Driver::TransferLeadership(int64_t now_ms, BranchId to) {
   absl::Status status = state_->TransferLeadership(to);
   state_->Settle();
   return status;
+}
+
+void Driver::Stop(const std::string& reason) {
+  state_->Stop(reason);
+  state_->Settle();
 }
 
 int64_t Driver::NextDeadlineMs() const { return state_->NextDeadlineMs(); }
@@ -176,6 +183,16 @@ bool Driver::State::Enter(int64_t time_ms) {
   BANK_CHECK(started);
   now_ms = std::max(now_ms, time_ms);
   return !stopped;
+}
+
+void Driver::State::Stop(const std::string& reason) {
+  if (stopped) return;
+  stopped = true;
+  leads = false;
+  proposals.Stop(reason);
+  reads.Fail(reason);
+  index_waiters.Fail(reason, due);
+  position_waiters.Fail(reason, due);
 }
 
 void Driver::State::Settle() {

@@ -120,6 +120,11 @@ class Driver {
   void TakeSnapshot(int64_t now_ms);  // also done by itself every snapshot_every_entries
   absl::Status TransferLeadership(int64_t now_ms, BranchId to);  // to: 0 chooses
 
+  // Completes everything that waits: proposals in the log kUnknown, others kNotApplied, reads
+  // Unavailable. Afterwards every input is ignored. Without it the callbacks are destroyed
+  // uncalled.
+  void Stop(const std::string& reason);
+
   // The earliest time at which OnTimer() has something to do.
   int64_t NextDeadlineMs() const;
 

@@ -144,7 +144,7 @@ void Driver::State::OnStateChange() {
   probe_retry_ms = kNever;
   if (!leads) {
     proposals.OnLeadershipLost();
-    reads.OnLeadershipLost();
+    reads.Fail("this branch does not lead any more");
   }
 }
 

@@ -36,13 +36,14 @@ void Driver::State::OnLogBehindAcknowledged(BranchId from, const LogBehindAcknow
     ReportLostLog(from);
     return;
   }
-  stopped = true;
-  ports.Fatal("this branch acknowledged the log up to entry " +
-              std::to_string(message.acknowledged.value) + " in term " +
-              std::to_string(message.term.value) + " and holds it up to entry " +
-              std::to_string(log.last_index().value) +
-              " only: its data folder is an old copy, or lost writes. Start it with --rebuild to "
-              "bring it back from the other branches.");
+  const std::string reason =
+      "this branch acknowledged the log up to entry " + std::to_string(message.acknowledged.value) +
+      " in term " + std::to_string(message.term.value) + " and holds it up to entry " +
+      std::to_string(log.last_index().value) +
+      " only: its data folder is an old copy, or lost writes. Start it with --rebuild to "
+      "bring it back from the other branches.";
+  Stop(reason);
+  ports.Fatal(reason);
 }
 
 void Driver::State::ReportLostLog(BranchId leader) {

@@ -34,6 +34,7 @@ struct Driver::State final : EngineEvents {
   absl::Status Start(storage::Recovered recovered);
   // Notes the time. False if the driver stopped: then nothing is done.
   bool Enter(int64_t time_ms);
+  void Stop(const std::string& reason);
   // Draws every consequence of what just happened, then runs the callbacks that are due. Called at
   // the end of each public call; a callback that calls the driver again only adds to the work.
   void Settle();
@@ -79,7 +80,7 @@ struct Driver::State final : EngineEvents {
   DriverPorts& ports;
   int64_t now_ms = 0;
   bool started = false;
-  bool stopped = false;  // Fatal() was called
+  bool stopped = false;
   bool settling = false;
   bool unsettled = false;
 

@@ -83,22 +83,30 @@ void Proposals::Finish(OpenEntry& entry, std::vector<ledger::Outcome>* outcomes)
 
 void Proposals::OnSkipped(LogIndex index) {
   BANK_CHECK(open_.empty());  // a leader installs no snapshot
+  Unknown(index, "leadership moved and a snapshot replaced the log");
+}
+
+void Proposals::Stop(const std::string& reason) {
+  NotApplied(reason);
+  Unknown(LogIndex(~uint64_t{0}), reason);
+}
+
+void Proposals::Unknown(LogIndex index, const std::string& reason) {
   while (!orphans_.empty() && orphans_.begin()->first <= index) {
     OpenEntry entry = std::move(orphans_.begin()->second);
     orphans_.erase(orphans_.begin());
     open_bytes_ -= entry.bytes;
     for (Waiter& waiter : entry.waiters) {
       if (waiter.done == nullptr) continue;
-      due_.Add(std::move(waiter.done), Fate::kUnknown,
-               "leadership moved and a snapshot replaced the log");
+      due_.Add(std::move(waiter.done), Fate::kUnknown, reason);
     }
   }
 }
 
-void Proposals::OnLeadershipLost() {
+void Proposals::NotApplied(const std::string& reason) {
   for (Gathering& gathering : gathering_) {
     for (Waiter& waiter : gathering.waiters) {
-      due_.Add(std::move(waiter.done), Fate::kNotApplied, "this branch does not lead any more");
+      due_.Add(std::move(waiter.done), Fate::kNotApplied, reason);
     }
   }
   gathering_.clear();

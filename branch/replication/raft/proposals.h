@@ -45,7 +45,9 @@ class Proposals {
   void OnOtherApplied(LogIndex index, Term term) { Settle(index, term, nullptr); }
   // A snapshot replaced everything up to `index`.
   void OnSkipped(LogIndex index);
-  void OnLeadershipLost();
+  void OnLeadershipLost() { NotApplied("this branch does not lead any more"); }
+  // The branch stops: the fate of what is in the log is not known here any more.
+  void Stop(const std::string& reason);
   void Expire(int64_t now_ms);
 
   int64_t deadline_ms() const { return deadline_ms_; }
@@ -71,6 +73,10 @@ class Proposals {
     std::vector<Waiter> waiters;
   };
 
+  // What still gathers is certainly in no log; entries become orphans.
+  void NotApplied(const std::string& reason);
+  // Orphans up to `index` are given up.
+  void Unknown(LogIndex index, const std::string& reason);
   void Settle(LogIndex index, Term term, std::vector<ledger::Outcome>* outcomes);
   void Finish(OpenEntry& entry, std::vector<ledger::Outcome>* outcomes);
   void ExpireOpen(int64_t now_ms, OpenEntry& entry);

@@ -32,11 +32,10 @@ void ReadIndexRounds::CompleteIfConfirmed() {
   if (waiting_.empty()) deadline_ms_ = kNever;
 }
 
-void ReadIndexRounds::OnLeadershipLost() {
+void ReadIndexRounds::Fail(const std::string& reason) {
   for (std::vector<Waiter>* waiters : {&asking_, &waiting_}) {
     for (Waiter& waiter : *waiters) {
-      due_.AddIndex(std::move(waiter.done),
-                    absl::UnavailableError("this branch does not lead any more"));
+      due_.AddIndex(std::move(waiter.done), absl::UnavailableError(reason));
     }
     waiters->clear();
   }

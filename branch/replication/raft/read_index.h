@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "branch/replication/raft/completions.h"
@@ -38,7 +39,8 @@ class ReadIndexRounds {
   // Those asked that have not answered this round.
   const std::set<BranchId>& unanswered() const { return unanswered_; }
 
-  void OnLeadershipLost();
+  // Leadership is lost, or the branch stops: nothing may be read.
+  void Fail(const std::string& reason);
   void Expire(int64_t now_ms);
   int64_t deadline_ms() const { return deadline_ms_; }
 

@@ -1,9 +1,11 @@
 // Waiters: callers that wait until something that only grows has reached their key.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -43,6 +45,14 @@ class Waiters {
         ++it;
       }
     }
+  }
+
+  void Fail(const std::string& reason, Completions& due) {
+    for (auto& [key, waiter] : waiting_) {
+      due.AddRead(std::move(waiter.done), absl::UnavailableError(reason));
+    }
+    waiting_.clear();
+    deadline_ms_ = kNever;
   }
 
   // No later than the first deadline; it may be earlier.
