@@ -1,0 +1,51 @@
+#include "branch/peers/hello.h"
+
+#include "fmt/format.h"
+
+namespace bank::peers {
+
+v1::Hello MakeHello(uint64_t bank, BranchId self, BranchId receiver, uint64_t connection) {
+  v1::Hello hello;
+  hello.set_bank(bank);
+  hello.set_branch(static_cast<uint32_t>(self.value));
+  hello.set_receiver(static_cast<uint32_t>(receiver.value));
+  hello.set_connection(connection);
+  hello.set_protocol(kProtocol);
+  return hello;
+}
+
+absl::Status CheckHello(const v1::Hello& hello, uint64_t bank, BranchId self) {
+  if (hello.protocol() != kProtocol) {
+    return absl::FailedPreconditionError(
+        fmt::format("branch {} speaks version {} of the branches' protocol, branch {} version {}",
+                    hello.branch(), hello.protocol(), self.value, kProtocol));
+  }
+  if (hello.bank() != bank) {
+    return absl::FailedPreconditionError(fmt::format(
+        "branch {} belongs to bank {:016x}, branch {} to bank {:016x}: were they founded with the "
+        "same list of branches?",
+        hello.branch(), hello.bank(), self.value, bank));
+  }
+  if (hello.receiver() != self.value || hello.branch() == 0 || hello.branch() == self.value) {
+    return absl::FailedPreconditionError(
+        fmt::format("branch {} wants to speak to branch {}, but this address is branch {}",
+                    hello.branch(), hello.receiver(), self.value));
+  }
+  return absl::OkStatus();
+}
+
+bool ConnectionOrder::Admit(uint64_t connection) {
+  const auto incarnation = static_cast<uint32_t>(connection >> 32);
+  const auto seen = static_cast<uint32_t>(current_ >> 32);
+  if (connection == 0 || ended_.contains(incarnation)) return false;
+  if (current_ != 0 && incarnation == seen && connection <= current_) return false;
+  if (current_ != 0 && incarnation != seen) {
+    constexpr size_t kRememberedMax = 1024;  // one for each restart of the sender
+    if (ended_.size() >= kRememberedMax) ended_.clear();
+    ended_.insert(seen);
+  }
+  current_ = connection;
+  return true;
+}
+
+}  // namespace bank::peers

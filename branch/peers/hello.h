@@ -1,0 +1,40 @@
+// How a stream between branches begins, and which of several streams of one sender counts. Pure.
+#pragma once
+
+#include <cstdint>
+#include <set>
+
+#include "absl/status/status.h"
+#include "bank/v1/cluster.pb.h"
+#include "common/ids.h"
+
+namespace bank::peers {
+
+inline constexpr uint32_t kProtocol = 1;
+
+v1::Hello MakeHello(uint64_t bank, BranchId self, BranchId receiver, uint64_t connection);
+
+// FailedPrecondition, with one line for the log of both sides, unless `hello` is from a branch of
+// the same bank that means to speak to `self`.
+absl::Status CheckHello(const v1::Hello& hello, uint64_t bank, BranchId self);
+
+// A connection number is a process's own random half (its incarnation) and a counter.
+inline uint64_t ConnectionNumber(uint32_t incarnation, uint32_t counter) {
+  return (uint64_t{incarnation} << 32) | counter;
+}
+
+// Decides for one sender which streams are newer than the ones already seen: a greater counter of
+// the same process, or a process never seen before. Nothing of an older stream may be taken after
+// a newer one began (message.h).
+class ConnectionOrder {
+ public:
+  // True if `connection` is newer than all admitted before; it then is the current one.
+  bool Admit(uint64_t connection);
+  uint64_t current() const { return current_; }  // 0: none yet
+
+ private:
+  uint64_t current_ = 0;
+  std::set<uint32_t> ended_;  // incarnations that a newer process has followed
+};
+
+}  // namespace bank::peers
