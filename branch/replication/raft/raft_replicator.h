@@ -1,0 +1,92 @@
+// RaftReplicator: the bank's order by consensus, behind the replicator's seam, on any branch.
+//
+//   customer -> Forwarder -> (this branch leads: Loop | else: Peers -> the leader's Loop)
+//   reads    -> ReadGate  -> the same way, for an index; then the local ledger
+//   Loop     =  the driver (engine, log, ledger) with a thread and a disk
+//
+// Construction, Start(), use, Stop(), destruction. Peers may call the PeerHandler half from
+// construction on. Stop() completes, in this order: customers' proposals and reads (of any
+// branch's role), then, when the driver's thread and the disk have ended, what other branches
+// forwarded here. The peers must be shut down after Stop() and before destruction: their late
+// answers come back to this object.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "branch/replication/raft/driver.h"
+#include "branch/replication/raft/forwarder.h"
+#include "branch/replication/raft/loop.h"
+#include "branch/replication/raft/peers.h"
+#include "branch/replication/raft/read_gate.h"
+#include "branch/replication/raft/route.h"
+#include "branch/replication/replicator.h"
+#include "branch/storage/storage.h"
+#include "common/clock.h"
+
+namespace bank::replication {
+
+struct RaftOptions {
+  DriverOptions driver;
+  ForwarderOptions forwarder;
+};
+
+class RaftReplicator final : public Replicator,
+                             public PeerHandler,
+                             private Route,
+                             private LoopObserver {
+ public:
+  // All references must outlive it. `on_fatal` is called once when the disk fails; the process is
+  // expected to end soon.
+  RaftReplicator(const RaftOptions& options, storage::Storage& storage, const Clock& clock,
+                 Peers& peers, FatalHandler on_fatal);
+  ~RaftReplicator() override;
+
+  // `recovered`: what the storage held. A founder that has never taken part first writes the
+  // founding configuration. Errors as Driver::Start() and of the storage.
+  absl::Status Start(storage::Recovered recovered);
+  // Idempotent; not from a callback. Query() and GetStatus() go on working.
+  void Stop();
+
+  // Replicator.
+  void Propose(std::string batch, uint64_t count, int64_t deadline_ns,
+               ProposeCallback done) override;
+  void ReadBarrier(int64_t deadline_ns, ReadCallback done) override;
+  void WaitApplied(Position position, int64_t deadline_ns, ReadCallback done) override;
+  ledger::Outcome Query(std::string_view account) const override;
+  ReplicatorStatus GetStatus() const override;
+
+  // For operators.
+  void TakeSnapshot();
+  void TransferLeadership(BranchId to, Loop::TransferCallback done);
+
+  // PeerHandler.
+  void OnMessage(BranchId from, Message message) override;
+  void OnForward(BranchId from, ForwardRequest request, ForwardCallback reply) override;
+
+ private:
+  // Route.
+  void Submit(BranchId leader, ForwardRequest request, ForwardCallback done) override;
+  void WakeBy(int64_t deadline_ns) override;
+
+  // LoopObserver.
+  void OnStatus(const ReplicatorStatus& status) override;
+  void OnTimer(int64_t now_ns) override;
+  int64_t NextDeadlineNs() const override;
+
+  // Lets this branch's driver decide, as leader or not.
+  void Decide(ForwardRequest request, ForwardCallback reply);
+
+  const BranchId self_;
+  const DriverOptions driver_options_;
+  storage::Storage& storage_;
+  const Clock& clock_;
+  Peers& peers_;
+  Forwarder forwarder_;
+  ReadGate read_gate_;
+  BranchId leader_;  // as last told to the forwarder; the loop's thread only
+  Loop loop_;
+};
+
+}  // namespace bank::replication
