@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <span>
+
 #include "absl/strings/escaping.h"
 
 namespace bank::rpc {
@@ -9,9 +12,6 @@ namespace {
 
 using ledger::Code;
 using ledger::Kind;
-
-// More operations than this in one batch only make everybody wait; split them.
-constexpr int kBatchOperationsMax = 65'536;
 
 // At most 40 bytes of what a customer sent, fit to be shown.
 std::string Shown(std::string_view text) {
@@ -21,7 +21,10 @@ std::string Shown(std::string_view text) {
   return shown;
 }
 
-std::optional<Kind> KindOf(int kind) {
+// No command: the teller refuses it.
+constexpr Kind kNoKind = Kind{0};
+
+Kind KindOf(int kind) {
   switch (kind) {
     case v1::Batch::QUERY:
       return Kind::kQuery;
@@ -34,8 +37,13 @@ std::optional<Kind> KindOf(int kind) {
     case v1::Batch::TRANSFER:
       return Kind::kTransfer;
     default:
-      return std::nullopt;
+      return kNoKind;
   }
+}
+
+template <class Column>
+auto SpanOf(const Column& column) {
+  return std::span(column.data(), static_cast<size_t>(column.size()));
 }
 
 }  // namespace
@@ -104,12 +112,17 @@ void FillBadRequest(std::string_view interface, BranchId branch, v1::Reply* repl
                   Shown(interface)));
 }
 
-grpc::Status StatusOfFate(replication::Fate fate, std::string_view reason, bool deadline_passed) {
-  if (fate == replication::Fate::kNotApplied) {
-    return {grpc::StatusCode::ABORTED, fmt::format("not applied: {}", reason)};
+grpc::Status StatusOfFate(teller::Fate fate, std::string_view reason, bool deadline_passed) {
+  const grpc::StatusCode late =
+      deadline_passed ? grpc::StatusCode::DEADLINE_EXCEEDED : grpc::StatusCode::UNAVAILABLE;
+  switch (fate) {
+    case teller::Fate::kNotApplied:
+      return {grpc::StatusCode::ABORTED, fmt::format("not applied: {}", reason)};
+    case teller::Fate::kUnavailable:
+      return {late, fmt::format("not answered: {}", reason)};
+    default:
+      return {late, fmt::format("outcome unknown: {}", reason)};
   }
-  return {deadline_passed ? grpc::StatusCode::DEADLINE_EXCEEDED : grpc::StatusCode::UNAVAILABLE,
-          fmt::format("outcome unknown: {}", reason)};
 }
 
 grpc::Status StatusOfRead(const absl::Status& status) {
@@ -122,58 +135,30 @@ grpc::Status StatusOfRead(const absl::Status& status) {
   return {code, std::string(status.message())};
 }
 
-absl::Status ReadBatch(const v1::Batch& batch, std::vector<ledger::Command>* commands) {
-  const int count = batch.kind_size();
-  const int names = batch.account_name_size();
-  if (count == 0) return absl::InvalidArgumentError("a batch has at least one operation");
-  if (count > kBatchOperationsMax) {
-    return absl::InvalidArgumentError(
-        fmt::format("a batch has at most {} operations, not {}", kBatchOperationsMax, count));
-  }
-  const auto fits = [&](int size) { return size == 0 || size == count; };
-  if (!fits(batch.money_size()) || !fits(batch.account_size()) || !fits(batch.to_account_size())) {
-    return absl::InvalidArgumentError(
-        fmt::format("the columns money, account and to_account must be empty or as long as kind: {}"
-                    ", {} and {} instead of {}",
-                    batch.money_size(), batch.account_size(), batch.to_account_size(), count));
-  }
-  // Index into account_name; without any name everything is about the shared account.
-  const auto name_at = [&](int column_size, const auto& column, int i, std::string_view* name) {
-    const uint32_t index = column_size == 0 ? 0 : column[i];
-    if (names == 0 && index == 0) {
-      *name = ledger::kSharedAccount;
-      return true;
-    }
-    if (index >= static_cast<uint32_t>(names)) return false;
-    *name = batch.account_name(static_cast<int>(index));
-    return true;
-  };
-  commands->resize(static_cast<size_t>(count));
-  for (int i = 0; i < count; ++i) {
-    ledger::Command& command = (*commands)[static_cast<size_t>(i)];
-    const std::optional<Kind> kind = KindOf(batch.kind(i));
-    if (!kind) {
-      return absl::InvalidArgumentError(
-          fmt::format("operation {}: unknown kind {}", i, static_cast<int>(batch.kind(i))));
-    }
-    command = {};
-    command.kind = *kind;
-    bool named = name_at(batch.account_size(), batch.account(), i, &command.account);
-    if (*kind != Kind::kQuery && batch.money_size() != 0) command.amount = batch.money(i);
-    if (*kind == Kind::kTransfer) {
-      named = named && name_at(batch.to_account_size(), batch.to_account(), i, &command.to);
-    }
-    if (!named) {
-      return absl::InvalidArgumentError(
-          fmt::format("operation {}: its account is not in account_name", i));
-    }
-  }
-  return absl::OkStatus();
+teller::Batch ColumnsOf(const v1::Batch& batch, BatchScratch* scratch) {
+  scratch->kind.resize(static_cast<size_t>(batch.kind_size()));
+  std::transform(batch.kind().begin(), batch.kind().end(), scratch->kind.begin(), KindOf);
+  scratch->names.assign(batch.account_name().begin(), batch.account_name().end());
+  return {.kind = scratch->kind,
+          .amount = SpanOf(batch.money()),
+          .names = scratch->names,
+          .account = SpanOf(batch.account()),
+          .to = SpanOf(batch.to_account()),
+          .session = SessionId(batch.session()),
+          .first_sequence = batch.first_sequence(),
+          .answered_below = batch.answered_below()};
 }
 
-void FillBatchReply(const std::vector<ledger::Outcome>& outcomes, v1::BatchReply* reply) {
-  const int count = static_cast<int>(outcomes.size());
+void FillBatchReply(const teller::BatchReply& result, v1::BatchReply* reply) {
+  if (result.fate != teller::Fate::kApplied) {
+    // Queries that could not be answered changed nothing either.
+    reply->set_fate(result.fate == teller::Fate::kUnknown ? v1::BatchReply::UNKNOWN
+                                                          : v1::BatchReply::NOT_APPLIED);
+    reply->set_message(result.reason);
+    return;
+  }
   reply->set_fate(v1::BatchReply::APPLIED);
+  const int count = static_cast<int>(result.outcomes.size());
   if (count == 0) return;
   auto* codes = reply->mutable_code();
   auto* money = reply->mutable_money();
@@ -181,9 +166,9 @@ void FillBatchReply(const std::vector<ledger::Outcome>& outcomes, v1::BatchReply
   codes->Reserve(count);
   money->Reserve(count);
   steps->Reserve(count);
-  uint64_t before = outcomes[0].position.value;
+  uint64_t before = result.outcomes[0].position.value;
   reply->set_first_log_index(before);
-  for (const ledger::Outcome& outcome : outcomes) {
+  for (const ledger::Outcome& outcome : result.outcomes) {
     codes->AddAlreadyReserved(static_cast<int>(outcome.code));
     money->AddAlreadyReserved(outcome.balance);
     // Two's complement: a replayed outcome's place may lie before its neighbour's.

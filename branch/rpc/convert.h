@@ -13,7 +13,7 @@
 #include "bank/v1/customer.pb.h"
 #include "branch/ledger/command.h"
 #include "branch/ledger/outcome.h"
-#include "branch/replication/replicator.h"
+#include "branch/teller/teller.h"
 #include "common/ids.h"
 
 namespace bank::rpc {
@@ -30,18 +30,24 @@ void FillReply(const ledger::Outcome& outcome, BranchId branch, v1::Reply* reply
 // The answer to an interface that there is not.
 void FillBadRequest(std::string_view interface, BranchId branch, v1::Reply* reply);
 
-// A write's fate other than applied: ABORTED is certain; a deadline that has passed is
-// DEADLINE_EXCEEDED, anything else UNAVAILABLE: both unknown, and the message says so.
-grpc::Status StatusOfFate(replication::Fate fate, std::string_view reason, bool deadline_passed);
+// A fate other than applied. ABORTED: certainly not applied. Unknown: DEADLINE_EXCEEDED if the
+// deadline has passed, else UNAVAILABLE, and the message says "unknown". A query that could not be
+// answered: likewise, without the word.
+grpc::Status StatusOfFate(teller::Fate fate, std::string_view reason, bool deadline_passed);
 
 // A read that could not be made: UNAVAILABLE or DEADLINE_EXCEEDED; INVALID_ARGUMENT stays so.
 grpc::Status StatusOfRead(const absl::Status& status);
 
-// The commands of a batch, without keys; they refer to the batch's names. InvalidArgument, with
-// one line, if its columns do not fit together.
-absl::Status ReadBatch(const v1::Batch& batch, std::vector<ledger::Command>* commands);
+// What a teller's batch refers to beyond the message itself. Reused from batch to batch.
+struct BatchScratch {
+  std::vector<ledger::Kind> kind;
+  std::vector<std::string_view> names;
+};
+// The message's columns as the teller takes them: amounts and indexes where they are. Valid while
+// message and scratch are. A kind that is none becomes one that the teller refuses.
+teller::Batch ColumnsOf(const v1::Batch& batch, BatchScratch* scratch);
 
-// The columns of an applied batch.
-void FillBatchReply(const std::vector<ledger::Outcome>& outcomes, v1::BatchReply* reply);
+// All but the first sequence of a batch whose keys the customer chose.
+void FillBatchReply(const teller::BatchReply& result, v1::BatchReply* reply);
 
 }  // namespace bank::rpc

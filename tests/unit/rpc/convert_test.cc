@@ -11,8 +11,8 @@ namespace {
 using ledger::Code;
 using ledger::Kind;
 using ledger::Outcome;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Not;
 
 TEST(Interface, NamesAreExact) {
@@ -56,7 +56,7 @@ TEST(Reply, BadRequestShowsALittleOfWhatCame) {
 }
 
 TEST(Fate, CertainAndUnknownAreToldApart) {
-  using replication::Fate;
+  using teller::Fate;
   const grpc::Status certain = StatusOfFate(Fate::kNotApplied, "why", true);
   EXPECT_EQ(certain.error_code(), grpc::StatusCode::ABORTED);
   const grpc::Status late = StatusOfFate(Fate::kUnknown, "why", true);
@@ -66,66 +66,45 @@ TEST(Fate, CertainAndUnknownAreToldApart) {
   EXPECT_THAT(late.error_message(), HasSubstr("unknown"));
   EXPECT_THAT(lost.error_message(), HasSubstr("unknown"));
   EXPECT_THAT(certain.error_message(), Not(HasSubstr("unknown")));
+  const grpc::Status unread = StatusOfFate(Fate::kUnavailable, "why", false);
+  EXPECT_EQ(unread.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(unread.error_message(), Not(HasSubstr("unknown")));
 }
 
-TEST(Batch, ColumnsBecomeCommands) {
+TEST(Batch, ColumnsAreTakenAsTheyAre) {
   v1::Batch batch;
   batch.add_account_name("a");
   batch.add_account_name("b");
-  for (auto kind : {v1::Batch::DEPOSIT, v1::Batch::TRANSFER, v1::Batch::QUERY})
+  for (auto kind : {v1::Batch::DEPOSIT, v1::Batch::TRANSFER, v1::Batch::QUERY}) {
     batch.add_kind(kind);
+  }
   for (int64_t money : {5, -6, 7}) batch.add_money(money);
   for (uint32_t account : {1, 0, 1}) batch.add_account(account);
-  for (uint32_t to : {0, 1, 0}) batch.add_to_account(to);
-  std::vector<ledger::Command> commands;
-  ASSERT_TRUE(ReadBatch(batch, &commands).ok());
-  ASSERT_EQ(commands.size(), 3u);
-  EXPECT_EQ(commands[0].kind, Kind::kDeposit);
-  EXPECT_EQ(commands[0].account, "b");
-  EXPECT_EQ(commands[0].amount, 5);
-  EXPECT_EQ(commands[1].account, "a");
-  EXPECT_EQ(commands[1].to, "b");
-  EXPECT_EQ(commands[1].amount, -6) << "bad amounts are the ledger's business";
-  EXPECT_EQ(commands[2].amount, 0) << "money of a query is ignored";
-  EXPECT_THAT(commands[2].to, IsEmpty());
+  batch.set_session(9);
+  batch.set_first_sequence(10);
+  batch.set_answered_below(8);
+  BatchScratch scratch;
+  const teller::Batch columns = ColumnsOf(batch, &scratch);
+  EXPECT_THAT(columns.kind, ElementsAre(Kind::kDeposit, Kind::kTransfer, Kind::kQuery));
+  EXPECT_THAT(columns.amount, ElementsAre(5, -6, 7));
+  EXPECT_THAT(columns.names, ElementsAre("a", "b"));
+  EXPECT_THAT(columns.account, ElementsAre(1, 0, 1));
+  EXPECT_TRUE(columns.to.empty());
+  EXPECT_EQ(columns.session, SessionId(9));
+  EXPECT_EQ(columns.first_sequence, 10u);
+  EXPECT_EQ(columns.answered_below, 8u);
 }
 
-TEST(Batch, WithoutNamesEverythingIsAboutTheSharedAccount) {
-  v1::Batch batch;
-  batch.add_kind(v1::Batch::WITHDRAW);
-  std::vector<ledger::Command> commands;
-  ASSERT_TRUE(ReadBatch(batch, &commands).ok());
-  EXPECT_EQ(commands[0].account, ledger::kSharedAccount);
-  EXPECT_EQ(commands[0].amount, 0);
-}
-
-TEST(Batch, NonsenseIsRefused) {
-  const auto refused = [](const v1::Batch& batch) {
-    std::vector<ledger::Command> commands;
-    return ReadBatch(batch, &commands).code() == absl::StatusCode::kInvalidArgument;
-  };
-  v1::Batch batch;
-  EXPECT_TRUE(refused(batch));
-  batch.add_kind(v1::Batch::DEPOSIT);
-  batch.add_kind(v1::Batch::DEPOSIT);
-  batch.add_money(1);
-  EXPECT_TRUE(refused(batch)) << "one amount for two operations";
-  batch.add_money(1);
-  EXPECT_FALSE(refused(batch));
-  batch.add_account(0);
-  batch.add_account(1);
-  EXPECT_TRUE(refused(batch)) << "index without a name";
-  batch.add_account_name("a");
-  batch.add_account_name("b");
-  EXPECT_FALSE(refused(batch));
-  batch.set_account(1, 0xffffffff);
-  EXPECT_TRUE(refused(batch));
-  batch.set_account(1, 0);
-  batch.set_kind(1, static_cast<v1::Batch::Kind>(99));
-  EXPECT_TRUE(refused(batch));
-  batch.mutable_kind()->Resize(70'000, v1::Batch::DEPOSIT);
-  batch.mutable_money()->Resize(70'000, 1);
-  EXPECT_TRUE(refused(batch)) << "too many";
+TEST(Batch, AFateIsTheWholeBatchs) {
+  v1::BatchReply reply;
+  FillBatchReply({.fate = teller::Fate::kUnknown, .reason = "late"}, &reply);
+  EXPECT_EQ(reply.fate(), v1::BatchReply::UNKNOWN);
+  EXPECT_EQ(reply.message(), "late");
+  for (auto fate : {teller::Fate::kNotApplied, teller::Fate::kUnavailable}) {
+    FillBatchReply({.fate = fate, .reason = "no"}, &reply);
+    EXPECT_EQ(reply.fate(), v1::BatchReply::NOT_APPLIED);
+  }
+  EXPECT_EQ(reply.code_size(), 0);
 }
 
 TEST(Batch, StepsLeadFromOneReceiptToTheNext) {
@@ -134,9 +113,11 @@ TEST(Batch, StepsLeadFromOneReceiptToTheNext) {
         .code = Code::kOk, .replayed = false, .position = Position(position), .balance = 1};
   };
   v1::BatchReply reply;
-  FillBatchReply({outcome(10), outcome(11), outcome(4), outcome(12)}, &reply);
+  FillBatchReply({.fate = teller::Fate::kApplied,
+                  .outcomes = {outcome(10), outcome(11), outcome(4), outcome(12)}},
+                 &reply);
   EXPECT_EQ(reply.first_log_index(), 10u);
-  EXPECT_THAT(reply.log_index_step(), ::testing::ElementsAre(0, 1, -7, 8));
+  EXPECT_THAT(reply.log_index_step(), ElementsAre(0, 1, -7, 8));
   EXPECT_EQ(reply.code_size(), 4);
   EXPECT_EQ(reply.money_size(), 4);
 }

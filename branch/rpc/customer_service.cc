@@ -1,0 +1,136 @@
+#include "branch/rpc/customer_service.h"
+
+#include <optional>
+
+#include "branch/rpc/batch_stream.h"
+#include "branch/rpc/convert.h"
+#include "branch/rpc/deadline.h"
+
+namespace bank::rpc {
+namespace {
+
+teller::Consistency ConsistencyOf(v1::Consistency consistency) {
+  switch (consistency) {
+    case v1::AT_LEAST:
+      return teller::Consistency::kAtLeast;
+    case v1::LOCAL:
+      return teller::Consistency::kLocal;
+    default:  // the strongest, for values of a newer version too
+      return teller::Consistency::kLinearizable;
+  }
+}
+
+// One call in the bank: inside the gate until it finishes.
+struct Call {
+  const Desk& desk;
+  grpc::ServerUnaryReactor* reactor;
+  int64_t deadline_ns;
+
+  void Finish(const teller::TellerReply& result) const {
+    reactor->Finish(
+        result.fate == teller::Fate::kApplied
+            ? grpc::Status::OK
+            : StatusOfFate(result.fate, result.reason, desk.clock.NowNs() >= deadline_ns));
+    desk.gate.Leave();
+  }
+};
+
+// Empty: the gate is closed or busy, and the call is finished.
+std::optional<Call> Begin(const Desk& desk, grpc::CallbackServerContext* context,
+                          grpc::ServerUnaryReactor* reactor, int64_t deadline_ms) {
+  if (const Gate::Entry entry = desk.gate.Enter(); entry != Gate::Entry::kEntered) {
+    reactor->Finish(StatusOfEntry(entry));
+    return std::nullopt;
+  }
+  return Call{desk, reactor, DeadlineNs(desk.clock, *context, deadline_ms)};
+}
+
+grpc::ServerUnaryReactor* Deliver(const Desk& desk, grpc::CallbackServerContext* context,
+                                  const v1::Request& request, v1::Reply* reply) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const std::optional<ledger::Kind> kind = KindOfInterface(request.request());
+  if (!kind) {
+    FillBadRequest(request.request(), desk.branch, reply);
+    reactor->Finish(grpc::Status::OK);
+    return reactor;
+  }
+  const std::optional<Call> call = Begin(desk, context, reactor, request.deadline_ms());
+  if (!call) return reactor;
+  desk.teller.Execute({.kind = *kind,
+                       .account = request.account(),
+                       .to = request.to_account(),
+                       .amount = request.money(),
+                       .session = SessionId(request.session()),
+                       .sequence = request.sequence(),
+                       .answered_below = request.answered_below(),
+                       .consistency = ConsistencyOf(request.consistency()),
+                       .minimum_position = Position(request.minimum_index())},
+                      call->deadline_ns, [call = *call, reply](const teller::TellerReply& result) {
+                        if (result.fate == teller::Fate::kApplied) {
+                          FillReply(result.outcome, call.desk.branch, reply);
+                        }
+                        call.Finish(result);
+                      });
+  return reactor;
+}
+
+}  // namespace
+
+grpc::Status StatusOfEntry(Gate::Entry entry) {
+  return {grpc::StatusCode::ABORTED, entry == Gate::Entry::kBusy
+                                         ? "not applied: the branch is busy"
+                                         : "not applied: the branch is stopping"};
+}
+
+grpc::ServerUnaryReactor* CustomerService::MsgDelivery(grpc::CallbackServerContext* context,
+                                                       const v1::Request* request,
+                                                       v1::Reply* reply) {
+  return Deliver(desk_, context, *request, reply);
+}
+
+grpc::ServerUnaryReactor* ExerciseService::MsgDelivery(grpc::CallbackServerContext* context,
+                                                       const v1::Request* request,
+                                                       v1::Reply* reply) {
+  return Deliver(desk_, context, *request, reply);
+}
+
+grpc::ServerBidiReactor<v1::Batch, v1::BatchReply>* CustomerService::Stream(
+    grpc::CallbackServerContext* context) {
+  return new BatchStream(desk_, context);  // deletes itself
+}
+
+grpc::ServerUnaryReactor* CustomerService::OpenSession(grpc::CallbackServerContext* context,
+                                                       const v1::OpenSessionRequest*,
+                                                       v1::OpenSessionReply* reply) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const std::optional<Call> call = Begin(desk_, context, reactor, /*deadline_ms=*/0);
+  if (!call) return reactor;
+  desk_.teller.OpenSession(call->deadline_ns,
+                           [call = *call, reply](const teller::TellerReply& result) {
+                             if (result.fate == teller::Fate::kApplied) {
+                               reply->set_session(result.outcome.position.value);
+                               reply->set_log_index(result.outcome.position.value);
+                               reply->set_window(call.desk.teller.session_window());
+                             }
+                             call.Finish(result);
+                           });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* CustomerService::Lookup(grpc::CallbackServerContext* context,
+                                                  const v1::LookupRequest* request,
+                                                  v1::Reply* reply) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const std::optional<Call> call = Begin(desk_, context, reactor, /*deadline_ms=*/0);
+  if (!call) return reactor;
+  desk_.teller.Lookup(SessionId(request->session()), request->sequence(), call->deadline_ns,
+                      [call = *call, reply](const teller::TellerReply& result) {
+                        if (result.fate == teller::Fate::kApplied) {
+                          FillReply(result.outcome, call.desk.branch, reply);
+                        }
+                        call.Finish(result);
+                      });
+  return reactor;
+}
+
+}  // namespace bank::rpc

@@ -1,0 +1,59 @@
+// CustomerService: what customers ask, on gRPC's callback API; ExerciseService: the same under the
+// exercise's name.
+//
+// Nothing blocks: a reaction turns the message into an operation, hands it to the teller and
+// returns; the teller's completion finishes the call from the thread that knows the outcome.
+#pragma once
+
+#include <cstdint>
+
+#include "bank/v1/customer.grpc.pb.h"
+#include "bank/v1/exercise.grpc.pb.h"
+#include "branch/rpc/gate.h"
+#include "branch/teller/teller.h"
+#include "common/clock.h"
+#include "common/ids.h"
+
+namespace bank::rpc {
+
+// What both services and the streams share. All must outlive the server.
+struct Desk {
+  teller::Teller& teller;
+  Gate& gate;
+  const Clock& clock;
+  BranchId branch;
+};
+
+// "busy" or "stopping" as ABORTED: certainly not applied.
+grpc::Status StatusOfEntry(Gate::Entry entry);
+
+class CustomerService final : public v1::Customer::CallbackService {
+ public:
+  explicit CustomerService(const Desk& desk) : desk_(desk) {}
+
+  grpc::ServerUnaryReactor* MsgDelivery(grpc::CallbackServerContext* call,
+                                        const v1::Request* request, v1::Reply* reply) override;
+  grpc::ServerBidiReactor<v1::Batch, v1::BatchReply>* Stream(
+      grpc::CallbackServerContext* call) override;
+  grpc::ServerUnaryReactor* OpenSession(grpc::CallbackServerContext* call,
+                                        const v1::OpenSessionRequest* request,
+                                        v1::OpenSessionReply* reply) override;
+  grpc::ServerUnaryReactor* Lookup(grpc::CallbackServerContext* call,
+                                   const v1::LookupRequest* request, v1::Reply* reply) override;
+
+ private:
+  Desk desk_;
+};
+
+class ExerciseService final : public RPCServicer::CallbackService {
+ public:
+  explicit ExerciseService(const Desk& desk) : desk_(desk) {}
+
+  grpc::ServerUnaryReactor* MsgDelivery(grpc::CallbackServerContext* call,
+                                        const v1::Request* request, v1::Reply* reply) override;
+
+ private:
+  Desk desk_;
+};
+
+}  // namespace bank::rpc
