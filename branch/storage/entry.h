@@ -49,7 +49,9 @@ struct Recovered {
   std::optional<Snapshot> snapshot;
   LogIndex first_index{1};  // of entries[0], also when there are none
   std::vector<Entry> entries;
-  bool fresh = false;  // the folder was empty: this branch has never taken part
+  // No entry, no snapshot and no vote was ever written here: this branch has never taken part (but
+  // hard_state may hold a term already).
+  bool fresh = false;
   // This branch lost what it had acknowledged and is being brought back: it must not vote or lead
   // until it holds everything that was committed when a leader first spoke to it.
   bool rebuilding = false;

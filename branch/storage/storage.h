@@ -19,24 +19,27 @@
 namespace bank::storage {
 
 struct StorageOptions {
-  uint64_t segment_bytes = 64 << 20;  // a log file is preallocated to this size
+  uint64_t segment_bytes = 64 << 20;  // a log file is ended when it reaches this size
+  uint64_t grow_bytes = 1 << 20;      // and grows by at most so many zeros ahead of the entries
 };
 
 class Storage {
  public:
   virtual ~Storage() = default;
 
-  // Durable when it returns.
+  // Durable when it returns. Refuses (Internal) a lower term, and another vote in the same term.
   virtual absl::Status WriteHardState(const HardState& state) = 0;
 
   // Writes entries at first, first+1, ...; what the log held from `first` on is replaced. Not
-  // durable before Sync(). `first` is at most one past the end.
+  // durable before Sync(); a power loss before that keeps all of this call or none of it. `first`
+  // is at most one past the end, and after the newest snapshot.
   virtual absl::Status Append(LogIndex first, absl::Span<const Entry> entries) = 0;
   // All entries appended so far are durable when it returns.
   virtual absl::Status Sync() = 0;
 
   // Saves a snapshot this branch took of its own state; the log stays. Durable when it returns.
-  // The log up to snapshot.index must be durable.
+  // Its last entry must have been appended; everything appended is durable then, too. One that is
+  // no newer than the one on disk is ignored.
   virtual absl::Status SaveSnapshot(const Snapshot& snapshot) = 0;
   // Saves a snapshot received from the leader and empties the log, which then begins at index + 1.
   virtual absl::Status InstallSnapshot(const Snapshot& snapshot) = 0;

@@ -1,0 +1,96 @@
+// Goal: the operating system's files keep the contract of file_system.h, and its errors name the
+// path. Method: a real folder under the test's temporary one.
+#include "branch/storage/posix_file_system.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "tests/unit/storage/storage_model.h"
+
+namespace bank::storage {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class PosixFileSystemTest : public testing::Test {
+ protected:
+  PosixFileSystemTest() {
+    std::string name = testing::TempDir() + "storage-XXXXXX";
+    EXPECT_NE(mkdtemp(name.data()), nullptr);
+    root_ = name;
+  }
+  ~PosixFileSystemTest() override { std::filesystem::remove_all(root_); }
+
+  PosixFileSystem fs_;
+  std::string root_;
+};
+
+TEST_F(PosixFileSystemTest, WritesReadsListsRenamesAndRemoves) {
+  const std::string folder = root_ + "/a/b";
+  ASSERT_TRUE(fs_.MakeDirectory(folder).ok());
+  ASSERT_TRUE(fs_.MakeDirectory(folder).ok()) << "a second time is no error";
+  auto file = fs_.Open(folder + "/x", /*create=*/true);
+  ASSERT_TRUE(file.ok());
+  ASSERT_TRUE((*file)->WriteAt(3, "def").ok());
+  ASSERT_TRUE((*file)->Allocate(4096).ok());
+  ASSERT_TRUE((*file)->Sync().ok());
+  EXPECT_EQ((*file)->Size().value(), 4096u);
+  ASSERT_TRUE((*file)->Truncate(6).ok());
+  EXPECT_EQ(fs_.ReadAll(folder + "/x").value(), std::string("\0\0\0def", 6));
+  ASSERT_TRUE(fs_.Rename(folder + "/x", folder + "/y").ok());
+  ASSERT_TRUE(fs_.SyncDirectory(folder).ok());
+  EXPECT_THAT(fs_.List(folder).value(), ElementsAre("y"));
+  ASSERT_TRUE(fs_.Remove(folder + "/y").ok());
+  EXPECT_EQ(fs_.ReadAll(folder + "/y").status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(PosixFileSystemTest, ErrorsNameThePathAndTheReason) {
+  const absl::Status missing = fs_.Open(root_ + "/none/x", /*create=*/true).status();
+  EXPECT_TRUE(absl::IsNotFound(missing));
+  EXPECT_THAT(std::string(missing.message()), HasSubstr(root_ + "/none/x"));
+  EXPECT_THAT(std::string(missing.message()), HasSubstr("No such file"));
+  ASSERT_TRUE(fs_.Open(root_ + "/file", /*create=*/true).ok());
+  EXPECT_FALSE(fs_.MakeDirectory(root_ + "/file").ok());
+}
+
+TEST_F(PosixFileSystemTest, AFullDiskIsResourceExhausted) {
+  auto file = fs_.Open("/dev/full", /*create=*/false);
+  if (!file.ok()) GTEST_SKIP() << "no /dev/full here";
+  const absl::Status full = (*file)->WriteAt(0, "x");
+  EXPECT_TRUE(absl::IsResourceExhausted(full)) << full;
+  EXPECT_THAT(std::string(full.message()), HasSubstr("/dev/full"));
+}
+
+TEST_F(PosixFileSystemTest, ALockHasOneHolder) {
+  auto held = fs_.Lock(root_ + "/LOCK");
+  ASSERT_TRUE(held.ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(fs_.Lock(root_ + "/LOCK").status()));
+  held->reset();
+  EXPECT_TRUE(fs_.Lock(root_ + "/LOCK").ok());
+}
+
+TEST_F(PosixFileSystemTest, CarriesAWholeDataFolder) {
+  const std::string folder = root_ + "/data";
+  LogState expected;
+  for (int round = 0; round < 3; ++round) {
+    auto opened = OpenStorage(fs_, folder, kIdentity, kSmall, OnDamage::kRefuse);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    ASSERT_TRUE(expected.Matches(opened->recovered)) << Text(opened->recovered);
+    EXPECT_FALSE(OpenStorage(fs_, folder, kIdentity, kSmall, OnDamage::kRefuse).ok());
+    for (int i = 0; i < 20; ++i) {
+      const std::vector<Entry> entries = {MakeEntry(1, std::string(300, 'a' + round))};
+      ASSERT_TRUE(opened->storage->Append(LogIndex(expected.next), entries).ok());
+      expected.Append(expected.next, entries);
+      ASSERT_TRUE(opened->storage->Sync().ok());
+    }
+    const Snapshot snapshot = MakeSnapshot(expected.next - 5, 1, "state");
+    ASSERT_TRUE(opened->storage->SaveSnapshot(snapshot).ok());
+    expected.SetSnapshot(snapshot);
+    ASSERT_TRUE(opened->storage->TrimPrefix(snapshot.index).ok());
+  }
+}
+
+}  // namespace
+}  // namespace bank::storage

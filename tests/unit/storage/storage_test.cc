@@ -1,0 +1,167 @@
+// Goal: a folder gives back what was put into it, and refuses what is not its own.
+// Method: short scenes on the simulated disk, each ended by a power loss.
+#include "branch/storage/storage.h"
+
+#include "tests/unit/storage/storage_model.h"
+
+namespace bank::storage {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class StorageTest : public testing::Test {
+ protected:
+  OpenedStorage MustOpen(OnDamage on_damage = OnDamage::kRefuse) {
+    absl::StatusOr<OpenedStorage> opened = Open(fs_, on_damage);
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    return *std::move(opened);
+  }
+  Recovered AfterPowerLoss() {
+    fs_.PowerLoss();
+    return MustOpen().recovered;
+  }
+  static std::vector<Entry> Numbered(uint64_t from, uint64_t to, uint64_t term = 1) {
+    std::vector<Entry> entries;
+    for (uint64_t i = from; i <= to; ++i) {
+      entries.push_back(MakeEntry(term, "entry " + std::to_string(i)));
+    }
+    return entries;
+  }
+
+  sim::SimFileSystem fs_{1};
+};
+
+TEST_F(StorageTest, AFreshFolderIsEmpty) {
+  const Recovered recovered = MustOpen().recovered;
+  EXPECT_TRUE(recovered.fresh);
+  EXPECT_THAT(recovered.entries, IsEmpty());
+  EXPECT_EQ(recovered.first_index, LogIndex(1));
+  EXPECT_FALSE(recovered.snapshot.has_value());
+  EXPECT_EQ(recovered.hard_state, HardState());
+  EXPECT_TRUE(AfterPowerLoss().fresh) << "still nothing was written";
+}
+
+TEST_F(StorageTest, EntriesOfEveryKindAndSizeComeBack) {
+  std::vector<Entry> entries = {
+      MakeEntry(1, "", EntryType::kChange), MakeEntry(1, std::string(100'000, 'x')),
+      MakeEntry(2, std::string(507, '\0')), MakeEntry(2, "", EntryType::kBarrier)};
+  {
+    OpenedStorage opened = MustOpen();
+    ASSERT_TRUE(opened.storage->Append(LogIndex(1), entries).ok());
+    ASSERT_TRUE(opened.storage->Sync().ok());
+  }
+  const Recovered recovered = AfterPowerLoss();
+  EXPECT_FALSE(recovered.fresh);
+  EXPECT_THAT(recovered.notes, IsEmpty());
+  ASSERT_EQ(recovered.entries.size(), entries.size());
+  for (size_t i = 0; i < entries.size(); ++i) {
+    EXPECT_EQ(Text(recovered.entries[i]), Text(entries[i]));
+  }
+}
+
+TEST_F(StorageTest, AVoteIsDurableWhenItReturnsAndIsNeverTakenBack) {
+  {
+    OpenedStorage opened = MustOpen();
+    ASSERT_TRUE(opened.storage->WriteHardState({Term(3), BranchId(2)}).ok());
+  }
+  EXPECT_EQ(AfterPowerLoss().hard_state, (HardState{Term(3), BranchId(2)}));
+  OpenedStorage opened = MustOpen();
+  EXPECT_FALSE(opened.recovered.fresh);
+  EXPECT_EQ(opened.storage->WriteHardState({Term(3), BranchId(1)}).code(),
+            absl::StatusCode::kInternal);
+  EXPECT_EQ(opened.storage->WriteHardState({Term(2), BranchId(0)}).code(),
+            absl::StatusCode::kInternal);
+  EXPECT_TRUE(opened.storage->WriteHardState({Term(4), BranchId(1)}).ok());
+}
+
+TEST_F(StorageTest, ASuffixIsReplaced) {
+  {
+    OpenedStorage opened = MustOpen();
+    ASSERT_TRUE(opened.storage->Append(LogIndex(1), Numbered(1, 40)).ok());
+    ASSERT_TRUE(opened.storage->Append(LogIndex(11), Numbered(11, 12, 2)).ok());
+    ASSERT_TRUE(opened.storage->Sync().ok());
+    EXPECT_EQ(opened.storage->Append(LogIndex(14), Numbered(14, 14)).code(),
+              absl::StatusCode::kInvalidArgument);
+  }
+  const Recovered recovered = AfterPowerLoss();
+  ASSERT_EQ(recovered.entries.size(), 12u);
+  EXPECT_EQ(recovered.entries[9].term, Term(1));
+  EXPECT_EQ(recovered.entries[10].term, Term(2));
+}
+
+TEST_F(StorageTest, SnapshotsReplaceEachOtherAndOldSegmentsGo) {
+  {
+    OpenedStorage opened = MustOpen();
+    for (uint64_t i = 1; i <= 60; ++i) {
+      ASSERT_TRUE(opened.storage->Append(LogIndex(i), Numbered(i, i)).ok());
+      ASSERT_TRUE(opened.storage->Sync().ok());
+    }
+    const size_t before = fs_.Files().size();
+    ASSERT_TRUE(opened.storage->SaveSnapshot(MakeSnapshot(20, 1, "twenty")).ok());
+    ASSERT_TRUE(opened.storage->SaveSnapshot(MakeSnapshot(50, 1, "fifty")).ok());
+    ASSERT_TRUE(opened.storage->TrimPrefix(LogIndex(45)).ok());
+    EXPECT_LT(fs_.Files().size(), before);
+  }
+  const Recovered recovered = AfterPowerLoss();
+  ASSERT_TRUE(recovered.snapshot.has_value());
+  EXPECT_EQ(*recovered.snapshot->state, "fifty");
+  EXPECT_GT(recovered.first_index, LogIndex(1));
+  EXPECT_LE(recovered.first_index, LogIndex(45));
+  EXPECT_EQ(recovered.first_index.value + recovered.entries.size(), 61u);
+  EXPECT_EQ(*recovered.entries.back().payload, "entry 60");
+}
+
+TEST_F(StorageTest, AnInstalledSnapshotEmptiesTheLog) {
+  {
+    OpenedStorage opened = MustOpen();
+    ASSERT_TRUE(opened.storage->Append(LogIndex(1), Numbered(1, 30)).ok());
+    ASSERT_TRUE(opened.storage->InstallSnapshot(MakeSnapshot(25, 2, "state")).ok());
+    ASSERT_TRUE(opened.storage->Append(LogIndex(26), Numbered(26, 27, 2)).ok());
+    ASSERT_TRUE(opened.storage->Sync().ok());
+    EXPECT_EQ(opened.storage->Append(LogIndex(25), Numbered(25, 25)).code(),
+              absl::StatusCode::kInvalidArgument)
+        << "an entry inside the snapshot is never replaced";
+  }
+  const Recovered recovered = AfterPowerLoss();
+  EXPECT_EQ(recovered.first_index, LogIndex(26));
+  EXPECT_EQ(recovered.entries.size(), 2u);
+}
+
+TEST_F(StorageTest, AnotherBranchsFolderIsRefused) {
+  MustOpen();
+  for (const Identity& other : {Identity{7, BranchId(3)}, Identity{8, BranchId(2)}}) {
+    const absl::Status refused =
+        OpenStorage(fs_, kFolder, other, kSmall, OnDamage::kRebuild).status();
+    EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(refused.message()), HasSubstr("belongs to branch 2 of bank 7"));
+  }
+}
+
+TEST_F(StorageTest, AFolderHasOneUserAtATime) {
+  OpenedStorage opened = MustOpen();
+  const absl::Status refused = Open(fs_).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("in use by another process"));
+  opened.storage.reset();
+  EXPECT_TRUE(Open(fs_).ok());
+}
+
+TEST_F(StorageTest, NothingIsWrittenAfterAFailure) {
+  OpenedStorage opened = MustOpen();
+  ASSERT_TRUE(opened.storage->Append(LogIndex(1), Numbered(1, 1)).ok());
+  fs_.FailNext(sim::DiskCall::kSync, absl::UnknownError("EIO"));
+  EXPECT_FALSE(opened.storage->Sync().ok());
+  const uint64_t calls = fs_.calls();
+  EXPECT_FALSE(opened.storage->Sync().ok());
+  EXPECT_FALSE(opened.storage->Append(LogIndex(2), Numbered(2, 2)).ok());
+  EXPECT_EQ(fs_.calls(), calls);
+}
+
+TEST_F(StorageTest, ASmallBankTakesLittleRoom) {
+  ASSERT_TRUE(OpenStorage(fs_, kFolder, kIdentity, {}, OnDamage::kRefuse).ok());
+  EXPECT_LE(fs_.used_bytes(), 128u << 10);
+}
+
+}  // namespace
+}  // namespace bank::storage
