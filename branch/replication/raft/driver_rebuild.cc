@@ -58,8 +58,8 @@ void Driver::State::OnLostLog(BranchId from, const LostLog& message) {
 }
 
 void Driver::State::FinishRebuildIfWhole() {
-  if (!rebuilding || installing.has_value() || lost_log_term != engine.term() ||
-      applied_term != engine.term()) {
+  if (!rebuilding || installing.has_value() || applied_term == Term(0) ||
+      applied_term != engine.term() || lost_log_term != engine.term()) {
     return;
   }
   rebuilding = false;

@@ -117,6 +117,8 @@ class FakeBranch final : public DriverPorts {
   }
   void Fatal(const std::string& reason) override { fatal = reason; }
 
+  const DriverOptions& options() const { return options_; }
+
   // True if there was something to do.
   bool RunDisk(int64_t now_ms) {
     if (driver == nullptr || disk_held || queue_.empty()) return false;

@@ -1,5 +1,6 @@
-// Goal: the driver keeps the promises of driver.h. Method: several drivers in one thread on fake
-// disks, network and clock (bank_of.h); each test arranges one situation and looks at the outcome.
+// Goal: the driver keeps the promises of driver.h while leaders come and go. Method: several
+// drivers in one thread on fake disks, network and clock (bank_of.h); each test arranges one
+// situation and looks at the outcome.
 #include "branch/replication/raft/driver.h"
 
 #include <gtest/gtest.h>
@@ -9,9 +10,18 @@
 namespace bank::replication {
 namespace {
 
+void ExpectEqualLedgers(BankOf& bank, const std::vector<uint64_t>& ids) {
+  for (const uint64_t id : ids) {
+    EXPECT_EQ(bank.driver(id).ledger().summary().history_digest,
+              bank.driver(ids[0]).ledger().summary().history_digest)
+        << id;
+  }
+}
+
 TEST(Driver, ThreeFoundersElectALeaderAndApplyADepositEverywhere) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();
+  EXPECT_FALSE(bank.driver(leader).GetStatus().ready);  // the founding write is missing
   bank.Open(leader, 400);
   std::optional<ProposeResult> result;
   bank.Deposit(leader, 170, &result);
@@ -24,9 +34,270 @@ TEST(Driver, ThreeFoundersElectALeaderAndApplyADepositEverywhere) {
   for (uint64_t id : {1, 2, 3}) {
     EXPECT_EQ(bank.Balance(id), 570) << id;
     EXPECT_TRUE(bank.driver(id).GetStatus().ready) << id;
-    EXPECT_EQ(bank.driver(id).ledger().summary().state_digest,
-              bank.driver(leader).ledger().summary().state_digest);
   }
+  ExpectEqualLedgers(bank, {1, 2, 3});
+}
+
+TEST(Driver, SoleBranchLeadsAtOnce) {
+  BankOf bank(1);
+  bank.Run();
+  ASSERT_EQ(bank.leader(), 1u);
+  bank.Open(1, 10);
+  bool read = false;
+  bank.driver(1).ReadIndex(bank.now_ms, bank.now_ms + 100,
+                           [&](absl::StatusOr<LogIndex> index) { read = index.ok(); });
+  EXPECT_TRUE(read);
+  EXPECT_TRUE(bank.driver(1).GetStatus().ready);
+}
+
+TEST(Driver, LearnersFollowAndDoNotVote) {
+  BankOf bank(7);
+  const uint64_t leader = bank.Elect();
+  EXPECT_LE(leader, 5u);
+  bank.Open(leader, 5);
+  bank.Advance(300);
+  for (uint64_t id : {6, 7}) {
+    EXPECT_EQ(bank.driver(id).GetStatus().role, Role::kLearner);
+    EXPECT_EQ(bank.Balance(id), 5);
+    EXPECT_TRUE(bank.driver(id).GetStatus().ready);
+  }
+}
+
+TEST(Driver, RestartOfAllLosesNothing) {
+  BankOf bank(3);
+  bank.Open(bank.Elect(), 400);
+  for (uint64_t id : {1, 2, 3}) bank.Crash(id);
+  for (uint64_t id : {1, 2, 3}) {
+    bank[id].Start(bank.now_ms);
+    EXPECT_FALSE(bank.driver(id).GetStatus().ready) << id;
+  }
+  bank.Elect();
+  bank.Advance(300);
+  for (uint64_t id : {1, 2, 3}) EXPECT_EQ(bank.Balance(id), 400) << id;
+  for (uint64_t id : {1, 2, 3}) EXPECT_TRUE(bank.driver(id).GetStatus().ready) << id;
+}
+
+TEST(Driver, OtherFoundersAreRefused) {
+  BankOf bank(3);
+  bank.Open(bank.Elect(), 1);
+  bank.Crash(1);
+  DriverOptions options = bank[1].options();
+  options.founders.pop_back();
+  Driver other(options, bank[1]);
+  EXPECT_EQ(other.Start(bank.now_ms, bank[1].disk.Recover()).code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(Driver, MovingToOtherAddressesKeepsTheLog) {
+  BankOf bank(3);
+  DriverOptions moved = bank[1].options();
+  for (Member& member : moved.founders) member.address = "10.0.0.1:" + member.address;
+  EXPECT_EQ(*Driver::Founding(moved).entries[0].payload,
+            *Driver::Founding(bank[1].options()).entries[0].payload);
+}
+
+// ---- what becomes of proposals
+
+TEST(Proposals, FollowersRefuse) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 1);
+  std::optional<ProposeResult> result;
+  bank.Deposit(leader % 3 + 1, 1, &result);
+  ASSERT_TRUE(result.has_value());
+  EXPECT_EQ(result->fate, Fate::kNotApplied);
+}
+
+TEST(Proposals, ReplacedEntriesAreCertainlyNotApplied) {
+  BankOf bank(3);
+  const uint64_t old_leader = bank.Elect();
+  bank.Open(old_leader, 100);
+  bank.Isolate(old_leader);
+  std::optional<ProposeResult> in_the_log;
+  std::optional<ProposeResult> waiting;
+  bank.Deposit(old_leader, 1, &in_the_log, 60'000);
+  bank.Deposit(old_leader, 2, &waiting, 60'000);
+  bank.Run();
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return bank.leader() != old_leader; }));
+  const uint64_t new_leader = bank.Elect();
+  std::optional<ProposeResult> kept;
+  bank.Deposit(new_leader, 10, &kept);
+  bank.Run();
+  EXPECT_EQ(kept->fate, Fate::kApplied);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return waiting.has_value(); }));
+  EXPECT_EQ(waiting->fate, Fate::kNotApplied);
+  EXPECT_FALSE(in_the_log.has_value());  // only the new leader's log can tell
+  bank.Heal();
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return in_the_log.has_value(); }));
+  EXPECT_EQ(in_the_log->fate, Fate::kNotApplied);
+  bank.Advance(300);
+  EXPECT_EQ(bank.Balance(old_leader), 110);
+  ExpectEqualLedgers(bank, {1, 2, 3});
+}
+
+TEST(Proposals, EntriesThatSurviveTheirLeaderAreReportedAsApplied) {
+  BankOf bank(3);
+  const uint64_t old_leader = bank.Elect();
+  bank.Open(old_leader, 100);
+  // The entry reaches both others, no answer comes back.
+  for (uint64_t id : {1, 2, 3}) {
+    if (id != old_leader) bank.cut.insert({id, old_leader});
+  }
+  std::optional<ProposeResult> result;
+  bank.Deposit(old_leader, 7, &result, 60'000);
+  bank.Run();
+  bank.Isolate(old_leader);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return bank.leader() != old_leader; }));
+  EXPECT_FALSE(result.has_value());
+  bank.Heal();
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return result.has_value(); }));
+  EXPECT_EQ(result->fate, Fate::kApplied);
+  EXPECT_EQ(result->outcomes.at(0).balance, 107);
+}
+
+TEST(Proposals, DeadlineOfASubmittedOneIsUnknownAndOfAWaitingOneNotApplied) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 100);
+  bank.Isolate(leader);
+  std::optional<ProposeResult> submitted;
+  std::optional<ProposeResult> waiting;
+  bank.Deposit(leader, 1, &submitted, 50);
+  bank.Deposit(leader, 1, &waiting, 50);
+  bank.Advance(49);
+  EXPECT_FALSE(submitted.has_value());
+  bank.Advance(1);
+  ASSERT_TRUE(submitted.has_value());
+  EXPECT_EQ(submitted->fate, Fate::kUnknown);
+  ASSERT_TRUE(waiting.has_value());
+  EXPECT_EQ(waiting->fate, Fate::kNotApplied);
+}
+
+TEST(Proposals, StopTellsEveryone) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 100);
+  bank[leader].disk_held = true;
+  std::optional<ProposeResult> submitted;
+  std::optional<ProposeResult> waiting;
+  bank.Deposit(leader, 1, &submitted);
+  bank.Deposit(leader, 1, &waiting);
+  absl::Status read = absl::UnknownError("");
+  bank.driver(leader).WaitApplied(bank.now_ms, LogIndex(1000), bank.now_ms + 1000,
+                                  [&](absl::Status status) { read = status; });
+  bank.driver(leader).Stop("closing");
+  EXPECT_EQ(submitted->fate, Fate::kUnknown);
+  EXPECT_EQ(waiting->fate, Fate::kNotApplied);
+  EXPECT_EQ(read.code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(GroupCommit, FirstGoesAtOnceAndTheRestShareTheNextEntry) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const LogIndex before = bank.driver(leader).GetStatus().last_index;
+  std::vector<std::optional<ProposeResult>> results(10);
+  for (auto& result : results) bank.Deposit(leader, 1, &result);
+  EXPECT_EQ(bank.driver(leader).GetStatus().last_index, before.Plus(1));
+  bank.Run();
+  EXPECT_EQ(bank.driver(leader).GetStatus().last_index, before.Plus(2));
+  for (size_t i = 0; i < results.size(); ++i) {
+    ASSERT_TRUE(results[i].has_value()) << i;
+    EXPECT_EQ(results[i]->outcomes.at(0).balance, static_cast<int64_t>(i + 1));
+  }
+}
+
+TEST(GroupCommit, FullEntriesGoWithoutWaitingUpToTheLimit) {
+  DriverOptions options;
+  options.entry_commands_max = 4;
+  options.entries_open_max = 3;
+  BankOf bank(3, options);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const LogIndex before = bank.driver(leader).GetStatus().last_index;
+  std::vector<std::optional<ProposeResult>> results(40);
+  for (auto& result : results) bank.Deposit(leader, 1, &result);
+  EXPECT_EQ(bank.driver(leader).GetStatus().last_index, before.Plus(3));  // 1 + 4 + 4
+  bank.Run();
+  EXPECT_EQ(bank.Balance(leader), 40);
+  EXPECT_EQ(bank.driver(leader).GetStatus().last_index, before.Plus(11));
+}
+
+TEST(GroupCommit, TooManyBytesAreRefused) {
+  DriverOptions options;
+  options.proposals_bytes_max = 100;
+  BankOf bank(3, options);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  std::vector<std::optional<ProposeResult>> results(50);
+  for (auto& result : results) bank.Deposit(leader, 1, &result);
+  ASSERT_TRUE(results.back().has_value());
+  EXPECT_EQ(results.back()->fate, Fate::kNotApplied);
+  EXPECT_FALSE(results.front().has_value());
+  bank.Run();
+  EXPECT_EQ(results.front()->fate, Fate::kApplied);
+}
+
+TEST(BankTime, GoesOnFromTheLastLeaderAndNeverBack) {
+  BankOf bank(3);
+  const uint64_t first = bank.Elect();
+  bank.Open(first, 1);
+  bank.Advance(5000);
+  std::optional<ProposeResult> result;
+  bank.Deposit(first, 1, &result);
+  bank.Run();
+  const int64_t before = bank.driver(first).ledger().time_ms();
+  EXPECT_GE(before, 5000);
+  bank.Crash(first);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return bank.leader() != 0 && bank.leader() != first; }));
+  const uint64_t second = bank.Elect();
+  bank.Advance(100);
+  bank.Deposit(second, 1, &result);
+  bank.Run();
+  EXPECT_GE(bank.driver(second).ledger().time_ms(), before + 100);
+}
+
+TEST(Transfer, MovesTheLeadershipWithoutLosingProposals) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t target = leader % 3 + 1;
+  bank[leader].disk_held = true;
+  std::optional<ProposeResult> before;
+  bank.Deposit(leader, 5, &before);
+  EXPECT_TRUE(bank.driver(leader).TransferLeadership(bank.now_ms, BranchId(target)).ok());
+  std::optional<ProposeResult> during;
+  bank.Deposit(leader, 7, &during);
+  bank[leader].disk_held = false;
+  const int64_t started = bank.now_ms;
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return bank.leader() == target; }));
+  EXPECT_LE(bank.now_ms - started, 5);
+  bank.Elect();
+  ASSERT_TRUE(during.has_value());
+  EXPECT_EQ(during->fate, Fate::kNotApplied);
+  EXPECT_EQ(before->fate, Fate::kApplied);
+}
+
+TEST(Transfer, IsGivenUpIfTheTargetIsDeaf) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t target = leader % 3 + 1;
+  bank.Crash(target);
+  EXPECT_TRUE(bank.driver(leader).TransferLeadership(bank.now_ms, BranchId(target)).ok());
+  std::optional<ProposeResult> result;
+  bank.Deposit(leader, 5, &result, 10'000);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return result.has_value(); }, 5'000));
+  EXPECT_EQ(result->fate, Fate::kApplied);
+  EXPECT_EQ(bank.leader(), leader);
+}
+
+TEST(Transfer, NeedsAnotherVoter) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  EXPECT_FALSE(bank.driver(leader).TransferLeadership(bank.now_ms, BranchId(leader)).ok());
+  EXPECT_FALSE(bank.driver(leader).TransferLeadership(bank.now_ms, BranchId(9)).ok());
+  EXPECT_FALSE(bank.driver(leader % 3 + 1).TransferLeadership(bank.now_ms, BranchId(0)).ok());
 }
 
 }  // namespace

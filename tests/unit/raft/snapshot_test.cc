@@ -1,0 +1,247 @@
+// Goal: snapshots shorten the log, bring laggards back and survive restarts; a branch that lost
+// what it acknowledged is noticed, does no harm and comes back. Method: bank_of.h.
+#include <gtest/gtest.h>
+
+#include "tests/unit/raft/bank_of.h"
+
+namespace bank::replication {
+namespace {
+
+DriverOptions SmallSnapshots() {
+  DriverOptions options;
+  options.inflight_entries_max = 8;
+  options.trailing_entries = 10;
+  options.snapshot_every_entries = 20;
+  return options;
+}
+
+void Deposits(BankOf& bank, uint64_t leader, int n) {
+  for (int i = 0; i < n; ++i) {
+    std::optional<ProposeResult> result;
+    bank.Deposit(leader, 1, &result);
+    bank.Run();
+    ASSERT_TRUE(result.has_value());
+    ASSERT_EQ(result->fate, Fate::kApplied) << result->reason;
+  }
+}
+
+TEST(Snapshot, ShortensLogAndDisk) {
+  BankOf bank(3, SmallSnapshots());
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  Deposits(bank, leader, 100);
+  for (uint64_t id : {1, 2, 3}) {
+    EXPECT_GE(bank.driver(id).GetStatus().snapshot_index, LogIndex(80)) << id;
+    EXPECT_LE(bank[id].disk.entries.size(), 31u) << id;
+    EXPECT_EQ(bank[id].disk.first.value, bank[id].disk.snapshot->index.value - 9) << id;
+  }
+}
+
+TEST(Snapshot, RestartBeginsWithIt) {
+  BankOf bank(3, SmallSnapshots());
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  Deposits(bank, leader, 50);
+  const uint64_t other = leader % 3 + 1;
+  bank.Crash(other);
+  bank[other].Start(bank.now_ms);
+  bank.Advance(300);
+  EXPECT_EQ(bank.Balance(other), 50);
+  Deposits(bank, leader, 50);
+  bank.Advance(300);
+  EXPECT_EQ(bank.Balance(other), 100);
+}
+
+TEST(Snapshot, LaggardReceivesIt) {
+  BankOf bank(3, SmallSnapshots());
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t laggard = leader % 3 + 1;
+  bank.Crash(laggard);
+  Deposits(bank, leader, 100);
+  bank[laggard].Start(bank.now_ms);
+  bank.Advance(4'000);  // one sent while it was down is repeated after the snapshot timeout
+  EXPECT_EQ(bank.Balance(laggard), 100);
+  ASSERT_TRUE(bank[laggard].disk.snapshot.has_value());
+  EXPECT_GE(bank[laggard].disk.snapshot->index, LogIndex(80));
+  Deposits(bank, leader, 30);
+  bank.Advance(300);
+  EXPECT_EQ(bank.Balance(laggard), 130);
+}
+
+TEST(Snapshot, CrashDuringInstallIsHarmless) {
+  BankOf bank(3, SmallSnapshots());
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t laggard = leader % 3 + 1;
+  bank.Crash(laggard);
+  Deposits(bank, leader, 100);
+  bank[laggard].Start(bank.now_ms);
+  bank[laggard].disk_held = true;
+  bank.Advance(500);
+  EXPECT_EQ(bank.Balance(laggard), 0);
+  bank.Crash(laggard);
+  bank[laggard].disk_held = false;
+  bank[laggard].Start(bank.now_ms);
+  bank.Advance(5'000);
+  EXPECT_EQ(bank.Balance(laggard), 100);
+}
+
+TEST(Snapshot, LogThatDoesNotContinueTheSnapshotIsDropped) {
+  BankOf bank(3, SmallSnapshots());
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t laggard = leader % 3 + 1;
+  bank.Crash(laggard);
+  Deposits(bank, leader, 100);
+  // As after a crash between the writing of a received snapshot and the reset of the log.
+  bank[laggard].disk.snapshot = bank[leader].disk.snapshot;
+  bank[laggard].Start(bank.now_ms);
+  bank.Advance(500);
+  EXPECT_EQ(bank.Balance(laggard), 100);
+  EXPECT_EQ(bank[laggard].disk.first, bank[leader].disk.snapshot->index.Next());
+}
+
+TEST(Snapshot, StateThatDoesNotAddUpIsNotTaken) {
+  BankOf bank(3, SmallSnapshots());
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t follower = leader % 3 + 1;
+  InstallSnapshot message;
+  message.term = bank.driver(leader).GetStatus().term;
+  message.snapshot = {LogIndex(500), message.term, LogIndex(1),
+                      *Driver::Founding(bank[1].options()).entries[0].payload,
+                      std::make_shared<const std::string>("no ledger")};
+  bank.driver(follower).OnMessage(bank.now_ms, BranchId(leader), message);
+  Deposits(bank, leader, 5);
+  bank.Advance(300);
+  EXPECT_EQ(bank.Balance(follower), 5);
+}
+
+TEST(Snapshot, ProposalsPassedByASnapshotAreUnknown) {
+  BankOf bank(3, SmallSnapshots());
+  const uint64_t old_leader = bank.Elect();
+  bank.Open(old_leader, 0);
+  bank.Isolate(old_leader);
+  std::optional<ProposeResult> result;
+  bank.Deposit(old_leader, 1, &result, 600'000);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return bank.leader() != old_leader; }));
+  Deposits(bank, bank.Elect(), 100);
+  bank.Heal();
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return result.has_value(); }));
+  EXPECT_EQ(result->fate, Fate::kUnknown);
+}
+
+// ---- a branch that lost what it acknowledged
+
+TEST(LostLog, OldCopyOfTheFolderStopsTheBranch) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t victim = leader % 3 + 1;
+  const FakeDisk old_copy = bank[victim].disk;
+  Deposits(bank, leader, 5);
+  bank.Crash(victim);
+  bank[victim].disk = old_copy;
+  bank[victim].Start(bank.now_ms);
+  bank.Advance(500);
+  EXPECT_NE(bank[victim].fatal.find("--rebuild"), std::string::npos) << bank[victim].fatal;
+  EXPECT_EQ(bank.leader(), leader);
+}
+
+TEST(LostLog, AHealthyRestartIsNotSuspected) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t other = leader % 3 + 1;
+  for (int i = 0; i < 5; ++i) {
+    bank.Crash(other);
+    Deposits(bank, leader, 3);
+    bank[other].Start(bank.now_ms);
+    bank.Advance(400);
+    EXPECT_EQ(bank[other].fatal, "");
+  }
+  EXPECT_EQ(bank.Balance(other), 15);
+}
+
+TEST(Rebuild, BranchComesBackWithoutVotingMeanwhile) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  Deposits(bank, leader, 5);
+  const uint64_t victim = leader % 3 + 1;
+  bank.Crash(victim);
+  bank[victim].disk = FakeDisk{};
+  bank[victim].disk.rebuilding = true;
+  bank[victim].Start(bank.now_ms);
+  bool voted = false;
+  bank.drop = [&](BranchId from, BranchId, const Message& message) {
+    const auto* vote = std::get_if<RequestVoteResult>(&message);
+    if (from.value == victim && vote != nullptr && bank[victim].disk.rebuilding) {
+      voted |= vote->vote_granted;
+    }
+    return false;
+  };
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return !bank[victim].disk.rebuilding; }));
+  EXPECT_FALSE(voted);
+  EXPECT_EQ(bank.Balance(victim), 5);
+  EXPECT_EQ(bank[victim].disk.vote_floor, bank.driver(victim).GetStatus().term);
+  EXPECT_EQ(bank[victim].fatal, "");
+  Deposits(bank, bank.Elect(), 1);
+  bank.Advance(300);
+  EXPECT_EQ(bank.Balance(victim), 6);
+}
+
+TEST(Rebuild, RebuiltBranchCanLeadLater) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 3);
+  const uint64_t victim = leader % 3 + 1;
+  bank.Crash(victim);
+  bank[victim].disk = FakeDisk{};
+  bank[victim].disk.rebuilding = true;
+  bank[victim].Start(bank.now_ms);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return !bank[victim].disk.rebuilding; }));
+  bank.ElectThis(victim);
+  EXPECT_EQ(bank.Balance(victim), 3);
+}
+
+TEST(Rebuild, ThroughASnapshot) {
+  BankOf bank(3, SmallSnapshots());
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  Deposits(bank, leader, 100);
+  const uint64_t victim = leader % 3 + 1;
+  bank.Crash(victim);
+  bank[victim].disk = FakeDisk{};
+  bank[victim].disk.rebuilding = true;
+  bank[victim].Start(bank.now_ms);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return !bank[victim].disk.rebuilding; }));
+  EXPECT_EQ(bank.Balance(victim), 100);
+}
+
+// A majority must not be made of a branch that forgot: with the other voter away, nobody is elected
+// until it is back.
+TEST(Rebuild, DoesNotElectALeaderThatLacksWhatWasCommitted) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t victim = leader % 3 + 1;
+  const uint64_t behind = victim % 3 + 1;
+  bank.Crash(behind);
+  Deposits(bank, leader, 5);  // held by the leader and the victim
+  bank.Crash(leader);
+  bank.Crash(victim);
+  bank[victim].disk = FakeDisk{};
+  bank[victim].disk.rebuilding = true;
+  bank[victim].Start(bank.now_ms);
+  bank[behind].Start(bank.now_ms);
+  bank.Advance(20'000);
+  EXPECT_EQ(bank.leader(), 0u);
+  bank[leader].Start(bank.now_ms);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return !bank[victim].disk.rebuilding; }));
+  for (uint64_t id : {1, 2, 3}) EXPECT_EQ(bank.Balance(id), 5) << id;
+}
+
+}  // namespace
+}  // namespace bank::replication
