@@ -1,0 +1,55 @@
+// customer check INPUT: says whether an input of the exercise is acceptable, and what is in it.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "common/exit_code.h"
+#include "customer/commands/commands.h"
+#include "customer/replay/files.h"
+#include "customer/script/script.h"
+
+namespace bank::customer {
+namespace {
+
+class Check final : public Command {
+ public:
+  explicit Check(CLI::App& program)
+      : Command(program, "check", "say whether an input is acceptable, without a bank") {
+    app_->add_option("INPUT", input_, "an input of the exercise")->required();
+    AddFormatFlag(*app_, json_);
+  }
+
+  int Run() override {
+    auto text = replay::ReadInput(input_);
+    if (!text.ok()) return Complain(kExitBadInput, std::string(text.status().message()));
+    auto script = script::ParseScript(input_, *text);
+    if (!script.ok()) return Complain(kExitBadInput, std::string(script.status().message()));
+    std::vector<uint64_t> branches;
+    for (BranchId branch : script->branches) branches.push_back(branch.value);
+    size_t operations = 0;
+    for (const script::Entry& entry : script->entries) operations += entry.operations.size();
+    if (json_) {
+      const nlohmann::ordered_json shape = {{"branches", branches},
+                                            {"balance", script->balance},
+                                            {"entries", script->entries.size()},
+                                            {"operations", operations}};
+      std::cout << shape.dump() << "\n";
+    } else {
+      fmt::print("branches {}\nbalance {}\ncustomer entries {}\noperations {}\n",
+                 fmt::join(branches, " "), script->balance, script->entries.size(), operations);
+    }
+    return kExitOk;
+  }
+
+ private:
+  std::string input_;
+  bool json_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeCheck(CLI::App& program) { return std::make_unique<Check>(program); }
+
+}  // namespace bank::customer

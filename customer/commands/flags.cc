@@ -1,0 +1,84 @@
+#include <iostream>
+
+#include "common/exit_code.h"
+#include "customer/commands/commands.h"
+
+namespace bank::customer {
+namespace {
+
+const std::map<std::string, history::Freshness> kFreshness = {
+    {"linearizable", history::Freshness::kLinearizable},
+    {"at-least", history::Freshness::kAtLeast},
+    {"local", history::Freshness::kLocal}};
+
+const std::map<std::string, bool> kFormats = {{"table", false}, {"json", true}};
+
+int64_t Nanoseconds(double seconds) { return static_cast<int64_t>(seconds * 1e9); }
+
+}  // namespace
+
+void BankFlags::AddTo(CLI::App& app) {
+  app.add_option("--at", at, "the branches: 1=localhost:50051,2=localhost:50052,...");
+  net::AddTlsFlags(app, tls);
+  const CLI::Range seconds(0.001, 86'400.0);
+  app.add_option("--attempt-timeout", attempt_timeout_s, "seconds before asking another branch")
+      ->check(seconds)
+      ->capture_default_str();
+  app.add_option("--operation-timeout", operation_timeout_s,
+                 "seconds for all attempts of an operation; then its fate is looked up")
+      ->check(seconds)
+      ->capture_default_str();
+  app.add_flag("--no-failover", no_failover, "ask no other branch when one cannot answer");
+}
+
+client::Patience BankFlags::patience() const {
+  client::Patience patience;
+  patience.attempt_ns_max = Nanoseconds(attempt_timeout_s);
+  patience.operation_ns_max = Nanoseconds(operation_timeout_s);
+  return patience;
+}
+
+absl::StatusOr<std::vector<client::Branch>> BankFlags::Connect() const {
+  auto addresses = client::ParseAddresses(at);
+  if (!addresses.ok()) {
+    return absl::InvalidArgumentError("--at: " + std::string(addresses.status().message()));
+  }
+  return client::Connect(*addresses, tls);
+}
+
+void AddFormatFlag(CLI::App& app, bool& json) {
+  AddChoice(app, "-w,--write", kFormats, json, "how to print: table or json");
+}
+
+void AddFreshnessFlag(CLI::App& app, history::Freshness& freshness) {
+  AddChoice(app, "--consistency", kFreshness, freshness,
+            "of queries: linearizable, at-least or local");
+}
+
+std::string_view FreshnessName(history::Freshness freshness) {
+  for (const auto& [name, value] : kFreshness) {
+    if (value == freshness) return name;
+  }
+  return "";
+}
+
+int Complain(int exit_code, std::string_view what) {
+  std::cerr << "customer: " << what << std::endl;
+  return exit_code;
+}
+
+int ExitCodeOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return kExitOk;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+      return kExitBadInput;
+    case absl::StatusCode::kPermissionDenied:
+      return kExitDenied;
+    default:
+      return kExitUnavailable;
+  }
+}
+
+}  // namespace bank::customer

@@ -1,0 +1,31 @@
+// customer: the bank's customers. See --help.
+#include <array>
+
+#include "common/exit_code.h"
+#include "common/flags.h"
+#include "customer/commands/commands.h"
+
+int main(int argc, char** argv) {
+  CLI::App program{"Customers of the bank: replay an input, do one operation, or make load.",
+                   "customer"};
+  program.require_subcommand(1);
+  program.footer(
+      "examples:\n"
+      "  customer check input/three_branches.json\n"
+      "  customer replay input/three_branches.json --output answers.json --history history.jsonl\n"
+      "  customer replay input/three_branches.json --order converged "
+      "--at 1=localhost:50051,2=localhost:50052,3=localhost:50053\n"
+      "  customer call withdraw 70 --at localhost:50051\n"
+      "  customer load --at localhost:50051,localhost:50052 --concurrency 64 --seconds 5\n"
+      "Flags > environment (--at is BANK_AT) > config file. Exit codes: 0 ok, 1 usage, 2 bad "
+      "input,\n"
+      "3 unavailable, 4 outcome unknown, 5 denied.");
+  const std::array<std::unique_ptr<bank::customer::Command>, 3> commands = {
+      bank::customer::MakeCheck(program), bank::customer::MakeReplay(program),
+      bank::customer::MakeCall(program)};
+  if (auto exit_code = bank::ParseFlags(program, argc, argv)) return *exit_code;
+  for (const auto& command : commands) {
+    if (command->called()) return command->Run();
+  }
+  return bank::kExitUsage;
+}
