@@ -1,0 +1,24 @@
+# In the tsan preset: abseil's locks made known to the sanitizer (cmake/tsan_absl_mutex.cc says why).
+# Must come before any target that shall be covered.
+
+if(BANK_SANITIZE STREQUAL "thread")
+  add_library(bank_tsan_absl STATIC ${CMAKE_CURRENT_LIST_DIR}/tsan_absl_mutex.cc)
+  target_link_libraries(bank_tsan_absl PUBLIC absl::synchronization)
+  foreach(function
+      _ZN4absl7debian35Mutex4LockEv
+      _ZN4absl7debian35Mutex6UnlockEv
+      _ZN4absl7debian35Mutex10ReaderLockEv
+      _ZN4absl7debian35Mutex12ReaderUnlockEv
+      _ZN4absl7debian35Mutex7TryLockEv
+      _ZN4absl7debian35Mutex5AwaitERKNS0_9ConditionE
+      _ZN4absl7debian35Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_8DurationE
+      _ZN4absl7debian35Mutex8LockWhenERKNS0_9ConditionE
+      _ZN4absl7debian37CondVar4WaitEPNS0_5MutexE
+      _ZN4absl7debian37CondVar15WaitWithTimeoutEPNS0_5MutexENS0_8DurationE
+      _ZN4absl7debian312Notification6NotifyEv
+      _ZNK4absl7debian312Notification19WaitForNotificationEv
+      _ZNK4absl7debian312Notification30WaitForNotificationWithTimeoutENS0_8DurationE)
+    add_link_options(-Wl,--wrap=${function})
+  endforeach()
+  link_libraries(bank_tsan_absl)
+endif()
