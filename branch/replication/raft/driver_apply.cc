@@ -72,7 +72,22 @@ void Driver::State::Lead() {
   } else {
     SubmitProposals();
   }
+  if (leads) TellCommit();
   if (leads) StartReadRound();
+}
+
+// The engine lets followers learn the commit index from the next entry or heartbeat. Whoever reads
+// at a follower of an idle bank would wait up to a heartbeat for what was just written: so those
+// who hold it, and were sent nothing since, are told at once by a heartbeat of our own.
+void Driver::State::TellCommit() {
+  const LogIndex commit = engine.commit_index();
+  for (auto& [peer, told] : commit_told) {
+    if (told >= commit || engine.match_index(peer) < commit) continue;
+    const storage::Entry* entry = log.Find(commit);
+    if (entry == nullptr) return;
+    told = commit;
+    ports.Send(peer, AppendEntries{append_version, engine.term(), commit, entry->term, commit, {}});
+  }
 }
 
 void Driver::State::SubmitProposals() {

@@ -132,6 +132,10 @@ void Driver::State::OnAppended(LogIndex first, const std::vector<storage::Entry>
 }
 
 void Driver::State::OnSend(const core_message& message) {
+  if (message.type == CORE_APPEND_ENTRIES) {
+    commit_told[BranchId(message.peer)] = LogIndex(message.append_entries.leader_commit);
+    append_version = message.version;
+  }
   ports.Send(BranchId(message.peer), MessageMaker{message, log, snapshot}.Make());
 }
 
@@ -142,6 +146,7 @@ void Driver::State::OnStateChange() {
   suspicions.clear();
   transfer.reset();
   probe_retry_ms = kNever;
+  commit_told.clear();
   if (!leads) {
     proposals.OnLeadershipLost();
     reads.Fail("this branch does not lead any more");

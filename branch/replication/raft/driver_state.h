@@ -56,6 +56,7 @@ struct Driver::State final : EngineEvents {
   void ApplyEntry(LogIndex index, const storage::Entry& entry);
   void Lead();
   void SubmitProposals();
+  void TellCommit();
   void StartReadRound();
   void SendProbes();
   void DriveTransfer();
@@ -116,6 +117,8 @@ struct Driver::State final : EngineEvents {
   };
   std::optional<Transfer> transfer;
   int64_t probe_retry_ms = kNever;
+  std::map<BranchId, LogIndex> commit_told;  // the newest commit index sent to each follower
+  uint8_t append_version = 0;                // of the engine's own AppendEntries
   std::map<BranchId, int> suspicions;  // rejections of what was acknowledged, in a row
 
   // Readiness: the first leader's commit index since the start was applied once.
