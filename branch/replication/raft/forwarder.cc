@@ -171,6 +171,7 @@ Forwarder::Outgoing Forwarder::TakeLocked() {
     call.ops.assign(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
     waiting_.erase(waiting_.begin(), end);
   }
+  out.more = !waiting_.empty();
   waiting_count_ -= count;
   waiting_bytes_ -= bytes;
   calls_count_ += count;
@@ -179,10 +180,15 @@ Forwarder::Outgoing Forwarder::TakeLocked() {
 }
 
 void Forwarder::SendOutside(Outgoing outgoing) {
-  if (outgoing.id == 0) return;
-  route_.Submit(
-      outgoing.leader, std::move(outgoing.request),
-      [this, id = outgoing.id](ForwardResult result) { OnResult(id, std::move(result)); });
+  while (outgoing.id != 0) {
+    const bool more = outgoing.more;
+    route_.Submit(
+        outgoing.leader, std::move(outgoing.request),
+        [this, id = outgoing.id](ForwardResult result) { OnResult(id, std::move(result)); });
+    if (!more) return;
+    absl::MutexLock lock(&mutex_);
+    outgoing = TakeLocked();
+  }
 }
 
 void Forwarder::OnResult(uint64_t id, ForwardResult result) {

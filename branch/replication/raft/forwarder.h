@@ -69,6 +69,7 @@ class Forwarder {
     uint64_t id = 0;  // 0: nothing to send
     BranchId leader;
     ForwardRequest request;
+    bool more = false;  // not everything fitted
   };
   struct Completion {
     Replicator::ProposeCallback done;

@@ -58,7 +58,8 @@ void RaftReplicator::ReadBarrier(int64_t deadline_ns, ReadCallback done) {
 
 void RaftReplicator::WaitApplied(Position position, int64_t deadline_ns, ReadCallback done) {
   if (loop_.GetStatus().ledger.position >= position) return done(absl::OkStatus());
-  loop_.WaitPosition(position, deadline_ns / kNsPerMs, std::move(done));
+  const int64_t deadline_ms = deadline_ns / kNsPerMs + 1;  // never before its time
+  loop_.WaitPosition(position, deadline_ms, std::move(done));
 }
 
 ledger::Outcome RaftReplicator::Query(std::string_view account) const {

@@ -1,0 +1,230 @@
+// Goal: proposals are gathered, retried only where that is harmless, and answered exactly once with
+// what is certain.
+// Method: a route and a clock in the test's hands; one thread.
+#include "branch/replication/raft/forwarder.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/unit/replicator/fake_route.h"
+
+namespace bank::replication {
+namespace {
+
+constexpr int64_t kMs = 1'000'000;
+
+class ForwarderTest : public testing::Test {
+ protected:
+  struct Proposal {
+    std::vector<ProposeResult> results;
+    Fate fate() const { return results.at(0).fate; }
+  };
+
+  Proposal& Propose(std::string batch, uint64_t count = 1, int64_t timeout_ms = 5000) {
+    proposals_.push_back(std::make_unique<Proposal>());
+    Proposal& proposal = *proposals_.back();
+    forwarder_.Propose(std::move(batch), count, clock_.now_ns + timeout_ms * kMs,
+                       [&proposal](ProposeResult r) { proposal.results.push_back(std::move(r)); });
+    return proposal;
+  }
+  // Answers with outcomes whose balances count up from `balance`.
+  static ForwardResult Applied(uint64_t count, int64_t balance = 1) {
+    ForwardResult result;
+    result.fate = Fate::kApplied;
+    for (uint64_t i = 0; i < count; ++i) {
+      result.outcomes.push_back(
+          {ledger::Code::kOk, false, Position(i + 1), balance + static_cast<int64_t>(i)});
+    }
+    return result;
+  }
+  static ForwardResult Failed(Fate fate) { return {fate, {}, "because", {}, {}}; }
+  void PassMs(int64_t ms) {
+    clock_.now_ns += ms * kMs;
+    if (forwarder_.NextDeadlineNs() <= clock_.now_ns) forwarder_.OnTimer(clock_.now_ns);
+  }
+  void TearDown() override {
+    forwarder_.Stop();
+    for (const auto& proposal : proposals_) EXPECT_EQ(proposal->results.size(), 1u);
+  }
+
+  FakeClock clock_;
+  FakeRoute route_;
+  ForwarderOptions options_{.calls_max = 2, .call_commands_max = 6, .waiting_bytes_max = 20};
+  Forwarder forwarder_{options_, clock_, route_};
+  std::vector<std::unique_ptr<Proposal>> proposals_;
+};
+
+TEST_F(ForwarderTest, WaitsForALeaderThenSendsEverythingInOneCall) {
+  Proposal& a = Propose("a");
+  Proposal& b = Propose("bb", 2);
+  EXPECT_TRUE(route_.submitted.empty());
+  forwarder_.OnLeader(BranchId(3));
+  ASSERT_EQ(route_.submitted.size(), 1u);
+  auto call = route_.Take();
+  EXPECT_EQ(call.leader, BranchId(3));
+  EXPECT_EQ(call.request.batch, "abb");
+  EXPECT_EQ(call.request.count, 3u);
+  EXPECT_EQ(call.request.timeout_ms, 5000);
+  call.done(Applied(3, 10));
+  ASSERT_EQ(a.results.at(0).outcomes.size(), 1u);
+  EXPECT_EQ(a.results[0].outcomes[0].balance, 10);
+  ASSERT_EQ(b.results.at(0).outcomes.size(), 2u);
+  EXPECT_EQ(b.results[0].outcomes[1].balance, 12);
+}
+
+TEST_F(ForwarderTest, GathersWhileCallsAreUnderWay) {
+  forwarder_.OnLeader(BranchId(1));
+  Propose("a");
+  Propose("b");  // a second call may go
+  Propose("c");
+  Propose("d");
+  ASSERT_EQ(route_.submitted.size(), 2u);
+  auto first = route_.Take();
+  first.done(Applied(1));
+  ASSERT_EQ(route_.submitted.size(), 2u);
+  EXPECT_EQ(route_.submitted[1].request.batch, "cd");
+  while (!route_.submitted.empty()) {
+    auto call = route_.Take();
+    call.done(Applied(call.request.count));
+  }
+}
+
+TEST_F(ForwarderTest, ALargeCallIsNotFollowedByATinyOne) {
+  Propose("abcd", 4);
+  forwarder_.OnLeader(BranchId(1));
+  Propose("e");
+  EXPECT_EQ(route_.submitted.size(), 1u);
+  Propose("f");
+  ASSERT_EQ(route_.submitted.size(), 2u);
+  EXPECT_EQ(route_.submitted[1].request.batch, "ef");
+}
+
+TEST_F(ForwarderTest, CallsHaveAMaximum) {
+  Propose("abcd", 4);
+  Propose("efg", 3);
+  forwarder_.OnLeader(BranchId(1));
+  ASSERT_EQ(route_.submitted.size(), 2u);
+  EXPECT_EQ(route_.submitted[0].request.count, 4u);
+  EXPECT_EQ(route_.submitted[1].request.count, 3u);
+}
+
+TEST_F(ForwarderTest, ACertainRefusalIsTriedAgainAndStaysCertain) {
+  forwarder_.OnLeader(BranchId(1));
+  Proposal& a = Propose("a");
+  route_.Take().done(Failed(Fate::kNotApplied));
+  EXPECT_TRUE(route_.submitted.empty()) << "the same leader gets a pause";
+  PassMs(30);
+  ASSERT_EQ(route_.submitted.size(), 1u);
+  route_.Take().done(Failed(Fate::kNotApplied));
+  forwarder_.OnLeader(BranchId(0));
+  PassMs(5000);
+  EXPECT_EQ(a.fate(), Fate::kNotApplied);
+}
+
+TEST_F(ForwarderTest, OneUncertainAttemptMakesItUnknown) {
+  forwarder_.OnLeader(BranchId(1));
+  Proposal& a = Propose("a");
+  route_.Take().done(Failed(Fate::kUnknown));
+  PassMs(30);
+  route_.Take().done(Failed(Fate::kNotApplied));
+  forwarder_.OnLeader(BranchId(0));
+  PassMs(5000);
+  EXPECT_EQ(a.fate(), Fate::kUnknown);
+}
+
+TEST_F(ForwarderTest, UnderWayAtTheDeadlineIsUnknown) {
+  forwarder_.OnLeader(BranchId(1));
+  Proposal& a = Propose("a", 1, 100);
+  Proposal& b = Propose("b", 1, 5000);
+  PassMs(100);
+  EXPECT_EQ(a.fate(), Fate::kUnknown);
+  EXPECT_TRUE(b.results.empty());
+  while (!route_.submitted.empty()) {
+    auto call = route_.Take();
+    call.done(Applied(call.request.count));
+  }
+  EXPECT_EQ(b.fate(), Fate::kApplied);
+}
+
+TEST_F(ForwarderTest, NeverSentIsNotApplied) {
+  Proposal& a = Propose("a", 1, 100);
+  PassMs(100);
+  EXPECT_EQ(a.fate(), Fate::kNotApplied);
+}
+
+TEST_F(ForwarderTest, ANewLeaderGetsWhatTheOldOneDidNotAnswer) {
+  forwarder_.OnLeader(BranchId(1));
+  Proposal& a = Propose("a");
+  auto old = route_.Take();
+  forwarder_.OnLeader(BranchId(0));
+  EXPECT_TRUE(route_.submitted.empty());
+  forwarder_.OnLeader(BranchId(2));
+  ASSERT_EQ(route_.submitted.size(), 1u);
+  EXPECT_EQ(route_.submitted[0].leader, BranchId(2));
+  EXPECT_EQ(route_.submitted[0].request.batch, "a");
+  old.done(Applied(1, 7));  // late: the second attempt answers
+  EXPECT_TRUE(a.results.empty());
+  route_.Take().done(Applied(1, 7));
+  EXPECT_EQ(a.fate(), Fate::kApplied);
+}
+
+TEST_F(ForwarderTest, TheSameLeaderAgainKeepsItsCalls) {
+  forwarder_.OnLeader(BranchId(1));
+  Proposal& a = Propose("a");
+  forwarder_.OnLeader(BranchId(0));
+  forwarder_.OnLeader(BranchId(1));
+  EXPECT_EQ(route_.submitted.size(), 1u);
+  route_.Take().done(Applied(1));
+  EXPECT_EQ(a.fate(), Fate::kApplied);
+}
+
+TEST_F(ForwarderTest, RetriesKeepTheOrder) {
+  forwarder_.OnLeader(BranchId(1));
+  Propose("a");
+  Propose("b");
+  Propose("c");
+  forwarder_.OnLeader(BranchId(2));
+  ASSERT_EQ(route_.submitted.size(), 3u);
+  EXPECT_EQ(route_.submitted[2].request.batch, "abc");
+}
+
+TEST_F(ForwarderTest, AFullQueueRefuses) {
+  Proposal& a = Propose(std::string(20, 'a'));
+  Proposal& b = Propose("b");
+  EXPECT_TRUE(a.results.empty());
+  EXPECT_EQ(b.fate(), Fate::kNotApplied);
+}
+
+TEST_F(ForwarderTest, AnswersOfTheWrongSizeAreNoAnswers) {
+  forwarder_.OnLeader(BranchId(1));
+  Proposal& a = Propose("a");
+  route_.Take().done(Applied(2));
+  EXPECT_TRUE(a.results.empty());
+  PassMs(5000);
+  EXPECT_EQ(a.fate(), Fate::kUnknown);
+}
+
+TEST_F(ForwarderTest, StopAnswersEverything) {
+  forwarder_.OnLeader(BranchId(1));
+  Proposal& sent = Propose("a");
+  Propose("b");
+  Proposal& waiting = Propose("c");
+  forwarder_.Stop();
+  EXPECT_EQ(sent.fate(), Fate::kUnknown);
+  EXPECT_EQ(waiting.fate(), Fate::kNotApplied);
+  EXPECT_EQ(Propose("d").fate(), Fate::kNotApplied);
+  route_.Take().done(Applied(1));  // late
+}
+
+TEST_F(ForwarderTest, OnlyAnEarlierDeadlineWakes) {
+  Propose("a", 1, 100);
+  Propose("b", 1, 200);
+  Propose("c", 1, 50);
+  EXPECT_EQ(route_.wakes.size(), 2u);
+}
+
+}  // namespace
+}  // namespace bank::replication

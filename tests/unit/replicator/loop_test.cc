@@ -1,0 +1,178 @@
+// Goal: the driver's thread and disk keep what was acknowledged, gather while they work, and say
+// nothing after the disk failed.
+// Method: a bank of one branch: on real files in a folder of the test's own, and on a disk in
+// memory that fails on demand.
+#include "branch/replication/raft/loop.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "absl/synchronization/notification.h"
+#include "branch/ledger/command.h"
+#include "branch/replication/raft/raft_replicator.h"
+#include "branch/storage/posix_file_system.h"
+#include "tests/contract/memory_storage.h"
+
+namespace bank::replication {
+namespace {
+
+constexpr int64_t kLongNs = 20'000'000'000;
+
+class NoPeers final : public Peers {
+ public:
+  void Send(BranchId, Message) override {}
+  void Forward(BranchId, ForwardRequest, ForwardCallback done) override {
+    done({Fate::kNotApplied, {}, "there is nobody else", {}, {}});
+  }
+};
+
+class Folder {
+ public:
+  Folder() {
+    std::string name = testing::TempDir() + "loop_test_XXXXXX";
+    EXPECT_NE(mkdtemp(name.data()), nullptr);
+    path = name;
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+  std::string path;
+};
+
+RaftOptions OneBranch() {
+  RaftOptions options;
+  options.driver.self = BranchId(1);
+  options.driver.founders = {{BranchId(1), "127.0.0.1:1", true}};
+  options.driver.election_timeout_ms = 50;
+  options.driver.heartbeat_ms = 10;
+  return options;
+}
+
+std::string Open(std::string_view account, int64_t amount) {
+  std::string batch;
+  ledger::AppendCommand({.kind = ledger::Kind::kOpen, .account = account, .amount = amount},
+                        &batch);
+  return batch;
+}
+
+ProposeResult ProposeAndWait(Replicator& replicator, std::string batch, int64_t timeout_ns) {
+  absl::Notification answered;
+  ProposeResult answer;
+  replicator.Propose(std::move(batch), 1, SteadyClock().NowNs() + timeout_ns,
+                     [&](ProposeResult result) {
+                       answer = std::move(result);
+                       answered.Notify();
+                     });
+  answered.WaitForNotification();
+  return answer;
+}
+
+TEST(Loop, WhatWasAcknowledgedIsThereAfterARestart) {
+  Folder folder;
+  storage::PosixFileSystem files;
+  SteadyClock clock;
+  NoPeers nobody;
+  storage::StorageOptions storage_options;
+  storage_options.segment_bytes = 1 << 20;
+  for (int life = 1; life <= 3; ++life) {
+    auto opened = storage::OpenStorage(files, folder.path + "/data", {7, BranchId(1)},
+                                       storage_options, storage::OnDamage::kRefuse);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    RaftReplicator replicator(OneBranch(), *opened->storage, clock, nobody,
+                              [](const absl::Status& status) { FAIL() << status; });
+    ASSERT_TRUE(replicator.Start(std::move(opened->recovered)).ok());
+    for (int n = 0; n < 20; ++n) {
+      const std::string account = "a" + std::to_string(life) + "." + std::to_string(n);
+      const ProposeResult result = ProposeAndWait(replicator, Open(account, n), kLongNs);
+      ASSERT_EQ(result.fate, Fate::kApplied) << result.reason;
+    }
+    if (life == 2) replicator.TakeSnapshot();
+    for (int past = 1; past <= life; ++past) {
+      EXPECT_EQ(replicator.Query("a" + std::to_string(past) + ".19").balance, 19);
+    }
+    replicator.Stop();
+    EXPECT_EQ(replicator.Query("a1.5").balance, 5) << "reading goes on";
+  }
+}
+
+TEST(Loop, ManyProposalsShareEntriesAndSyncs) {
+  storage::MemoryDisk disk;
+  storage::MemoryStorage storage(disk);
+  SteadyClock clock;
+  NoPeers nobody;
+  RaftReplicator replicator(OneBranch(), storage, clock, nobody,
+                            [](const absl::Status& status) { FAIL() << status; });
+  ASSERT_TRUE(replicator.Start(disk.Recover()).ok());
+  constexpr int kCount = 2000;
+  std::atomic<int> applied{0};
+  absl::Notification all;
+  for (int n = 0; n < kCount; ++n) {
+    replicator.Propose(Open("a" + std::to_string(n), n), 1, clock.NowNs() + kLongNs,
+                       [&](ProposeResult result) {
+                         EXPECT_EQ(result.fate, Fate::kApplied) << result.reason;
+                         if (applied.fetch_add(1) + 1 == kCount) all.Notify();
+                       });
+  }
+  all.WaitForNotification();
+  EXPECT_LT(disk.appends(), uint64_t{kCount});
+  replicator.Stop();
+}
+
+TEST(Loop, NothingIsAcknowledgedAfterTheDiskFailed) {
+  storage::MemoryDisk disk;
+  storage::MemoryStorage storage(disk);
+  SteadyClock clock;
+  NoPeers nobody;
+  std::atomic<int> fatal{0};
+  absl::Notification failed;
+  RaftReplicator replicator(OneBranch(), storage, clock, nobody, [&](const absl::Status&) {
+    if (fatal.fetch_add(1) == 0) failed.Notify();
+  });
+  ASSERT_TRUE(replicator.Start(disk.Recover()).ok());
+  ASSERT_EQ(ProposeAndWait(replicator, Open("before", 1), kLongNs).fate, Fate::kApplied);
+  disk.FailFromNowOn(true);
+  absl::Notification answered;
+  Fate fate = Fate::kApplied;
+  replicator.Propose(Open("after", 1), 1, clock.NowNs() + kLongNs, [&](ProposeResult result) {
+    fate = result.fate;
+    answered.Notify();
+  });
+  failed.WaitForNotification();
+  EXPECT_FALSE(answered.HasBeenNotified());
+  replicator.Stop();
+  answered.WaitForNotification();
+  EXPECT_EQ(fate, Fate::kUnknown);
+  EXPECT_EQ(fatal.load(), 1);
+}
+
+TEST(Loop, StopAnswersWhoeverWaits) {
+  storage::MemoryDisk disk;
+  storage::MemoryStorage storage(disk);
+  SteadyClock clock;
+  NoPeers nobody;
+  RaftOptions options = OneBranch();
+  // Another founder that never comes: no leader, ever.
+  options.driver.founders.push_back({BranchId(2), "127.0.0.1:2", true});
+  RaftReplicator replicator(options, storage, clock, nobody,
+                            [](const absl::Status& status) { FAIL() << status; });
+  ASSERT_TRUE(replicator.Start(disk.Recover()).ok());
+  std::vector<absl::Status> reads;
+  std::vector<Fate> fates;
+  replicator.Propose(Open("a", 1), 1, clock.NowNs() + kLongNs,
+                     [&](ProposeResult result) { fates.push_back(result.fate); });
+  replicator.ReadBarrier(clock.NowNs() + kLongNs, [&](absl::Status s) { reads.push_back(s); });
+  replicator.WaitApplied(Position(1), clock.NowNs() + kLongNs,
+                         [&](absl::Status s) { reads.push_back(s); });
+  replicator.Stop();
+  EXPECT_EQ(fates, std::vector<Fate>{Fate::kNotApplied});
+  ASSERT_EQ(reads.size(), 2u);
+  for (const absl::Status& status : reads) EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  replicator.ReadBarrier(clock.NowNs() + kLongNs, [&](absl::Status s) { reads.push_back(s); });
+  replicator.WaitApplied(Position(1), clock.NowNs() + kLongNs,
+                         [&](absl::Status s) { reads.push_back(s); });
+  EXPECT_EQ(reads.size(), 4u);
+}
+
+}  // namespace
+}  // namespace bank::replication
