@@ -1,0 +1,144 @@
+#include "branch/node/branch.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <map>
+#include <thread>
+#include <utility>
+
+namespace bank::node {
+namespace {
+
+// Unary calls and operations of batches that may be in the bank at a time; more are refused with
+// ABORTED. The replicator has a bound in bytes of its own.
+constexpr int64_t kOperationsOpenMax = 500'000;
+
+constexpr std::chrono::milliseconds kHandOverMax{300};
+constexpr std::chrono::milliseconds kDrainMax{1000};
+
+// The storage knows the bank's number only; here it is known what that is made of.
+absl::Status Explain(const absl::Status& refused) {
+  const std::string message(refused.message());
+  if (message.find(" of bank ") == std::string::npos) return refused;
+  return {refused.code(),
+          fmt::format("{}: another bank's, founded with other members or another --initial-balance",
+                      message)};
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Branch>> Branch::Start(const Config& config,
+                                                      replication::FatalHandler on_fatal) {
+  auto branch = std::unique_ptr<Branch>(new Branch(config));
+  if (absl::Status opened = branch->Open(std::move(on_fatal)); !opened.ok()) return opened;
+  if (absl::Status serving = branch->Serve(); !serving.ok()) return serving;
+  return branch;
+}
+
+absl::Status Branch::Open(replication::FatalHandler on_fatal) {
+  // Whatever can be refused is refused before the disk is touched.
+  if (auto own = net::MakeServerCredentials(config_.listen, config_.tls); !own.ok()) {
+    return own.status();
+  }
+  peers::PeersOptions peers_options{
+      .bank = BankNumber(config_.driver.founders, config_.initial_balance),
+      .self = config_.self,
+      .addresses = {},
+      .tls = config_.tls};
+  for (const replication::Member& member : config_.driver.founders) {
+    if (member.id == config_.self) continue;
+    if (auto dial = net::MakeChannelCredentials(member.address, config_.tls); !dial.ok()) {
+      return dial.status();
+    }
+    peers_options.addresses.emplace(member.id, member.address);
+  }
+
+  const storage::Identity identity{.bank = peers_options.bank, .branch = config_.self};
+  auto opened = storage::OpenStorage(
+      files_, config_.data, identity, {},
+      config_.rebuild ? storage::OnDamage::kRebuild : storage::OnDamage::kRefuse);
+  if (!opened.ok()) return Explain(opened.status());
+  opened_ = *std::move(opened);
+  for (const std::string& note : opened_.recovered.notes) spdlog::warn("{}", note);
+
+  peers_ = std::make_unique<peers::GrpcPeers>(peers_options, clock_);
+  replicator_ = std::make_unique<replication::RaftReplicator>(
+      replication::RaftOptions{.driver = config_.driver, .forwarder = {}}, *opened_.storage, clock_,
+      *peers_, std::move(on_fatal));
+  return replicator_->Start(std::move(opened_.recovered));
+}
+
+absl::Status Branch::Serve() {
+  gate_ = std::make_unique<rpc::Gate>(kOperationsOpenMax);
+  teller_ = std::make_unique<teller::Teller>(
+      teller::TellerOptions{.session_window_max = config_.driver.ledger_limits.session_window_max},
+      *replicator_, clock_);
+  const rpc::Desk desk{.teller = *teller_, .gate = *gate_, .clock = clock_, .branch = config_.self};
+  customer_service_ = std::make_unique<rpc::CustomerService>(desk);
+  exercise_service_ = std::make_unique<rpc::ExerciseService>(desk);
+  admin_service_ = std::make_unique<rpc::AdminService>(
+      config_.self, config_.driver.founders, *replicator_,
+      rpc::AdminActions{.take_snapshot = [this] { replicator_->TakeSnapshot(); },
+                        .transfer_leadership =
+                            [this](BranchId to, std::function<void(absl::Status)> done) {
+                              replicator_->TransferLeadership(to, std::move(done));
+                            }},
+      clock_);
+  peers::ClusterOptions cluster_options{
+      .bank = BankNumber(config_.driver.founders, config_.initial_balance),
+      .self = config_.self,
+      .branches = {}};
+  for (const replication::Member& member : config_.driver.founders) {
+    cluster_options.branches.insert(member.id);
+  }
+  cluster_service_ = std::make_unique<peers::ClusterService>(cluster_options, *replicator_);
+
+  auto server = rpc::Server::Start({.listen = config_.listen, .tls = config_.tls},
+                                   {customer_service_.get(), exercise_service_.get(),
+                                    admin_service_.get(), cluster_service_.get()});
+  if (!server.ok()) return server.status();
+  server_ = *std::move(server);
+  spdlog::info("listens on {}, {} members", config_.listen, config_.driver.founders.size());
+  readiness_ = std::make_unique<Readiness>(*replicator_, clock_, config_.initial_balance, [this] {
+    server_->SetServing(true);
+    spdlog::info("ready: serves customers");
+  });
+  return absl::OkStatus();
+}
+
+void Branch::HandOver() {
+  const auto status = replicator_->GetStatus();
+  size_t voters = 0;
+  for (const replication::Member& member : config_.driver.founders) voters += member.voter;
+  if (voters < 2 || status.role != replication::Role::kLeader) return;
+  replicator_->TransferLeadership(BranchId(0), [](const absl::Status& transfer) {
+    if (!transfer.ok()) spdlog::info("no hand-over: {}", std::string(transfer.message()));
+  });
+  // The engine tells nobody when a transfer is over; its role does.
+  const auto give_up = std::chrono::steady_clock::now() + kHandOverMax;
+  while (replicator_->GetStatus().role == replication::Role::kLeader &&
+         std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+}
+
+void Branch::Stop() {
+  if (std::exchange(stopped_, true)) return;
+  if (server_ != nullptr) {
+    server_->EndServing();
+    gate_->Close();
+    HandOver();
+    if (!gate_->AwaitEmpty(kDrainMax)) {
+      spdlog::warn("{} operations are still open; their outcome is unknown to their customers",
+                   gate_->open());
+    }
+  }
+  if (replicator_ != nullptr) replicator_->Stop();
+  if (readiness_ != nullptr) readiness_->Stop();
+  if (cluster_service_ != nullptr) cluster_service_->Shutdown();
+  if (server_ != nullptr) server_->Shutdown(std::chrono::milliseconds(0));
+  if (peers_ != nullptr) peers_->Shutdown();
+}
+
+}  // namespace bank::node

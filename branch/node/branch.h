@@ -1,0 +1,74 @@
+// Branch: all pieces of one branch, wired; who owns them, and in which order they start and stop.
+//
+// Start: data folder, peers, replicator, teller, services, server, readiness.
+// Stop (bounded; docs/ARCHITECTURE.md):
+//   1. health says NOT_SERVING, and new calls are refused with ABORTED: certainly not applied;
+//   2. a leader hands over, if somebody takes over quickly;
+//   3. calls in flight are completed, for up to a second;
+//   4. the replicator stops: what is still open is answered "unknown";
+//   5. the other branches' calls end, then the server cancels what is left (streams) and waits for
+//      its last reaction;
+//   6. this branch's own streams to the others end; then everything is destroyed, latest first.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "branch/node/config.h"
+#include "branch/node/readiness.h"
+#include "branch/peers/cluster_service.h"
+#include "branch/peers/grpc_peers.h"
+#include "branch/replication/raft/raft_replicator.h"
+#include "branch/rpc/admin_service.h"
+#include "branch/rpc/customer_service.h"
+#include "branch/rpc/gate.h"
+#include "branch/rpc/server.h"
+#include "branch/storage/posix_file_system.h"
+#include "branch/storage/storage.h"
+#include "branch/teller/teller.h"
+#include "common/clock.h"
+
+namespace bank::node {
+
+class Branch {
+ public:
+  // PermissionDenied: plaintext beyond loopback. InvalidArgument: unusable TLS files.
+  // FailedPrecondition: the folder belongs to another bank or branch, or another process has it.
+  // DataLoss: the folder is damaged. Unavailable: the port is in use. Each with one line.
+  // `on_fatal` may come from any thread: the disk has failed, the process must end.
+  static absl::StatusOr<std::unique_ptr<Branch>> Start(const Config& config,
+                                                       replication::FatalHandler on_fatal);
+  ~Branch() { Stop(); }
+
+  void Stop();
+
+  int port() const { return server_->port(); }
+
+ private:
+  explicit Branch(const Config& config) : config_(config) {}
+  absl::Status Open(replication::FatalHandler on_fatal);
+  absl::Status Serve();
+  void HandOver();
+
+  const Config config_;
+  SteadyClock clock_;
+  storage::PosixFileSystem files_;
+  storage::OpenedStorage opened_;
+  std::unique_ptr<peers::GrpcPeers> peers_;
+  std::unique_ptr<replication::RaftReplicator> replicator_;
+  std::unique_ptr<teller::Teller> teller_;
+  std::unique_ptr<rpc::Gate> gate_;
+  std::unique_ptr<peers::ClusterService> cluster_service_;
+  std::unique_ptr<rpc::CustomerService> customer_service_;
+  std::unique_ptr<rpc::ExerciseService> exercise_service_;
+  std::unique_ptr<rpc::AdminService> admin_service_;
+  std::unique_ptr<rpc::Server> server_;
+  std::unique_ptr<Readiness> readiness_;
+  bool stopped_ = false;
+};
+
+}  // namespace bank::node

@@ -1,0 +1,83 @@
+// branch: one branch of a bank, as a process.
+#include <fmt/format.h>
+#include <pthread.h>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+
+#include "branch/node/branch.h"
+#include "branch/node/config.h"
+#include "branch/node/logging.h"
+#include "common/exit_code.h"
+
+namespace bank::node {
+namespace {
+
+int ExitCodeOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kFailedPrecondition:
+      return kExitBadInput;
+    case absl::StatusCode::kPermissionDenied:
+      return kExitDenied;
+    case absl::StatusCode::kDataLoss:
+      return kExitInconsistent;
+    default:
+      return kExitUnavailable;
+  }
+}
+
+// Nothing may be acknowledged any more: no destructors, no drain.
+[[noreturn]] void Fatal(const absl::Status& status) {
+  spdlog::critical("stops: {}", std::string(status.message()));
+  std::_Exit(kExitUnavailable);
+}
+
+void Say(const Config& config, const char* event, int port) {
+  if (config.json) {
+    std::cout << fmt::format(R"({{"event":"{}","branch":{},"listen":"{}","port":{}}})", event,
+                             config.self.value, config.listen, port)
+              << std::endl;
+  } else {
+    std::cout << fmt::format("branch {} {} ({})", config.self.value, event, config.listen)
+              << std::endl;
+  }
+}
+
+int Main(int argc, const char* const* argv) {
+  const Parsed parsed = ParseConfig(argc, argv);
+  if (!parsed.config) return parsed.exit_code;
+  const Config& config = *parsed.config;
+  SetUpLogging(config.self, config.log_level);
+
+  // Blocked before the first thread is made, so that only sigwait() below ever sees them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  auto branch = Branch::Start(config, Fatal);
+  if (!branch.ok()) {
+    std::cerr << "branch: " << branch.status().message() << std::endl;
+    return ExitCodeOf(branch.status());
+  }
+  Say(config, "listens", (*branch)->port());
+  int signal = 0;
+  sigwait(&signals, &signal);
+  spdlog::info("stopping: {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+  // A second signal ends the process at once.
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  (*branch)->Stop();
+  spdlog::info("stopped");
+  return kExitOk;
+}
+
+}  // namespace
+}  // namespace bank::node
+
+int main(int argc, char** argv) { return bank::node::Main(argc, argv); }
