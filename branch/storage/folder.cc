@@ -104,7 +104,7 @@ absl::StatusOr<bool> Folder::NeverUsed(const std::vector<std::string>& names) {
   return true;
 }
 
-absl::Status Folder::Prepare() {
+absl::Status Folder::Prepare(std::vector<std::string>* notes) {
   const absl::StatusOr<std::vector<std::string>> names = fs_.List(path_);
   if (!names.ok()) return names.status();
   if (!Contains(*names, kIdentityName)) {
@@ -118,10 +118,11 @@ absl::Status Folder::Prepare() {
     return WriteIdentity();
   }
   if (absl::Status checked = CheckIdentity(); !checked.ok()) return checked;
-  std::vector<std::string> notes;
-  const absl::StatusOr<Promises> promises =
-      VoteFile(fs_, PathOf(kVoteName), identity_).Load(&notes);
+  VoteFile vote(fs_, PathOf(kVoteName), identity_);
+  const absl::StatusOr<Promises> promises = vote.Load(notes);
   if (!promises.ok()) return promises.status();
+  // Before anything is done because of them: they may have been in the page cache alone.
+  if (absl::Status written = vote.Refresh(); !written.ok()) return written;
   if (promises->phase != RebuildPhase::kSettingAside) return absl::OkStatus();
   const absl::StatusOr<std::string> aside = MakeDamagedFolder(*names);
   if (!aside.ok()) return aside.status();

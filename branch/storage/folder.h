@@ -26,10 +26,11 @@ class Folder {
   // The folder is there and locked.
   Folder(FileSystem& fs, std::string path, const Identity& identity, const LogOptions& options);
 
-  // Makes the files of a new folder, or checks whose folder it is; goes on with setting aside if
-  // that was cut short. FailedPrecondition: another branch's. DataLoss: the identity is damaged or
-  // missing, or the vote is.
-  absl::Status Prepare();
+  // Makes the files of a new folder, or checks whose folder it is and makes the promises it read
+  // durable; goes on with setting aside if that was cut short. A note for each repair.
+  // FailedPrecondition: another branch's. DataLoss: the identity is damaged or missing, or the vote
+  // is.
+  absl::Status Prepare(std::vector<std::string>* notes);
 
   // Moves log and snapshots, and the vote and identity if they cannot be read, into a new
   // `damaged-N` folder, whose path it returns, and begins an empty log that waits to be rebuilt.

@@ -177,16 +177,12 @@ absl::Status Log::TrimPrefix(LogIndex first) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<uint64_t>> Log::ListSegments(const std::vector<std::string>& names) {
+absl::StatusOr<std::vector<uint64_t>> Log::ListSegments(
+    const std::vector<std::string>& names) const {
   std::vector<uint64_t> numbers;
   for (const std::string& name : names) {
     const uint64_t number = ParseSegmentName(name);
-    if (number == 0) continue;
-    if (number >= mark_.first_segment) {
-      numbers.push_back(number);
-    } else if (absl::Status removed = fs_.Remove(PathOf(number)); !removed.ok()) {
-      return removed;
-    }
+    if (number != 0 && number >= mark_.first_segment) numbers.push_back(number);
   }
   const uint64_t last =
       std::max(mark_.synced.segment, numbers.empty() ? uint64_t{0} : numbers.back());
@@ -278,11 +274,18 @@ absl::StatusOr<LoggedEntries> Log::Load(const std::vector<std::string>& names,
   next_index_ = log.NextIndex();
   log.never_written = next_batch_ == 1;
   if (absl::Status repaired = Repair(last_bytes, last, notes); !repaired.ok()) return repaired;
+  // Only now: the mark that calls them unneeded may have been in the page cache alone.
+  for (const std::string& name : names) {
+    const uint64_t number = ParseSegmentName(name);
+    if (number == 0 || number >= mark_.first_segment) continue;
+    if (absl::Status removed = fs_.Remove(PathOf(number)); !removed.ok()) return removed;
+  }
   return log;
 }
 
-// Cuts a torn tail and makes what was read durable: it may have been in the page cache only, and
-// if a sync failed before, in a page that the kernel believes clean, so it is written once more.
+// Cuts a torn tail and makes what was read durable, the zeros behind it included: it may have been
+// in the page cache only, and if a sync failed before, in a page that the kernel believes clean, so
+// everything from the durable end to the file's end is written once more.
 absl::Status Log::Repair(std::string_view bytes, const SegmentContent& content,
                          std::vector<std::string>* notes) {
   const uint64_t number = segments_.back().number;
@@ -296,14 +299,11 @@ absl::Status Log::Repair(std::string_view bytes, const SegmentContent& content,
     notes->push_back(fmt::format(
         "{} at offset {}: cut {} bytes of a write that was not finished or acknowledged",
         PathOf(number), end_, content.touched_end - end_));
-    const std::string zeros(content.touched_end - end_, '\0');
-    if (absl::Status wrote = file_->WriteAt(end_, zeros); !wrote.ok()) return wrote;
   }
   const uint64_t durable = mark_.synced.segment == number ? mark_.synced.offset : 0;
-  if (durable < end_) {
-    absl::Status wrote = file_->WriteAt(durable, bytes.substr(durable, end_ - durable));
-    if (!wrote.ok()) return wrote;
-  }
+  std::string rest(bytes.substr(durable, end_ - durable));
+  rest.resize(bytes.size() - durable);
+  if (absl::Status wrote = file_->WriteAt(durable, rest); !wrote.ok()) return wrote;
   if (absl::Status synced = file_->Sync(); !synced.ok()) return synced;
   if (absl::Status synced = fs_.SyncDirectory(folder_); !synced.ok()) return synced;
   mark_.synced = {number, end_};

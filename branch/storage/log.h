@@ -79,7 +79,7 @@ class Log {
   std::string PathOf(uint64_t segment) const;
   static std::string EncodeMark(const Mark& mark);
   absl::Status LoadMark(std::vector<std::string>* notes);
-  absl::StatusOr<std::vector<uint64_t>> ListSegments(const std::vector<std::string>& names);
+  absl::StatusOr<std::vector<uint64_t>> ListSegments(const std::vector<std::string>& names) const;
   absl::Status Replay(std::vector<Batch> batches, const std::string& path, LoggedEntries* log);
   absl::Status Repair(std::string_view bytes, const SegmentContent& content,
                       std::vector<std::string>* notes);

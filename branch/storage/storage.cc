@@ -27,8 +27,10 @@ class FolderStorage final : public Storage {
 
   void Hold(std::unique_ptr<FileLock> lock) { lock_ = std::move(lock); }
 
-  absl::StatusOr<Recovered> Load() {
+  // `notes`: of what was repaired before.
+  absl::StatusOr<Recovered> Load(std::vector<std::string> notes) {
     Recovered recovered;
+    recovered.notes = std::move(notes);
     const absl::StatusOr<Promises> promises = vote_.Load(&recovered.notes);
     if (!promises.ok()) return promises.status();
     recovered.hard_state = promises->hard_state;
@@ -42,7 +44,6 @@ class FolderStorage final : public Storage {
     if (!log.ok()) return log.status();
     if (absl::Status joined = Join(*std::move(log), &recovered); !joined.ok()) return joined;
     if (absl::Status removed = RemoveLeftovers(*names); !removed.ok()) return removed;
-    if (absl::Status written = vote_.Refresh(); !written.ok()) return written;
     return recovered;
   }
 
@@ -177,8 +178,8 @@ class FolderStorage final : public Storage {
 
 absl::Status WithAdvice(const absl::Status& damage) {
   return absl::DataLossError(fmt::format(
-      "{}. Restore the whole data folder from a copy made while the branch was stopped, or start "
-      "the branch once with --rebuild to set the damaged files aside and be filled by the others",
+      "{}. Put the file back as it was when the branch last stopped, or start the branch once with "
+      "--rebuild to set the damaged files aside and be filled by the others",
       std::string(damage.message())));
 }
 
@@ -199,9 +200,10 @@ absl::StatusOr<OpenedStorage> OpenStorage(FileSystem& fs, const std::string& fol
   Folder files(fs, folder, identity, log_options);
   std::unique_ptr<FolderStorage> storage;
   const auto load = [&]() -> absl::StatusOr<Recovered> {
-    if (absl::Status ready = files.Prepare(); !ready.ok()) return ready;
+    std::vector<std::string> notes;
+    if (absl::Status ready = files.Prepare(&notes); !ready.ok()) return ready;
     storage = std::make_unique<FolderStorage>(fs, folder, identity, log_options);
-    return storage->Load();
+    return storage->Load(std::move(notes));
   };
   absl::StatusOr<Recovered> recovered = load();
   if (absl::IsDataLoss(recovered.status())) {

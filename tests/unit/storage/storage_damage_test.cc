@@ -223,12 +223,21 @@ TEST_F(RebuildTest, MayBeCutShortAnywhere) {
     if (std::string(damaged) == "vote") image[kFolder + "/vote"] = std::string(8192, 'x');
     bool finished = false;
     for (uint64_t call = 0; !finished; ++call) {
-      for (uint64_t seed = 0; seed < 12; ++seed) {
+      for (uint64_t seed = 0; seed < 20; ++seed) {
         SCOPED_TRACE(testing::Message() << damaged << " call " << call << " seed " << seed);
         sim::SimFileSystem fs(seed, image);
-        fs.CutPowerAtCall(call);
-        finished = Open(fs, OnDamage::kRebuild).ok();
-        fs.PowerLoss();
+        if (seed % 2 == 0) {
+          fs.CutPowerAtCall(call);
+          finished = Open(fs, OnDamage::kRebuild).ok();
+          fs.PowerLoss();
+        } else {
+          fs.FailCall(call, absl::UnknownError("Input/output error"));
+          finished = Open(fs, OnDamage::kRebuild).ok();
+          fs.KillProcess();
+          fs.CutPowerAtCall(seed * 3);
+          (void)Open(fs);
+          fs.PowerLoss();
+        }
         // Without the flag it goes on, or still refuses; it never starts as if it were sound.
         if (absl::StatusOr<OpenedStorage> opened = Open(fs); opened.ok()) {
           EXPECT_TRUE(opened->recovered.rebuilding);
