@@ -20,9 +20,9 @@ int main(int argc, char** argv) {
       "Flags > environment (--at is BANK_AT) > config file. Exit codes: 0 ok, 1 usage, 2 bad "
       "input,\n"
       "3 unavailable, 4 outcome unknown, 5 denied.");
-  const std::array<std::unique_ptr<bank::customer::Command>, 3> commands = {
+  const std::array<std::unique_ptr<bank::customer::Command>, 4> commands = {
       bank::customer::MakeCheck(program), bank::customer::MakeReplay(program),
-      bank::customer::MakeCall(program)};
+      bank::customer::MakeCall(program), bank::customer::MakeLoad(program)};
   if (auto exit_code = bank::ParseFlags(program, argc, argv)) return *exit_code;
   for (const auto& command : commands) {
     if (command->called()) return command->Run();

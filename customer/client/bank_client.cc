@@ -46,6 +46,7 @@ absl::Status BankClient::OpenSession(BranchId first) {
     }
     if (status.ok()) {
       session_ = SessionId(reply.session());
+      window_ = reply.window();
       next_sequence_ = 1;
       return absl::OkStatus();
     }

@@ -66,6 +66,8 @@ class BankClient {
   // The highest index that an answer showed: what a query `at least` has to see.
   Position seen() const { return seen_; }
   SessionId session() const { return session_; }
+  // At most this many sequences of the session may be unanswered at a time.
+  uint64_t window() const { return window_; }
 
  private:
   // The branch for the attempt of this number, counted from 0, of an operation meant for `first`.
@@ -85,6 +87,7 @@ class BankClient {
   const Options options_;
   std::mt19937_64 random_;
   SessionId session_;
+  uint64_t window_ = 0;
   uint64_t next_sequence_ = 1;
   uint64_t next_id_ = 1;
   Position seen_;

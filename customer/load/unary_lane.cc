@@ -1,0 +1,164 @@
+// Unary lane: slots, each with one operation under way, settled like BankClient does it.
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/async_unary_call.h>
+
+#include <optional>
+
+#include "customer/client/wire.h"
+#include "customer/load/lane.h"
+
+namespace bank::load {
+namespace {
+
+using client::Settlement;
+using history::Op;
+
+class UnaryLane;
+
+class Slot final : public Event {
+ public:
+  explicit Slot(UnaryLane& lane) : lane_(lane) {}
+  // False if there is nothing more to do.
+  bool Start();
+  void On(bool ok) override;
+
+ private:
+  void Send();
+  void Continue(Settlement::Next next);
+  void Finish();
+
+  UnaryLane& lane_;
+  Pending pending_;
+  int64_t start_ns_ = 0;
+  uint32_t sent_ = 0;  // calls of this operation
+  std::optional<Settlement> settlement_;
+  bool looking_up_ = false;
+  bool waiting_ = false;  // for a timer, not for a call
+  std::optional<grpc::ClientContext> context_;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<v1::Reply>> call_;
+  v1::Request request_;
+  v1::LookupRequest lookup_;
+  v1::Reply reply_;
+  grpc::Status status_;
+};
+
+class UnaryLane final : public Lane {
+ public:
+  UnaryLane(std::vector<client::Branch>& branches, Engine& engine, const LaneOptions& options)
+      : branches_(branches), engine_(engine), options_(options), sequences_(options.window) {
+    for (uint32_t i = 0; i < options.in_flight; ++i) slots_.emplace_back(*this);
+  }
+
+  void Begin() override {
+    for (Slot& slot : slots_) {
+      if (!slot.Start()) return;
+    }
+  }
+
+  client::Branch& Choose(uint32_t attempt) {
+    const size_t step = options_.failover ? attempt : 0;
+    return branches_[(options_.first_branch + step) % branches_.size()];
+  }
+  Engine& engine() { return engine_; }
+  Sequences& sequences() { return sequences_; }
+  history::Identity NextIdentity(bool write) {
+    history::Identity identity{.process = options_.process, .id = next_id_++};
+    if (!write) return identity;
+    identity.session = options_.session;
+    identity.sequence = sequences_.Take();
+    return identity;
+  }
+
+ private:
+  std::vector<client::Branch>& branches_;
+  Engine& engine_;
+  const LaneOptions options_;
+  Sequences sequences_;
+  uint64_t next_id_ = 1;
+  std::deque<Slot> slots_;
+};
+
+bool Slot::Start() {
+  Engine& engine = lane_.engine();
+  std::optional<history::Operation> operation = engine.Take();
+  if (!operation) return false;
+  const bool write = operation->op != Op::kQuery;
+  pending_ = {*std::move(operation), lane_.NextIdentity(write)};
+  request_.Clear();
+  client::FillRequest(pending_.operation, pending_.identity, lane_.sequences().answered_below(),
+                      &request_);
+  start_ns_ = engine.NowNs();
+  settlement_.emplace(engine.patience(), Settlement::Kind{.changes_state = write, .has_key = write},
+                      start_ns_);
+  sent_ = 0;
+  looking_up_ = false;
+  engine.Invoked(pending_, lane_.Choose(0).id);
+  Send();
+  return true;
+}
+
+void Slot::Send() {
+  Engine& engine = lane_.engine();
+  const int64_t now_ns = engine.NowNs();
+  v1::Customer::Stub& stub = *lane_.Choose(sent_++).stub;
+  context_.emplace();
+  context_->set_deadline(client::GrpcDeadline(settlement_->CallDeadlineNs(now_ns), now_ns));
+  reply_.Clear();
+  call_ = looking_up_ ? stub.AsyncLookup(&*context_, lookup_, &engine.queue())
+                      : stub.AsyncMsgDelivery(&*context_, request_, &engine.queue());
+  call_->Finish(&reply_, &status_, this);
+}
+
+void Slot::On(bool) {
+  if (waiting_) {
+    waiting_ = false;
+    return Send();
+  }
+  const client::CallFate fate = client::FateOf(status_);
+  const client::ReplyKind kind = client::KindOf(reply_.code());
+  const int64_t now_ns = lane_.engine().NowNs();
+  Continue(looking_up_ ? settlement_->OnLookup(fate, kind, now_ns)
+                       : settlement_->OnCall(fate, kind, now_ns));
+}
+
+void Slot::Continue(Settlement::Next next) {
+  if (next == Settlement::Next::kSettled) return Finish();
+  Engine& engine = lane_.engine();
+  engine.CountRetry();
+  if (next == Settlement::Next::kLookup && !looking_up_) {
+    looking_up_ = true;
+    lookup_.set_session(pending_.identity.session.value);
+    lookup_.set_sequence(pending_.identity.sequence);
+  }
+  const int64_t wait_ns = settlement_->WaitNs(engine.Random());
+  if (wait_ns == 0) return Send();
+  waiting_ = true;
+  engine.After(wait_ns, *this);
+}
+
+void Slot::Finish() {
+  history::Completion completion{.ending = settlement_->ending()};
+  std::string reason;
+  if (completion.ending == history::Ending::kOk) {
+    completion.result = client::ResultName(reply_.code());
+    completion.balance = reply_.money();
+    completion.index = Position(reply_.log_index());
+    completion.replayed = reply_.replayed();
+  } else {
+    reason =
+        status_.ok() ? std::string(client::ResultName(reply_.code())) : client::Describe(status_);
+    completion.reason = reason;
+  }
+  if (pending_.identity.sequence != 0) lane_.sequences().Answer(pending_.identity.sequence);
+  lane_.engine().Settled(pending_, completion, BranchId(reply_.branch()), start_ns_);
+  Start();
+}
+
+}  // namespace
+
+std::unique_ptr<Lane> MakeUnaryLane(std::vector<client::Branch>& branches, Engine& engine,
+                                    const LaneOptions& options) {
+  return std::make_unique<UnaryLane>(branches, engine, options);
+}
+
+}  // namespace bank::load
