@@ -1,0 +1,21 @@
+// Do the branches agree at the end, with each other and with the history?
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checker/certificate.h"
+#include "checker/history_reader.h"
+#include "checker/violation.h"
+
+namespace bank::checker {
+
+// Digests at one log index must be equal, and the last one of each branch must stand at the same
+// index, not before the newest answer in the history. `certificate` null: compare with each other
+// only. Appends what could not be compared to `notes`.
+std::vector<Violation> CheckDigests(const std::vector<Digest>& digests,
+                                    const Certificate* certificate,
+                                    std::vector<std::string>* notes);
+
+}  // namespace bank::checker

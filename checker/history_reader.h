@@ -1,0 +1,104 @@
+// HistoryReader: several history files (docs/HISTORY.md), read as one history.
+//
+// Lines of all files are merged by their time stamps; an invocation is paired with its completion
+// and comes out as one Operation, in the order of completions. Memory: one buffer per file and one
+// Operation per open invocation. Errors name file, line and reason. One owner.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "checker/file_lines.h"
+#include "checker/line_parser.h"
+#include "checker/operation.h"
+
+namespace bank::checker {
+
+// What a branch said about its state at the end.
+struct Digest {
+  uint64_t branch = 0;
+  uint64_t log_index = 0;
+  std::string state;
+  std::string history;
+  int64_t accounts = -1;  // < 0: not given
+  int64_t balance_total = 0;
+  bool has_balance_total = false;
+  std::string where;  // file:line
+};
+
+// A process and an operation's number in it: names an operation for all files together.
+struct OperationId {
+  uint64_t process = 0;
+  uint64_t id = 0;
+  bool operator==(const OperationId&) const = default;
+  template <class H>
+  friend H AbslHashValue(H h, const OperationId& key) {
+    return H::combine(std::move(h), key.process, key.id);
+  }
+};
+
+class HistoryReader {
+ public:
+  // `names` must outlive the reader; a second reader may share it.
+  HistoryReader(std::vector<std::string> paths, AccountNames* names);
+  ~HistoryReader();
+
+  absl::Status Open();
+
+  // Operations that are known to stay open for long: they do not hold back
+  // oldest_open_invocation(). Must outlive the reader.
+  void Disregard(const absl::flat_hash_map<OperationId, Operation>* known) { disregarded_ = known; }
+
+  // The next operation whose fate is known, or that was given up (Fate::kInfo). After the last
+  // line, operations without completion come as Fate::kInfo. An operation that was given up and
+  // resolved later comes twice. False at the end and on errors: see status().
+  bool Next(Operation* op);
+  const absl::Status& status() const { return status_; }
+
+  // No operation that comes later was invoked before this (as long as each file is in the order of
+  // its stamps); kNever when nothing is open and the files are at their end.
+  int64_t oldest_open_invocation();
+
+  struct Initial {
+    bool given = false;
+    std::vector<std::pair<uint32_t, int64_t>> balances;  // account, balance; by account
+    int64_t accounts_max = 10'000'000;                   // the bank's limit
+  };
+  const Initial& initial() const { return initial_; }
+  const std::vector<Digest>& digests() const { return digests_; }
+  const std::vector<std::string>& notes() const { return notes_; }  // e.g. a torn last line
+  uint64_t lines() const { return lines_; }
+
+ private:
+  struct Source;
+
+  // Reads the source's next line that belongs to an operation.
+  void Advance(Source* source);
+  void ParseHeader(const Source& source, std::string_view text);
+  void ParseDigest(const Source& source, std::string_view text);
+  bool Invoke(const Source& source);
+  bool Complete(const Source& source, Operation* op);
+  bool Fail(const Source& source, std::string_view what);
+
+  std::vector<std::string> paths_;
+  AccountNames* names_;
+  std::vector<std::unique_ptr<Source>> sources_;
+  absl::flat_hash_map<OperationId, Operation> open_;
+  absl::flat_hash_map<OperationId, Operation> given_up_;  // info so far; may be resolved later
+  const absl::flat_hash_map<OperationId, Operation>* disregarded_ = nullptr;
+  std::deque<std::pair<int64_t, OperationId>> invocations_;  // in order of reading
+  std::vector<Operation> rest_;                              // open at the end
+  bool at_end_ = false;
+  bool started_ = false;  // an operation was read
+  Initial initial_;
+  std::vector<Digest> digests_;
+  std::vector<std::string> notes_;
+  absl::Status status_;
+  uint64_t lines_ = 0;
+};
+
+}  // namespace bank::checker

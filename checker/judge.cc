@@ -1,0 +1,337 @@
+#include "checker/judge.h"
+
+#include <algorithm>
+#include <memory>
+#include <set>
+
+#include "absl/container/flat_hash_set.h"
+#include "checker/attempts.h"
+#include "checker/certificate.h"
+#include "checker/digests.h"
+#include "checker/key_book.h"
+#include "checker/witness.h"
+#include "fmt/format.h"
+
+namespace bank::checker {
+namespace {
+
+// More operations than this in the window, and the files are read once more to learn which
+// operations never complete.
+constexpr size_t kWindowMax = 1 << 20;
+constexpr int kPassesMax = 40;
+
+// What earlier passes learnt.
+struct Knowledge {
+  absl::flat_hash_map<OperationId, Operation> operations;              // added before all others
+  absl::flat_hash_map<OperationKey, std::vector<Operation>> attempts;  // keys of several operations
+  absl::flat_hash_set<OperationKey> collected;  // of these `attempts` holds all
+};
+
+class HistoryJudge {
+ public:
+  HistoryJudge(const JudgeOptions& options, Judgement* judgement)
+      : options_(options), judgement_(*judgement) {}
+
+  absl::Status Run() {
+    for (bool again = true; again;) {
+      if (absl::Status status = Pass(&again); !status.ok()) return status;
+      if (++judgement_.passes > kPassesMax) {
+        return absl::InternalError("the history cannot be brought into order");
+      }
+    }
+    return Conclude();
+  }
+
+ private:
+  absl::Status Pass(bool* again);
+  void Prepare();
+  void Take(const Operation& op, bool* again);
+  void Feed(const Operation& op, bool* again);
+  void Count(const Operation& op);
+  absl::Status Conclude();
+  absl::Status ReadDigests();
+  absl::Status Explain(Violation* violation);
+
+  const JudgeOptions& options_;
+  Judgement& judgement_;
+  Knowledge knowledge_;
+  HistoryReader::Initial initial_;
+  std::vector<Digest> digests_;
+  std::vector<Violation> key_violations_;
+  uint64_t indexless_ = 0;
+
+  // Of the pass that runs.
+  std::unique_ptr<HistoryReader> reader_;
+  std::unique_ptr<Certificate> certificate_;
+  KeyBook keys_;
+  absl::flat_hash_map<OperationId, OperationKey> given_up_;
+  bool window_full_ = false;
+};
+
+void HistoryJudge::Count(const Operation& op) {
+  Counts& counts = judgement_.counts[static_cast<size_t>(op.kind)];
+  ++judgement_.operations;
+  if (op.fate == Fate::kInfo) {
+    ++counts.info;
+  } else if (op.fate == Fate::kFail) {
+    ++counts.fail;
+  } else {
+    ++(op.answer == Answer::kOk ? counts.ok : counts.refused);
+  }
+}
+
+// Starts a pass with all that is known beforehand.
+void HistoryJudge::Prepare() {
+  judgement_.counts = {};
+  judgement_.operations = 0;
+  indexless_ = 0;
+  keys_ = {};
+  given_up_.clear();
+  window_full_ = false;
+  key_violations_.clear();
+  initial_ = reader_->initial();
+  Certificate::Options options;
+  options.foreign_writers = options_.foreign_writers;
+  certificate_ = std::make_unique<Certificate>(initial_, &judgement_.names, options);
+  bool again = false;
+  for (const auto& [id, op] : knowledge_.operations) Feed(op, &again);
+  for (const auto& [key, attempts] : knowledge_.attempts) {
+    if (!knowledge_.collected.contains(key)) continue;
+    MergedAttempts merged = MergeAttempts(attempts);
+    for (const Operation& op : merged.answered) Feed(op, &again);
+    for (const Operation& op : merged.unknown) Feed(op, &again);
+    for (Violation& violation : merged.violations) {
+      key_violations_.push_back(std::move(violation));
+    }
+  }
+}
+
+void HistoryJudge::Feed(const Operation& op, bool* again) {
+  if (op.is_unknown()) {
+    certificate_->AddUnknown(op);
+  } else if (op.is_read() || op.is_positioned()) {
+    if (!op.has_index) {
+      ++indexless_;
+    } else if (!certificate_->Add(op)) {
+      knowledge_.operations[{op.process, op.id}] = op;
+      *again = true;
+    }
+  }
+}
+
+void HistoryJudge::Take(const Operation& op, bool* again) {
+  const OperationId id{op.process, op.id};
+  const OperationKey key{op.session, op.sequence};
+  const bool keyed = op.is_write() && op.has_key();
+  bool resolved = false;
+  if (op.fate == Fate::kInfo) {
+    given_up_[id] = keyed ? key : OperationKey{};
+  } else if (!given_up_.empty() && given_up_.erase(id) != 0) {
+    resolved = true;
+    --judgement_.counts[static_cast<size_t>(op.kind)].info;
+    --judgement_.operations;
+  }
+  Count(op);
+  if (keyed && !knowledge_.attempts.empty()) {
+    const auto found = knowledge_.attempts.find(key);
+    if (found != knowledge_.attempts.end()) {
+      if (!knowledge_.collected.contains(key)) {
+        std::vector<Operation>& attempts = found->second;
+        std::erase_if(attempts, [&](const Operation& other) {  // the last word counts
+          return other.process == op.process && other.id == op.id;
+        });
+        attempts.push_back(op);
+      }
+      knowledge_.operations.erase(id);
+      return;
+    }
+  }
+  // Keys of operations that are given up are entered at the end: they may still be resolved.
+  if (keyed && op.fate != Fate::kInfo && !keys_.Insert(key)) {
+    knowledge_.attempts[key];
+    *again = true;
+    return;
+  }
+  if (resolved || (window_full_ && op.fate == Fate::kInfo)) {
+    auto [known, fresh] = knowledge_.operations.try_emplace(id, op);
+    if (fresh || known->second.fate != op.fate) {
+      known->second = op;
+      *again = true;
+    }
+  }
+  if (*again || (!knowledge_.operations.empty() && knowledge_.operations.contains(id))) return;
+  Feed(op, again);
+}
+
+absl::Status HistoryJudge::Pass(bool* again) {
+  *again = false;
+  reader_ = std::make_unique<HistoryReader>(options_.histories, &judgement_.names);
+  reader_->Disregard(&knowledge_.operations);
+  if (absl::Status opened = reader_->Open(); !opened.ok()) return opened;
+  Prepare();
+  std::vector<OperationKey> collecting;
+  for (const auto& [key, attempts] : knowledge_.attempts) {
+    if (!knowledge_.collected.contains(key)) collecting.push_back(key);
+  }
+  Operation op;
+  while (reader_->Next(&op)) {
+    Take(op, again);
+    if (*again) continue;
+    certificate_->Advance(reader_->oldest_open_invocation());
+    if (certificate_->window() > kWindowMax && judgement_.passes == 0) {
+      window_full_ = true;
+      *again = true;
+    }
+  }
+  if (!reader_->status().ok()) return reader_->status();
+  for (const auto& [id, key] : given_up_) {
+    if (key.sequence != 0 && !keys_.Insert(key)) {
+      knowledge_.attempts[key];
+      *again = true;
+    }
+  }
+  for (const OperationKey& key : collecting) {
+    knowledge_.collected.insert(key);
+    *again = true;
+  }
+  judgement_.lines = reader_->lines();
+  return absl::OkStatus();
+}
+
+absl::Status HistoryJudge::ReadDigests() {
+  digests_ = reader_->digests();
+  if (options_.digests.empty()) return absl::OkStatus();
+  HistoryReader reader(options_.digests, &judgement_.names);
+  if (absl::Status opened = reader.Open(); !opened.ok()) return opened;
+  Operation op;
+  if (reader.Next(&op)) {
+    return absl::InvalidArgumentError("a file given with --digests holds operations");
+  }
+  if (!reader.status().ok()) return reader.status();
+  digests_.insert(digests_.end(), reader.digests().begin(), reader.digests().end());
+  if (reader.digests().empty()) {
+    return absl::InvalidArgumentError("the files given with --digests hold no digest");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status HistoryJudge::Conclude() {
+  certificate_->Finish();
+  judgement_.notes = reader_->notes();
+  judgement_.method = "certificate";
+  judgement_.last_index = certificate_->last_index();
+  judgement_.unheld_positions = certificate_->unheld_positions();
+  judgement_.placed = certificate_->placed();
+  judgement_.window_peak = certificate_->window_peak();
+  if (!initial_.given) {
+    judgement_.notes.push_back(
+        "no initial balances: what an account held is taken from its first answer");
+  }
+  if (absl::Status status = ReadDigests(); !status.ok()) return status;
+  std::set<uint64_t> branches;
+  for (const Digest& digest : digests_) branches.insert(digest.branch);
+  judgement_.branches = branches.size();
+
+  judgement_.violations = std::move(key_violations_);
+  const bool judged = indexless_ == 0;
+  if (judged && certificate_->violation()) {
+    judgement_.violations.push_back(*certificate_->violation());
+    if (certificate_->inexact()) {
+      judgement_.undecided_because = "operations of unknown outcome may explain what was found";
+    }
+  }
+  std::vector<Violation> digests =
+      CheckDigests(digests_, judged && !certificate_->violation() ? certificate_.get() : nullptr,
+                   &judgement_.notes);
+  for (Violation& violation : digests) judgement_.violations.push_back(std::move(violation));
+  if (!judged) {
+    judgement_.undecided_because =
+        fmt::format("{} answers have no position in the bank's order", indexless_);
+  }
+  for (Violation& violation : judgement_.violations) {
+    if (absl::Status status = Explain(&violation); !status.ok()) return status;
+  }
+  const bool certain = !judgement_.violations.empty() &&
+                       (judgement_.undecided_because.empty() || judgement_.violations.size() > 1);
+  judgement_.verdict = certain                                ? Verdict::kInconsistent
+                       : judgement_.undecided_because.empty() ? Verdict::kConsistent
+                                                              : Verdict::kUndecided;
+  return absl::OkStatus();
+}
+
+// Reads the stretch of the history around a wrong answer and finds the smallest set that shows it.
+absl::Status HistoryJudge::Explain(Violation* violation) {
+  if (violation->kind != ViolationKind::kBalance) return absl::OkStatus();
+  const Operation wrong = violation->operations.back();
+  std::vector<Operation> around;
+  std::set<uint64_t> held;
+  const auto concerns = [&](const Operation& op) {
+    return op.account == wrong.account || op.to == wrong.account ||
+           (wrong.to != kNoAccount && (op.account == wrong.to || op.to == wrong.to));
+  };
+  const auto consider = [&](const Operation& op) {
+    if (op.is_positioned() || op.is_read()) {
+      if (!op.has_index || op.index < violation->first_index || op.index > violation->last_index) {
+        return;
+      }
+      if (op.is_positioned()) held.insert(op.index);
+      if (concerns(op) && !StandsBefore(wrong, op)) around.push_back(op);
+    } else if (violation->has_missing && op.is_write() && concerns(op)) {
+      const bool lacks = (op.kind == OpKind::kDeposit && op.amount == violation->missing) ||
+                         (op.kind == OpKind::kWithdraw && -op.amount == violation->missing);
+      if (lacks && violation->hints.size() < 3) {
+        violation->hints.push_back("would fit if this had taken effect: " +
+                                   Describe(op, judgement_.names));
+      }
+    }
+  };
+  HistoryReader reader(options_.histories, &judgement_.names);
+  if (absl::Status opened = reader.Open(); !opened.ok()) return opened;
+  Operation op;
+  while (reader.Next(&op)) {
+    if (!knowledge_.attempts.contains({op.session, op.sequence})) consider(op);
+  }
+  for (const auto& [key, attempts] : knowledge_.attempts) {
+    const MergedAttempts merged = MergeAttempts(attempts);
+    for (const Operation& each : merged.answered) consider(each);
+  }
+  std::sort(around.begin(), around.end(), StandsBefore);
+  const Contradiction contradiction(around, initial_, &judgement_.names,
+                                    violation->first_index == 0);
+  const auto shows = [&](const std::vector<Operation>& some) { return contradiction.Shows(some); };
+  if (shows(around)) violation->operations = Minimize(around, shows);
+  const uint64_t first = violation->operations.front().index;
+  const uint64_t last = violation->operations.back().index;
+  uint64_t missing = 0;
+  for (uint64_t index = first + 1; index < last && missing < 1000; ++index) {
+    if (!held.contains(index)) ++missing;
+  }
+  if (missing != 0) {
+    violation->hints.push_back(
+        fmt::format("{}{} positions between {} and {} are held by no recorded operation",
+                    missing == 1000 ? "more than " : "", missing, first, last));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string_view VerdictName(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kConsistent:
+      return "consistent";
+    case Verdict::kInconsistent:
+      return "inconsistent";
+    case Verdict::kUndecided:
+      return "undecided";
+  }
+  return "?";
+}
+
+absl::StatusOr<Judgement> JudgeHistory(const JudgeOptions& options) {
+  Judgement judgement;
+  if (absl::Status status = HistoryJudge(options, &judgement).Run(); !status.ok()) return status;
+  return judgement;
+}
+
+}  // namespace bank::checker

@@ -1,0 +1,66 @@
+// checker: judges whether a recorded history is one that a single, correct bank could have given.
+#include <chrono>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "checker/judge.h"
+#include "checker/report.h"
+#include "common/exit_code.h"
+#include "common/flags.h"
+
+namespace {
+
+constexpr const char* kExamples = R"(
+Examples:
+  checker out/history.jsonl
+  checker a.jsonl b.jsonl --digests digests.jsonl
+  checker --foreign-writers -w json mine.jsonl
+
+Exit codes: 0 consistent, 1 usage, 2 bad input, 4 undecided, 6 inconsistent.
+The format of a history: docs/HISTORY.md.
+)";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  bank::checker::JudgeOptions options;
+  std::string format = "table";
+  CLI::App app{
+      "Judges histories of a bank: is there one order of all operations that explains every "
+      "answer?",
+      "checker"};
+  app.footer(kExamples);
+  app.add_option("history", options.histories, "history files, read as one history")->required();
+  app.add_option("--digests", options.digests, "files with the branches' final digests");
+  app.add_flag("--foreign-writers", options.foreign_writers,
+               "others than the recorded customers wrote too");
+  app.add_option("--budget-ms", options.budget_ms, "time for searching, in milliseconds")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("-w,--write", format, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+  if (const auto code = bank::ParseFlags(app, argc, argv)) return *code;
+
+  const auto start = std::chrono::steady_clock::now();
+  const auto judgement = bank::checker::JudgeHistory(options);
+  if (!judgement.ok()) {
+    std::cerr << "checker: " << judgement.status().message() << "\n";
+    return bank::kExitBadInput;
+  }
+  const int64_t elapsed_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                                 std::chrono::steady_clock::now() - start)
+                                 .count();
+  std::cout << (format == "json" ? bank::checker::JsonReport(*judgement, elapsed_ms)
+                                 : bank::checker::TableReport(*judgement, elapsed_ms));
+  switch (judgement->verdict) {
+    case bank::checker::Verdict::kConsistent:
+      return bank::kExitOk;
+    case bank::checker::Verdict::kInconsistent:
+      return bank::kExitInconsistent;
+    case bank::checker::Verdict::kUndecided:
+      return bank::kExitUnknown;
+  }
+  return bank::kExitUnknown;
+}

@@ -1,0 +1,42 @@
+// The judge's own rules of the bank: which answer an operation may have got in a given state.
+//
+// Where several reasons for a refusal hold at once, any of them is a right answer. What is not
+// known about the state never makes an answer wrong. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "checker/operation.h"
+
+namespace bank::checker {
+
+__extension__ using Wide = __int128;  // sums of int64 that must not wrap
+std::string ToString(Wide value);
+
+inline constexpr Wide kBalanceMax = std::numeric_limits<int64_t>::max();
+
+struct AccountView {
+  enum Presence : uint8_t { kUnknown, kAbsent, kPresent };
+  Presence presence = kUnknown;
+  Wide balance = 0;  // if present
+};
+
+struct BankView {
+  AccountView account;  // the operation's `account`
+  AccountView to;       // and `to`, for transfers
+  Wide total = 0;       // of all balances; if total_known
+  bool total_known = false;
+  uint64_t accounts = 0;
+  uint64_t accounts_max = std::numeric_limits<uint64_t>::max();
+  bool bad_account = false;  // a name the bank refuses
+};
+
+// Whether the answer of `op` (Fate::kOk, read or positioned) is right in this state.
+bool Agrees(const Operation& op, const BankView& state);
+// Why it is not, for people: "expected balance 570, not 571". Empty if it agrees.
+std::string Disagreement(const Operation& op, const BankView& state);
+// Whether the bank would carry out `op`, a write, in this state.
+bool WouldSucceed(const Operation& op, const BankView& state);
+
+}  // namespace bank::checker

@@ -1,0 +1,273 @@
+// Goal: a history with one thing wrong is rejected, with the smallest set of operations that shows
+// it. Method: one right history; each test changes one field of it.
+#include <algorithm>
+
+#include "tests/unit/checker/history_text.h"
+
+namespace bank::checker {
+namespace {
+
+// Two customers, one after the other for the most part; 400 at first. Positions 1 and 2 opened
+// their sessions.
+std::vector<Spec> Right() {
+  return {
+      {.process = 1,
+       .id = 1,
+       .op = "deposit",
+       .amount = 170,
+       .balance = 570,
+       .index = 3,
+       .invoke_ns = 10,
+       .return_ns = 20,
+       .session = 1,
+       .sequence = 1},
+      {.process = 2,
+       .id = 1,
+       .op = "withdraw",
+       .amount = 70,
+       .balance = 500,
+       .index = 4,
+       .invoke_ns = 15,
+       .return_ns = 30,
+       .session = 2,
+       .sequence = 1},
+      {.process = 1, .id = 2, .balance = 500, .index = 4, .invoke_ns = 40, .return_ns = 50},
+      {.process = 2,
+       .id = 2,
+       .op = "withdraw",
+       .amount = 900,
+       .result = "insufficient_funds",
+       .balance = 500,
+       .index = 5,
+       .invoke_ns = 45,
+       .return_ns = 60,
+       .session = 2,
+       .sequence = 2},
+      {.process = 1,
+       .id = 3,
+       .op = "deposit",
+       .amount = 30,
+       .balance = 530,
+       .index = 6,
+       .invoke_ns = 70,
+       .return_ns = 80,
+       .session = 1,
+       .sequence = 2},
+      {.process = 2, .id = 3, .balance = 530, .index = 6, .invoke_ns = 90, .return_ns = 100},
+      {.process = 1,
+       .id = 4,
+       .op = "withdraw",
+       .amount = 130,
+       .balance = 400,
+       .index = 7,
+       .invoke_ns = 110,
+       .return_ns = 120,
+       .session = 1,
+       .sequence = 3},
+  };
+}
+
+void ExpectViolation(const std::vector<Spec>& specs, ViolationKind kind,
+                     const std::string& culprits) {
+  const auto judgement = JudgeText(HistoryText(specs));
+  ASSERT_TRUE(judgement.ok()) << judgement.status();
+  EXPECT_EQ(judgement->verdict, Verdict::kInconsistent);
+  ASSERT_FALSE(judgement->violations.empty());
+  EXPECT_EQ(ViolationKindName(judgement->violations[0].kind), ViolationKindName(kind))
+      << judgement->violations[0].why;
+  EXPECT_EQ(Culprits(*judgement), culprits) << judgement->violations[0].why;
+}
+
+void ExpectConsistent(const std::vector<Spec>& specs) {
+  const auto judgement = JudgeText(HistoryText(specs));
+  ASSERT_TRUE(judgement.ok()) << judgement.status();
+  EXPECT_EQ(judgement->verdict, Verdict::kConsistent)
+      << (judgement->violations.empty() ? judgement->undecided_because
+                                        : judgement->violations[0].why);
+}
+
+TEST(Mutation, NoneIsConsistent) { ExpectConsistent(Right()); }
+
+TEST(Mutation, EditedBalanceOfAWrite) {
+  auto specs = Right();
+  specs[4].balance = 531;
+  ExpectViolation(specs, ViolationKind::kBalance, "2:2 1:3");
+}
+
+TEST(Mutation, EditedBalanceOfARead) {
+  auto specs = Right();
+  specs[2].balance = 499;
+  ExpectViolation(specs, ViolationKind::kBalance, "2:1 1:2");
+}
+
+TEST(Mutation, EditedBalanceOfTheFirstWriteNeedsNoOther) {
+  auto specs = Right();
+  specs[0].balance = 571;
+  ExpectViolation(specs, ViolationKind::kBalance, "1:1");
+}
+
+TEST(Mutation, DroppedWrite) {
+  auto specs = Right();
+  specs.erase(specs.begin() + 4);
+  ExpectViolation(specs, ViolationKind::kBalance, "2:2 2:3");
+}
+
+TEST(Mutation, DroppedReadIsNoticedByNobody) {
+  auto specs = Right();
+  specs.erase(specs.begin() + 2);
+  ExpectConsistent(specs);
+}
+
+TEST(Mutation, SwappedIndexes) {
+  auto specs = Right();
+  std::swap(specs[0].index, specs[1].index);
+  ExpectViolation(specs, ViolationKind::kBalance, "2:1");
+}
+
+TEST(Mutation, SwappedIndexesOfOperationsApartInTime) {
+  auto specs = Right();
+  std::swap(specs[3].index, specs[4].index);
+  ExpectViolation(specs, ViolationKind::kRealTime, "1:3 2:2");
+}
+
+TEST(Mutation, DuplicateIndex) {
+  auto specs = Right();
+  specs[3].index = 4;
+  ExpectViolation(specs, ViolationKind::kDuplicateIndex, "2:1 2:2");
+}
+
+TEST(Mutation, StaleRead) {
+  auto specs = Right();
+  specs[5].balance = 500;
+  specs[5].index = 5;
+  ExpectViolation(specs, ViolationKind::kRealTime, "2:3 1:3");
+}
+
+TEST(Mutation, ReadFromTheFuture) {
+  auto specs = Right();
+  specs[2].balance = 530;
+  specs[2].index = 6;
+  ExpectViolation(specs, ViolationKind::kRealTime, "1:3 1:2");
+}
+
+TEST(Mutation, LostUpdate) {
+  auto specs = Right();
+  specs[1].balance = 330;
+  ExpectViolation(specs, ViolationKind::kBalance, "1:1 2:1");
+}
+
+TEST(Mutation, OneKeyAppliedTwice) {
+  auto specs = Right();
+  specs[4].session = 1;
+  specs[4].sequence = 1;
+  specs[4].amount = 170;
+  specs[4].balance = 670;
+  specs[5].balance = 670;
+  specs[6].balance = 540;
+  ExpectViolation(specs, ViolationKind::kKey, "1:1 1:3");
+}
+
+TEST(Mutation, DoubleEffectBehindOneAnswer) {
+  auto specs = Right();
+  specs[4].balance = 560;
+  specs[5].balance = 560;
+  specs[6].balance = 430;
+  ExpectViolation(specs, ViolationKind::kBalance, "2:2 1:3");
+}
+
+TEST(Mutation, FailThatTookEffect) {
+  auto specs = Right();
+  specs[4].type = "fail";
+  ExpectViolation(specs, ViolationKind::kBalance, "2:2 2:3");
+}
+
+TEST(Mutation, UnknownThatTookEffectIsFine) {
+  auto specs = Right();
+  for (const char* type : {"info", "open"}) {
+    specs[4].type = type;
+    ExpectConsistent(specs);
+  }
+}
+
+TEST(Mutation, UnknownThatTookEffectBeforeItsInvocation) {
+  auto specs = Right();
+  specs[4].type = "info";
+  specs[4].invoke_ns = 105;
+  specs[4].return_ns = 106;
+  const auto judgement = JudgeText(HistoryText(specs));
+  ASSERT_TRUE(judgement.ok());
+  EXPECT_EQ(judgement->verdict, Verdict::kInconsistent);
+  EXPECT_EQ(Culprits(*judgement), "2:2 2:3");
+}
+
+TEST(Mutation, UnknownThatTookEffectTwice) {
+  auto specs = Right();
+  specs[4].type = "info";
+  specs[6].balance = 430;
+  const auto judgement = JudgeText(HistoryText(specs));
+  ASSERT_TRUE(judgement.ok());
+  EXPECT_EQ(judgement->verdict, Verdict::kInconsistent);
+  EXPECT_EQ(Culprits(*judgement), "2:3 1:4");
+}
+
+TEST(Mutation, RefusalWithoutReason) {
+  auto specs = Right();
+  specs[3].amount = 400;  // it says itself that there were 500
+  ExpectViolation(specs, ViolationKind::kBalance, "2:2");
+}
+
+TEST(Mutation, RetryAnsweredAgainIsOneEffect) {
+  auto specs = Right();
+  Spec retry = specs[4];
+  retry.process = 3;
+  retry.invoke_ns = 72;
+  retry.return_ns = 200;
+  retry.replayed = true;
+  specs.push_back(retry);
+  ExpectConsistent(specs);
+  specs.back().balance = 531;
+  ExpectViolation(specs, ViolationKind::kKey, "1:3 3:3");
+}
+
+TEST(Mutation, UnknownResolvedLaterByItsSecondAttempt) {
+  auto specs = Right();
+  Spec retry = specs[4];
+  specs[4].type = "info";
+  retry.process = 3;
+  retry.invoke_ns = 300;
+  retry.return_ns = 310;
+  retry.replayed = true;
+  specs.push_back(retry);
+  ExpectConsistent(specs);
+}
+
+TEST(Digests, MustBeEqualAndStandBehindTheHistory) {
+  const std::string history = HistoryText(Right());
+  const auto judge = [&](const std::string& digests) {
+    JudgeOptions options;
+    options.digests = {WriteTemporary("digests.jsonl", digests)};
+    return JudgeText(history, options);
+  };
+  const std::string one =
+      R"({"type":"digest","branch":1,"log_index":7,"state":"aa","history":"bb","accounts":1,"balance_total":400})"
+      "\n";
+  auto other = [&](const std::string& from, const std::string& to) {
+    std::string text = one;
+    text.replace(text.find("\"branch\":1"), 10, "\"branch\":2");
+    text.replace(text.find(from), from.size(), to);
+    return text;
+  };
+  EXPECT_EQ(judge(one + other("aa", "aa"))->verdict, Verdict::kConsistent);
+  const auto differs = judge(one + other("aa", "ac"));
+  EXPECT_EQ(differs->verdict, Verdict::kInconsistent);
+  EXPECT_NE(differs->violations[0].why.find("branch 1: state aa"), std::string::npos)
+      << differs->violations[0].why;
+  EXPECT_NE(differs->violations[0].why.find("branch 2: state ac"), std::string::npos);
+  EXPECT_EQ(judge(one + other("\"log_index\":7", "\"log_index\":8"))->verdict,
+            Verdict::kInconsistent);
+  EXPECT_EQ(judge(other(":400", ":401"))->verdict, Verdict::kInconsistent);
+  EXPECT_EQ(judge(other("\"log_index\":7", "\"log_index\":6"))->verdict, Verdict::kInconsistent);
+}
+
+}  // namespace
+}  // namespace bank::checker
