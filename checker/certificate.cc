@@ -7,6 +7,11 @@
 #include "fmt/format.h"
 
 namespace bank::checker {
+namespace {
+
+constexpr ptrdiff_t kJobsMax = 1024;  // older ones have long been overtaken by answers
+
+}  // namespace
 
 Certificate::Certificate(const HistoryReader::Initial& initial, const AccountNames* names,
                          Options options)
@@ -41,9 +46,22 @@ bool Certificate::Add(const Operation& op) {
 }
 
 void Certificate::AddUnknown(const Operation& op) {
+  if (!Concerns(op)) return;
   unknown_.push_back(op);
-  unknown_.back().return_ns = kNever;
   is_placed_.push_back(false);
+  Operation& added = unknown_.back();
+  added.return_ns = kNever;
+  if (options_.only_account == kNoAccount || op.kind != OpKind::kTransfer) return;
+  added.kind = op.to == options_.only_account ? OpKind::kDeposit : OpKind::kWithdraw;
+  added.account = options_.only_account;
+  added.to = kNoAccount;
+}
+
+void Certificate::SetNewest(const Operation& op, bool is_placed) {
+  if (has_newest_ && op.invoke_ns <= newest_.invoke_ns) return;
+  newest_ = op;
+  has_newest_ = true;
+  newest_is_placed_ = is_placed;
 }
 
 void Certificate::Advance(int64_t oldest_open_ns) {
@@ -77,26 +95,25 @@ void Certificate::Judge(const Operation& op, bool is_read) {
     }
   } else {
     if (op.index == last_index_ && last_index_ != 0 && last_write_.index == op.index) {
+      certain_ = true;
       return Report(ViolationKind::kDuplicateIndex,
                     fmt::format("two operations hold position {}", op.index), {last_write_, op});
     }
     if (op.index > last_index_ + 1) PassGap(op.index - 1);
     last_index_ = op.index;
-    if (has_newest_read_ && (!has_newest_ || newest_read_.invoke_ns > newest_.invoke_ns)) {
-      newest_ = newest_read_;
-      has_newest_ = true;
-    }
+    if (has_newest_read_) SetNewest(newest_read_, false);
     has_newest_read_ = false;
   }
   if (!CheckRealTime(op)) return;
-  CheckAnswer(op);
-  if (violation_) return;
-  Apply(op);
+  if (Concerns(op)) {
+    CheckAnswer(op);
+    if (violation_) return;
+    Apply(op);
+  }
   if (!gaps_.empty()) gaps_.back().return_min = std::min(gaps_.back().return_min, op.return_ns);
   if (!is_read) {
     last_write_ = op;
-    if (!has_newest_ || op.invoke_ns > newest_.invoke_ns) newest_ = op;
-    has_newest_ = true;
+    SetNewest(op, false);
   } else if (op.freshness == Freshness::kLinearizable &&
              (!has_newest_read_ || op.invoke_ns > newest_read_.invoke_ns)) {
     newest_read_ = op;
@@ -115,10 +132,7 @@ void Certificate::PassGap(uint64_t until) {
   last_index_ = until;
   if (options_.foreign_writers) ++epoch_;
   // Reads of the position before stand before everything that comes now.
-  if (has_newest_read_ && (!has_newest_ || newest_read_.invoke_ns > newest_.invoke_ns)) {
-    newest_ = newest_read_;
-    has_newest_ = true;
-  }
+  if (has_newest_read_) SetNewest(newest_read_, false);
   has_newest_read_ = false;
 }
 
@@ -142,13 +156,13 @@ bool Certificate::CheckRealTime(const Operation& op) {
     } else {
       why = fmt::format("position {} was over before position {} began", op.index, newest_.index);
     }
+    certain_ = !newest_is_placed_;
     Report(ViolationKind::kRealTime, why, {newest_, op});
     return false;
   }
   std::erase_if(worlds_,
                 [&](const World& world) { return op.return_ns < world.newest_invocation; });
   if (worlds_.empty()) {
-    inexact_ = true;  // another choice made earlier might have held
     Report(ViolationKind::kRealTime, "no placing of the unknown operations fits the order of time",
            {op});
     return false;
@@ -168,6 +182,7 @@ Certificate::Account& Certificate::AccountAt(uint32_t account) {
 
 AccountView Certificate::ViewOf(uint32_t account, const World& world) const {
   AccountView view;
+  if (options_.only_account != kNoAccount && account != options_.only_account) return view;
   if (account < accounts_.size() &&
       (!options_.foreign_writers || accounts_[account].epoch == epoch_)) {
     view = accounts_[account].view;
@@ -191,9 +206,11 @@ BankView Certificate::StateFor(const Operation& op, const World& world) const {
     state.bad_account = state.bad_account || names_->is_bad(op.to) || op.to == op.account;
   }
   state.total = total_ + world.total;
-  state.total_known = total_known_ && !options_.foreign_writers;
+  state.total_known =
+      total_known_ && !options_.foreign_writers && options_.only_account == kNoAccount;
   state.accounts = account_count_ + world.accounts;
   state.accounts_max = accounts_max_;
+  state.accounts_known = state.total_known;
   return state;
 }
 
@@ -316,13 +333,12 @@ void Certificate::Settle() {
   for (uint32_t i : world.placed) {
     is_placed_[i] = true;
     ++placed_;
-    if (!has_newest_ || unknown_[i].invoke_ns > newest_.invoke_ns) {
-      newest_ = unknown_[i];
-      has_newest_ = true;
-    }
+    SetNewest(unknown_[i], true);
   }
-  for (uint64_t slot : world.slots) ++used_[slot];
+  std::vector<Job> jobs = std::move(world.jobs);
+  if (std::ssize(jobs) > kJobsMax) jobs.erase(jobs.begin(), jobs.end() - kJobsMax / 2);
   world = World{};
+  world.jobs = std::move(jobs);
 }
 
 void Certificate::Report(ViolationKind kind, std::string why, std::vector<Operation> operations) {

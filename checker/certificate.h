@@ -34,7 +34,11 @@ class Certificate {
     bool foreign_writers = false;  // others wrote too: after an unheld position nothing is known
     size_t worlds_max = 512;
     size_t gaps_max = 1 << 20;
-    uint64_t steps_max = 1'000'000;  // of placing unknown operations, for the whole history
+    uint64_t steps_max = 2'000'000;  // of placing unknown operations, for the whole history
+    // Judge the answers about this account only, as if nothing were known of the others. What is
+    // wrong then is wrong for certain: transfers of unknown outcome are no longer tied to the
+    // state of their other account.
+    uint32_t only_account = kNoAccount;
   };
 
   Certificate(const HistoryReader::Initial& initial, const AccountNames* names, Options options);
@@ -49,7 +53,7 @@ class Certificate {
 
   const std::optional<Violation>& violation() const { return violation_; }
   // The violation may be no violation: unknown operations could explain it in a way not tried.
-  bool inexact() const { return inexact_; }
+  bool inexact() const { return inexact_ && !certain_; }
 
   size_t window() const { return heap_.size(); }
   size_t window_peak() const { return window_peak_; }
@@ -83,10 +87,17 @@ class Certificate {
     Wide amount = 0;
     bool opened = false;
   };
+  // An unknown operation that takes up an unheld position: one in a gap whose first position is
+  // in [low, high).
+  struct Job {
+    uint64_t low = 0;
+    uint64_t high = 0;
+    uint64_t gap = 0;  // its first position
+  };
   struct World {
     std::vector<uint32_t> placed;  // into unknown_, ascending
     std::vector<Change> changes;
-    std::vector<uint64_t> slots;  // first position of the gap used, once per operation placed
+    std::vector<Job> jobs;  // the newest ones
     int64_t newest_invocation = std::numeric_limits<int64_t>::min();
     Wide total = 0;
     uint64_t accounts = 0;
@@ -109,6 +120,11 @@ class Certificate {
   BankView StateFor(const Operation& op, const World& world) const;
   Account& AccountAt(uint32_t account);
   void Learn(uint32_t account, const AccountView& view);
+  bool Concerns(const Operation& op) const {
+    return options_.only_account == kNoAccount || op.account == options_.only_account ||
+           op.to == options_.only_account;
+  }
+  void SetNewest(const Operation& op, bool is_placed);
   void Report(ViolationKind kind, std::string why, std::vector<Operation> operations);
 
   const AccountNames* names_;
@@ -129,12 +145,12 @@ class Certificate {
   uint64_t last_index_ = 0;  // all positions up to here are judged or known to be unheld
   uint64_t unheld_ = 0;
   std::deque<Gap> gaps_;
-  absl::flat_hash_map<uint64_t, uint64_t> used_;  // gap -> positions used in all worlds
   Operation last_write_;
   // The newest invocation among those that stand before the next position, and the one among reads
   // that share a position with it.
   Operation newest_;
   bool has_newest_ = false;
+  bool newest_is_placed_ = false;  // it is an unknown operation
   Operation newest_read_;
   bool has_newest_read_ = false;
 
@@ -144,6 +160,7 @@ class Certificate {
   std::vector<World> worlds_;
   uint64_t steps_ = 0;
   bool inexact_ = false;
+  bool certain_ = false;  // the violation holds whatever became of the unknown operations
   std::optional<Violation> violation_;
 };
 

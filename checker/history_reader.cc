@@ -30,8 +30,8 @@ absl::Status HistoryReader::Open() {
 
 bool HistoryReader::Fail(const Source& source, std::string_view what) {
   if (status_.ok()) {
-    status_ = absl::InvalidArgumentError(
-        absl::StrCat(source.lines.path(), ":", source.lines.line_number(), ": ", std::string(what)));
+    status_ = absl::InvalidArgumentError(absl::StrCat(
+        source.lines.path(), ":", source.lines.line_number(), ": ", std::string(what)));
   }
   return false;
 }

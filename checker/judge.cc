@@ -50,6 +50,7 @@ class HistoryJudge {
   void Count(const Operation& op);
   absl::Status Conclude();
   absl::Status ReadDigests();
+  absl::Status Confirm(std::optional<Violation>* violation);
   absl::Status Explain(Violation* violation);
 
   const JudgeOptions& options_;
@@ -59,6 +60,7 @@ class HistoryJudge {
   std::vector<Digest> digests_;
   std::vector<Violation> key_violations_;
   uint64_t indexless_ = 0;
+  uint32_t only_account_ = kNoAccount;  // judge this one only
 
   // Of the pass that runs.
   std::unique_ptr<HistoryReader> reader_;
@@ -92,6 +94,7 @@ void HistoryJudge::Prepare() {
   initial_ = reader_->initial();
   Certificate::Options options;
   options.foreign_writers = options_.foreign_writers;
+  options.only_account = only_account_;
   certificate_ = std::make_unique<Certificate>(initial_, &judgement_.names, options);
   bool again = false;
   for (const auto& [id, op] : knowledge_.operations) Feed(op, &again);
@@ -234,15 +237,16 @@ absl::Status HistoryJudge::Conclude() {
 
   judgement_.violations = std::move(key_violations_);
   const bool judged = indexless_ == 0;
-  if (judged && certificate_->violation()) {
-    judgement_.violations.push_back(*certificate_->violation());
+  const bool violated = certificate_->violation().has_value();
+  if (judged && violated) {
+    std::optional<Violation> violation = certificate_->violation();
     if (certificate_->inexact()) {
-      judgement_.undecided_because = "operations of unknown outcome may explain what was found";
+      if (absl::Status status = Confirm(&violation); !status.ok()) return status;
     }
+    judgement_.violations.push_back(*violation);
   }
   std::vector<Violation> digests =
-      CheckDigests(digests_, judged && !certificate_->violation() ? certificate_.get() : nullptr,
-                   &judgement_.notes);
+      CheckDigests(digests_, judged && !violated ? certificate_.get() : nullptr, &judgement_.notes);
   for (Violation& violation : digests) judgement_.violations.push_back(std::move(violation));
   if (!judged) {
     judgement_.undecided_because =
@@ -256,6 +260,30 @@ absl::Status HistoryJudge::Conclude() {
   judgement_.verdict = certain                                ? Verdict::kInconsistent
                        : judgement_.undecided_because.empty() ? Verdict::kConsistent
                                                               : Verdict::kUndecided;
+  return absl::OkStatus();
+}
+
+// The certificate failed, but did not try everything the unknown operations may have done. Judges
+// each account of the violation alone: what is wrong there is wrong for certain.
+absl::Status HistoryJudge::Confirm(std::optional<Violation>* violation) {
+  std::set<uint32_t> accounts;
+  for (const Operation& op : (*violation)->operations) {
+    accounts.insert(op.account);
+    if (op.to != kNoAccount) accounts.insert(op.to);
+  }
+  for (uint32_t account : accounts) {
+    only_account_ = account;
+    for (bool again = true; again;) {
+      if (absl::Status status = Pass(&again); !status.ok()) return status;
+      ++judgement_.passes;
+    }
+    certificate_->Finish();
+    if (certificate_->violation() && !certificate_->inexact()) {
+      *violation = certificate_->violation();
+      return absl::OkStatus();
+    }
+  }
+  judgement_.undecided_because = "operations of unknown outcome may explain what was found";
   return absl::OkStatus();
 }
 

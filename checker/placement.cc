@@ -64,6 +64,16 @@ void Certificate::Repair::Gather() {
     next.members = std::move(members);
     classes_.push_back(std::move(next));
   }
+  uint64_t behind = certificate_.AccountAt(op_.account).observed;
+  if (op_.kind == OpKind::kTransfer) {
+    behind = std::min(behind, certificate_.AccountAt(op_.to).observed);
+  }
+  for (auto gap = certificate_.gaps_.rbegin();
+       gap != certificate_.gaps_.rend() && gap->first > behind &&
+       room_ < certificate_.unknown_.size();
+       ++gap) {
+    room_ += gap->length;
+  }
   Wide up = 0;
   Wide down = 0;
   for (size_t i = classes_.size(); i-- > 0;) {
@@ -84,6 +94,7 @@ void Certificate::Repair::Choose(size_t class_index, Wide change) {
     if (!chosen_.empty()) Try();
     return;
   }
+  if (chosen_.size() > room_) return;
   const Class& c = classes_[class_index];
   if (wants_known_ && (wants_ > change + c.reach_up || wants_ < change + c.reach_down)) return;
   const size_t before = chosen_.size();
@@ -161,31 +172,57 @@ bool Certificate::Repair::Order(std::vector<uint32_t> rest, World* world) {
   return false;
 }
 
+// One unheld position for each operation placed: a matching, found by augmenting paths.
 bool Certificate::Repair::TakeSlots(World* world) const {
-  for (uint32_t i : chosen_) {
-    const Operation& op = certificate_.unknown_[i];
+  // The operations chosen now must stand in the order found; it is enough that none may stand
+  // before its predecessor's earliest place, as all have the same latest one.
+  uint64_t low = 0;
+  for (size_t k = world_.placed.size(); k < world->placed.size(); ++k) {
+    const Operation& op = certificate_.unknown_[world->placed[k]];
     // Behind every answer that told a balance it changes: that answer was right without it.
     uint64_t behind = certificate_.AccountAt(op.account).observed;
     if (op.kind == OpKind::kTransfer) {
       behind = std::max(behind, certificate_.AccountAt(op.to).observed);
     }
     int64_t return_min = op_.return_ns;
-    bool taken = false;
+    Job job;
+    job.high = certificate_.last_index_ + 1;
+    job.low = job.high;
     for (auto gap = certificate_.gaps_.rbegin(); gap != certificate_.gaps_.rend(); ++gap) {
       return_min = std::min(return_min, gap->return_min);
       if (gap->first <= behind || return_min < op.invoke_ns) break;
-      const auto used = certificate_.used_.find(gap->first);
-      uint64_t held = used == certificate_.used_.end() ? 0 : used->second;
-      held +=
-          static_cast<uint64_t>(std::count(world->slots.begin(), world->slots.end(), gap->first));
-      if (held >= gap->length) continue;
-      world->slots.push_back(gap->first);
-      taken = true;
-      break;
+      job.low = gap->first;
     }
-    if (!taken) return false;
+    low = std::max(low, job.low);
+    job.low = low;
+    world->jobs.push_back(job);
+    std::vector<bool> tried(world->jobs.size());
+    if (!TakeSlot(world, world->jobs.size() - 1, &tried)) return false;
   }
   return true;
+}
+
+bool Certificate::Repair::TakeSlot(World* world, size_t job, std::vector<bool>* tried) const {
+  (*tried)[job] = true;
+  const Job wanted = world->jobs[job];
+  auto gap = std::lower_bound(certificate_.gaps_.begin(), certificate_.gaps_.end(), wanted.high,
+                              [](const Gap& g, uint64_t high) { return g.first < high; });
+  while (gap != certificate_.gaps_.begin()) {
+    --gap;
+    if (gap->first < wanted.low) break;
+    std::vector<size_t> holders;
+    for (size_t i = 0; i < world->jobs.size(); ++i) {
+      if (i != job && world->jobs[i].gap == gap->first) holders.push_back(i);
+    }
+    bool free = holders.size() < gap->length;
+    for (size_t i = 0; i < holders.size() && !free; ++i) {
+      free = !(*tried)[holders[i]] && TakeSlot(world, holders[i], tried);
+    }
+    if (!free) continue;
+    world->jobs[job].gap = gap->first;
+    return true;
+  }
+  return false;
 }
 
 }  // namespace bank::checker

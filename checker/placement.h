@@ -3,7 +3,7 @@
 // Operations with the same content are placed in the order of their invocations: swapping two of
 // them never makes a history right. An operation goes to the latest unheld position that suits it,
 // which leaves the others the most room. Where this is not the whole truth (transfers of unknown
-// outcome, crowded gaps, an exhausted budget) the certificate is marked inexact.
+// outcome, an exhausted budget) the certificate is marked inexact.
 #pragma once
 
 #include <vector>
@@ -35,6 +35,7 @@ class Certificate::Repair {
   void Try();
   bool Order(std::vector<uint32_t> rest, World* world);
   bool TakeSlots(World* world) const;
+  bool TakeSlot(World* world, size_t job, std::vector<bool>* tried) const;
 
   Certificate& certificate_;
   const Operation& op_;
@@ -42,6 +43,7 @@ class Certificate::Repair {
   std::vector<World>* found_;
   std::vector<Class> classes_;
   std::vector<uint32_t> chosen_;
+  uint64_t room_ = 0;         // unheld positions that can explain the answer; saturating
   bool wants_known_ = false;  // the sum of changes must be wants_
   Wide wants_ = 0;
 };

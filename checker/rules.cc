@@ -61,7 +61,9 @@ Answers PossibleAnswers(const Operation& op, const BankView& state) {
                        ? Truth::kMaybe
                        : Known(state.account.presence == AccountView::kPresent),
                    Answer::kAccountExists);
-      refusals.Add(Known(state.accounts >= state.accounts_max), Answer::kTooManyAccounts);
+      refusals.Add(
+          state.accounts_known ? Known(state.accounts >= state.accounts_max) : Truth::kMaybe,
+          Answer::kTooManyAccounts);
       refusals.Add(TotalWouldOverflow(state, op.amount), Answer::kOverflow);
       break;
     case OpKind::kQuery:

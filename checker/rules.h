@@ -27,8 +27,9 @@ struct BankView {
   AccountView to;       // and `to`, for transfers
   Wide total = 0;       // of all balances; if total_known
   bool total_known = false;
-  uint64_t accounts = 0;
-  uint64_t accounts_max = std::numeric_limits<uint64_t>::max();
+  uint64_t accounts = 0;  // if accounts_known
+  uint64_t accounts_max = 0;
+  bool accounts_known = false;
   bool bad_account = false;  // a name the bank refuses
 };
 
