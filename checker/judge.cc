@@ -1,7 +1,9 @@
 #include "checker/judge.h"
 
 #include <algorithm>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 
 #include "absl/container/flat_hash_set.h"
@@ -9,6 +11,7 @@
 #include "checker/certificate.h"
 #include "checker/digests.h"
 #include "checker/key_book.h"
+#include "checker/search.h"
 #include "checker/witness.h"
 #include "fmt/format.h"
 
@@ -19,6 +22,10 @@ namespace {
 // operations never complete.
 constexpr size_t kWindowMax = 1 << 20;
 constexpr int kPassesMax = 40;
+constexpr size_t kPairsOf = 400;
+// So many operations are loaded for a search; each takes about 120 bytes.
+constexpr size_t kSearchedMax = 4'000'000;
+constexpr size_t kSecondOpinionMax = 20'000;
 
 // What earlier passes learnt.
 struct Knowledge {
@@ -52,6 +59,8 @@ class HistoryJudge {
   absl::Status ReadDigests();
   absl::Status Confirm(std::optional<Violation>* violation);
   absl::Status Explain(Violation* violation);
+  absl::Status ForEachEffect(const std::function<void(const Operation&)>& take);
+  absl::Status RunSearch(size_t operations_max, SearchResult* result);
 
   const JudgeOptions& options_;
   Judgement& judgement_;
@@ -248,10 +257,37 @@ absl::Status HistoryJudge::Conclude() {
   std::vector<Violation> digests =
       CheckDigests(digests_, judged && !violated ? certificate_.get() : nullptr, &judgement_.notes);
   for (Violation& violation : digests) judgement_.violations.push_back(std::move(violation));
-  if (!judged) {
-    judgement_.undecided_because =
-        fmt::format("{} answers have no position in the bank's order", indexless_);
+  const bool searching = !judged || !judgement_.undecided_because.empty();
+  SearchResult search;
+  if (searching || violated) {
+    const size_t most = searching ? kSearchedMax : kSecondOpinionMax;
+    if (absl::Status status = RunSearch(most, &search); !status.ok()) return status;
   }
+  if (!judged) {
+    judgement_.method = "search";
+    judgement_.notes.push_back(
+        fmt::format("{} answers have no position in the bank's order", indexless_));
+    if (search.answer == SearchAnswer::kUnknown) {
+      judgement_.undecided_because = options_.foreign_writers
+                                         ? "positions are needed when others wrote too"
+                                         : "the search came to the end of its budget";
+    }
+  } else if (violated) {
+    judgement_.method = "certificate, then search";
+    if (search.answer == SearchAnswer::kLinearizable) {
+      judgement_.notes.push_back("without their positions the answers are linearizable");
+    }
+  }
+  if (searching && search.answer == SearchAnswer::kViolation) {
+    judgement_.undecided_because.clear();
+    judgement_.violations.clear();
+    Violation violation;
+    violation.kind = ViolationKind::kSearch;
+    violation.why = "no order of these operations explains their answers";
+    violation.operations = search.culprits;
+    judgement_.violations.push_back(std::move(violation));
+  }
+  judgement_.searched_states = search.states;
   for (Violation& violation : judgement_.violations) {
     if (absl::Status status = Explain(&violation); !status.ok()) return status;
   }
@@ -313,21 +349,12 @@ absl::Status HistoryJudge::Explain(Violation* violation) {
       }
     }
   };
-  HistoryReader reader(options_.histories, &judgement_.names);
-  if (absl::Status opened = reader.Open(); !opened.ok()) return opened;
-  Operation op;
-  while (reader.Next(&op)) {
-    if (!knowledge_.attempts.contains({op.session, op.sequence})) consider(op);
-  }
-  for (const auto& [key, attempts] : knowledge_.attempts) {
-    const MergedAttempts merged = MergeAttempts(attempts);
-    for (const Operation& each : merged.answered) consider(each);
-  }
+  if (absl::Status status = ForEachEffect(consider); !status.ok()) return status;
   std::sort(around.begin(), around.end(), StandsBefore);
   const Contradiction contradiction(around, initial_, &judgement_.names,
                                     violation->first_index == 0);
   const auto shows = [&](const std::vector<Operation>& some) { return contradiction.Shows(some); };
-  if (shows(around)) violation->operations = Minimize(around, shows);
+  if (shows(around)) violation->operations = Minimize(around, shows, kPairsOf);
   const uint64_t first = violation->operations.front().index;
   const uint64_t last = violation->operations.back().index;
   uint64_t missing = 0;
@@ -339,6 +366,40 @@ absl::Status HistoryJudge::Explain(Violation* violation) {
         fmt::format("{}{} positions between {} and {} are held by no recorded operation",
                     missing == 1000 ? "more than " : "", missing, first, last));
   }
+  return absl::OkStatus();
+}
+
+// All operations once more: attempts with one key as one, and those resolved later as such.
+absl::Status HistoryJudge::ForEachEffect(const std::function<void(const Operation&)>& take) {
+  HistoryReader reader(options_.histories, &judgement_.names);
+  if (absl::Status opened = reader.Open(); !opened.ok()) return opened;
+  Operation op;
+  while (reader.Next(&op)) {
+    if (op.is_write() && op.has_key() && knowledge_.attempts.contains({op.session, op.sequence})) {
+      continue;
+    }
+    const auto known = knowledge_.operations.find({op.process, op.id});
+    if (known != knowledge_.operations.end() && known->second.fate != op.fate) continue;
+    take(op);
+  }
+  if (!reader.status().ok()) return reader.status();
+  for (const auto& [key, attempts] : knowledge_.attempts) {
+    const MergedAttempts merged = MergeAttempts(attempts);
+    for (const Operation& each : merged.answered) take(each);
+    for (const Operation& each : merged.unknown) take(each);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status HistoryJudge::RunSearch(size_t operations_max, SearchResult* result) {
+  *result = {};
+  if (judgement_.operations > operations_max || options_.foreign_writers) return absl::OkStatus();
+  std::vector<Operation> operations;
+  absl::Status status = ForEachEffect([&](const Operation& op) { operations.push_back(op); });
+  if (!status.ok()) return status;
+  SearchOptions options;
+  options.budget_ms = options_.budget_ms;
+  *result = Search(operations, initial_, judgement_.names, options);
   return absl::OkStatus();
 }
 

@@ -49,6 +49,7 @@ struct Judgement {
   uint64_t unheld_positions = 0;
   uint64_t placed = 0;       // unknown operations that must have happened
   uint64_t window_peak = 0;  // operations held at a time
+  uint64_t searched_states = 0;
   uint64_t passes = 0;
   size_t branches = 0;  // digests compared
   AccountNames names;

@@ -117,10 +117,7 @@ void Certificate::Repair::Try() {
     return;
   }
   if (!Agrees(op_, certificate_.StateFor(op_, world))) return;
-  if (!TakeSlots(&world)) {
-    certificate_.inexact_ = true;
-    return;
-  }
+  if (!TakeSlots(&world)) return;
   std::sort(world.placed.begin(), world.placed.end());
   for (const World& other : *found_) {
     if (other.placed == world.placed) return;
@@ -174,9 +171,8 @@ bool Certificate::Repair::Order(std::vector<uint32_t> rest, World* world) {
 
 // One unheld position for each operation placed: a matching, found by augmenting paths.
 bool Certificate::Repair::TakeSlots(World* world) const {
-  // The operations chosen now must stand in the order found; it is enough that none may stand
-  // before its predecessor's earliest place, as all have the same latest one.
-  uint64_t low = 0;
+  const size_t before = world->jobs.size();
+  std::vector<Job> wanted;
   for (size_t k = world_.placed.size(); k < world->placed.size(); ++k) {
     const Operation& op = certificate_.unknown_[world->placed[k]];
     // Behind every answer that told a balance it changes: that answer was right without it.
@@ -193,30 +189,47 @@ bool Certificate::Repair::TakeSlots(World* world) const {
       if (gap->first <= behind || return_min < op.invoke_ns) break;
       job.low = gap->first;
     }
-    low = std::max(low, job.low);
-    job.low = low;
-    world->jobs.push_back(job);
-    std::vector<bool> tried(world->jobs.size());
-    if (!TakeSlot(world, world->jobs.size() - 1, &tried)) return false;
+    wanted.push_back(job);
   }
-  return true;
+  const auto place = [&] {
+    world->jobs.resize(before);
+    for (const Job& job : wanted) {
+      world->jobs.push_back(job);
+      absl::flat_hash_set<uint64_t> tried;
+      if (!TakeSlot(world, world->jobs.size() - 1, &tried)) return false;
+    }
+    return true;
+  };
+  if (!place()) return false;
+  // They must also stand in the order found; as all have the same latest place, it is enough that
+  // none may stand before its predecessor's earliest one.
+  bool changed = false;
+  for (size_t k = 1; k < wanted.size(); ++k) {
+    if (wanted[k].low >= wanted[k - 1].low) continue;
+    wanted[k].low = wanted[k - 1].low;
+    changed = true;
+  }
+  if (!changed || place()) return true;
+  certificate_.inexact_ = true;  // another order might do
+  return false;
 }
 
-bool Certificate::Repair::TakeSlot(World* world, size_t job, std::vector<bool>* tried) const {
-  (*tried)[job] = true;
+bool Certificate::Repair::TakeSlot(World* world, size_t job,
+                                   absl::flat_hash_set<uint64_t>* tried) const {
   const Job wanted = world->jobs[job];
   auto gap = std::lower_bound(certificate_.gaps_.begin(), certificate_.gaps_.end(), wanted.high,
                               [](const Gap& g, uint64_t high) { return g.first < high; });
   while (gap != certificate_.gaps_.begin()) {
     --gap;
     if (gap->first < wanted.low) break;
+    if (!tried->insert(gap->first).second) continue;
     std::vector<size_t> holders;
     for (size_t i = 0; i < world->jobs.size(); ++i) {
       if (i != job && world->jobs[i].gap == gap->first) holders.push_back(i);
     }
     bool free = holders.size() < gap->length;
     for (size_t i = 0; i < holders.size() && !free; ++i) {
-      free = !(*tried)[holders[i]] && TakeSlot(world, holders[i], tried);
+      free = TakeSlot(world, holders[i], tried);
     }
     if (!free) continue;
     world->jobs[job].gap = gap->first;

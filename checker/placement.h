@@ -8,6 +8,7 @@
 
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "checker/certificate.h"
 
 namespace bank::checker {
@@ -35,7 +36,8 @@ class Certificate::Repair {
   void Try();
   bool Order(std::vector<uint32_t> rest, World* world);
   bool TakeSlots(World* world) const;
-  bool TakeSlot(World* world, size_t job, std::vector<bool>* tried) const;
+  // `tried`: gaps that have been looked at, by their first positions.
+  bool TakeSlot(World* world, size_t job, absl::flat_hash_set<uint64_t>* tried) const;
 
   Certificate& certificate_;
   const Operation& op_;

@@ -6,21 +6,15 @@
 #include "checker/rules.h"
 
 namespace bank::checker {
-namespace {
-
-constexpr size_t kPairsOf = 400;  // so many operations are tried in all pairs
-
-}  // namespace
-
 bool StandsBefore(const Operation& a, const Operation& b) {
   return std::tuple(a.index, a.is_read(), a.invoke_ns) <
          std::tuple(b.index, b.is_read(), b.invoke_ns);
 }
 
-std::vector<Operation> Minimize(
-    const std::vector<Operation>& operations,
-    const std::function<bool(const std::vector<Operation>&)>& shows_it) {
-  if (operations.size() <= kPairsOf) {
+std::vector<Operation> Minimize(const std::vector<Operation>& operations,
+                                const std::function<bool(const std::vector<Operation>&)>& shows_it,
+                                size_t pairs_of) {
+  if (operations.size() <= pairs_of) {
     for (size_t i = operations.size(); i-- > 0;) {
       if (shows_it({operations[i]})) return {operations[i]};
     }

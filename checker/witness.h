@@ -10,11 +10,12 @@
 
 namespace bank::checker {
 
-// Delta debugging (Zeller and Hildebrandt, TSE 2002), preceded by all single operations and pairs:
-// a subset of `operations` for which `shows_it` holds, none of which can be left out. `operations`
-// itself must show it. Keeps the order.
+// Delta debugging (Zeller and Hildebrandt, TSE 2002), preceded, if there are at most `pairs_of`
+// operations, by all single ones and all pairs: a subset of `operations` for which `shows_it`
+// holds, none of which can be left out. `operations` itself must show it. Keeps the order.
 std::vector<Operation> Minimize(const std::vector<Operation>& operations,
-                                const std::function<bool(const std::vector<Operation>&)>& shows_it);
+                                const std::function<bool(const std::vector<Operation>&)>& shows_it,
+                                size_t pairs_of);
 
 // Decides whether some operations of a history, at the positions they name, contradict each other
 // whatever the answers of the others were.

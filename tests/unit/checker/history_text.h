@@ -1,7 +1,9 @@
 // Writes small histories for tests, and reads verdicts.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <cstdio>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -65,6 +67,7 @@ inline std::string WriteTemporary(const std::string& name, const std::string& te
   std::string unique = fmt::format("{}_{}_{}", test->test_suite_name(), test->name(), name);
   for (char& c : unique) c = c == '/' ? '_' : c;
   const std::string path = ::testing::TempDir() + unique;
+  std::remove(path.c_str());  // truncating a file waits for the disk on some file systems
   std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
   return path;
 }
