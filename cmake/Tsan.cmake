@@ -1,8 +1,8 @@
-# In the tsan preset: abseil's locks made known to the sanitizer (cmake/tsan_absl_mutex.cc says why).
+# In the tsan preset: abseil's locks made known to the sanitizer (tests/support/tsan_absl_mutex.cc says why).
 # Must come before any target that shall be covered.
 
 if(BANK_SANITIZE STREQUAL "thread")
-  add_library(bank_tsan_absl STATIC ${CMAKE_CURRENT_LIST_DIR}/tsan_absl_mutex.cc)
+  add_library(bank_tsan_absl STATIC ${PROJECT_SOURCE_DIR}/tests/support/tsan_absl_mutex.cc)
   target_link_libraries(bank_tsan_absl PUBLIC absl::synchronization)
   foreach(function
       _ZN4absl7debian35Mutex4LockEv

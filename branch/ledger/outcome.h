@@ -24,15 +24,17 @@ enum class Code : uint8_t {
   kBadAmount = 4,   // zero, or negative
   kOverflow = 5,    // a balance, or the bank's total, would pass 2^63-1
   kBadAccount = 6,  // empty or longer than kAccountNameBytesMax, or a transfer to itself
-  kUnknownSession =
-      7,           // never opened, or expired: this key is not applied now or ever by this call
-  kKeyReused = 8,  // the same key came before with other content; nothing changes
-  kForgotten = 9,  // the key is below answered_below: it was answered, the answer is gone
-  kWindowFull =
-      10,  // sequence too far above the oldest unanswered one; nothing changes, retry later
-  kNotApplied =
-      11,  // kResolve's answer, and that of a sealed key: it never was and never will be applied
-  kBadCommand = 12,  // unknown interface or kind
+  // Never opened, or expired: this key is not applied now or ever by this call.
+  kUnknownSession = 7,
+  // The same key came before with other content; nothing changes.
+  kKeyReused = 8,
+  // The key is below answered_below: it was answered, the answer is gone.
+  kForgotten = 9,
+  // The sequence is too far above the oldest unanswered one; nothing changes, retry later.
+  kWindowFull = 10,
+  // kResolve's answer, and that of a sealed key: it never was and never will be applied.
+  kNotApplied = 11,
+  kBadCommand = 12,  // unknown interface or kind, or sequence 0
   kTooManyAccounts = 13,
 };
 inline constexpr Code kCodeLast = Code::kTooManyAccounts;
@@ -45,8 +47,8 @@ struct Outcome {
   // Where in the total order the write (or refusal) took effect. Every command that is remembered,
   // opens a session or founds an account takes the next position. kQuery, replays, and refusals
   // that are not remembered (kUnknownSession, kForgotten, kWindowFull, kKeyReused, and any refusal
-  // of a command without a key) take none: they report the position of the last write before
-  // them, a replay that of its first outcome.
+  // of a command without a key: session or sequence 0) take none: they report the position of the
+  // last write before them, a replay that of its first outcome.
   Position position{};
   // The balance of `account` at `position`, after the command; 0 if there is no such account.
   int64_t balance = 0;
