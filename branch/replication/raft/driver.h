@@ -45,6 +45,7 @@ struct DriverOptions {
   uint32_t entries_open_max = 4;       // entries of ours not yet committed (group commit)
   uint32_t entry_commands_max = 8192;  // a batch larger than this closes the entry
   uint32_t entry_bytes_max = 1 << 20;
+  uint32_t message_bytes_max = 2 << 20;  // AppendEntries with more payload is sent in pieces
   uint64_t snapshot_every_entries = 50'000;
   uint64_t trailing_entries = 10'000;  // kept below a snapshot; must exceed inflight_entries_max
   uint64_t proposals_bytes_max = 64 << 20;  // waiting ones; above that Propose answers not_applied

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "branch/replication/raft/driver_state.h"
@@ -6,67 +7,37 @@
 namespace bank::replication {
 namespace {
 
-// The engine's messages as values; what it leaves open is filled from the log and the snapshot.
-struct MessageMaker {
-  const core_message& in;
-  const Log& log;
-  const std::optional<storage::Snapshot>& snapshot;
-
-  Message Make() const {
-    switch (in.type) {
-      case CORE_REQUEST_VOTE:
-        return RequestVote{in.version,
-                           Term(in.term),
-                           BranchId(in.request_vote.candidate),
-                           LogIndex(in.request_vote.last_log_index),
-                           Term(in.request_vote.last_log_term),
-                           in.request_vote.disrupt_leader,
-                           in.request_vote.pre_vote};
-      case CORE_REQUEST_VOTE_RESULT:
-        return RequestVoteResult{in.version,
+// The engine's messages as values, except for those with contents.
+Message MakeMessage(const core_message& in) {
+  switch (in.type) {
+    case CORE_REQUEST_VOTE:
+      return RequestVote{in.version,
+                         Term(in.term),
+                         BranchId(in.request_vote.candidate),
+                         LogIndex(in.request_vote.last_log_index),
+                         Term(in.request_vote.last_log_term),
+                         in.request_vote.disrupt_leader,
+                         in.request_vote.pre_vote};
+    case CORE_REQUEST_VOTE_RESULT:
+      return RequestVoteResult{in.version,
+                               Term(in.term),
+                               in.request_vote_result.vote_granted,
+                               in.request_vote_result.pre_vote,
+                               in.request_vote_result.features,
+                               in.request_vote_result.capacity};
+    case CORE_APPEND_ENTRIES_RESULT:
+      return AppendEntriesResult{in.version,
                                  Term(in.term),
-                                 in.request_vote_result.vote_granted,
-                                 in.request_vote_result.pre_vote,
-                                 in.request_vote_result.features,
-                                 in.request_vote_result.capacity};
-      case CORE_APPEND_ENTRIES:
-        return MakeAppendEntries();
-      case CORE_APPEND_ENTRIES_RESULT:
-        return AppendEntriesResult{in.version,
-                                   Term(in.term),
-                                   LogIndex(in.append_entries_result.rejected),
-                                   LogIndex(in.append_entries_result.last_log_index),
-                                   in.append_entries_result.features,
-                                   in.append_entries_result.capacity};
-      case CORE_INSTALL_SNAPSHOT:
-        // Kept for as long as the engine can ask for it.
-        BANK_CHECK(snapshot.has_value());
-        BANK_CHECK(snapshot->index.value == in.install_snapshot.index)
-            << snapshot->index.value << " is not " << in.install_snapshot.index;
-        return InstallSnapshot{in.version, Term(in.term), *snapshot};
-      case CORE_TIMEOUT_NOW:
-        break;
-    }
-    return TimeoutNow{in.version, Term(in.term), LogIndex(in.timeout_now.last_log_index),
-                      Term(in.timeout_now.last_log_term)};
+                                 LogIndex(in.append_entries_result.rejected),
+                                 LogIndex(in.append_entries_result.last_log_index),
+                                 in.append_entries_result.features,
+                                 in.append_entries_result.capacity};
+    default:
+      BANK_CHECK(in.type == CORE_TIMEOUT_NOW) << in.type;
+      return TimeoutNow{in.version, Term(in.term), LogIndex(in.timeout_now.last_log_index),
+                        Term(in.timeout_now.last_log_term)};
   }
-
-  AppendEntries MakeAppendEntries() const {
-    AppendEntries out;
-    out.version = in.version;
-    out.term = Term(in.term);
-    out.prev_log_index = LogIndex(in.append_entries.prev_log_index);
-    out.prev_log_term = Term(in.append_entries.prev_log_term);
-    out.leader_commit = LogIndex(in.append_entries.leader_commit);
-    out.entries.reserve(in.append_entries.n_entries);
-    for (size_t i = 1; i <= in.append_entries.n_entries; ++i) {
-      const storage::Entry* entry = log.Find(out.prev_log_index.Plus(i));
-      BANK_CHECK(entry != nullptr) << "entry " << out.prev_log_index.Plus(i).value;
-      out.entries.push_back(*entry);
-    }
-    return out;
-  }
-};
+}
 
 }  // namespace
 
@@ -83,7 +54,9 @@ void Driver::State::OnMessage(BranchId from, Message& message) {
     SuspectLostLog(from, *result);
     engine.Receive(now_ms, from, message);
   } else if (const auto* vote = std::get_if<RequestVote>(&message)) {
-    // A branch that has lost its log, and perhaps the vote it cast, must not vote.
+    // A branch that has lost its log, and perhaps the vote it cast, must not vote. It may have
+    // voted for this candidate in this very term.
+    if (rebuilding && !vote->pre_vote) vote_floor = std::max(vote_floor, vote->term);
     if (rebuilding || vote->term <= vote_floor || vote->candidate != from) return;
     engine.Receive(now_ms, from, message);
   } else if (std::get_if<TimeoutNow>(&message) != nullptr) {
@@ -132,11 +105,46 @@ void Driver::State::OnAppended(LogIndex first, const std::vector<storage::Entry>
 }
 
 void Driver::State::OnSend(const core_message& message) {
+  const BranchId to(message.peer);
   if (message.type == CORE_APPEND_ENTRIES) {
-    commit_told[BranchId(message.peer)] = LogIndex(message.append_entries.leader_commit);
-    append_version = message.version;
+    SendAppendEntries(to, message);
+  } else if (message.type == CORE_INSTALL_SNAPSHOT) {
+    // Kept for as long as the engine can ask for it.
+    BANK_CHECK(snapshot.has_value());
+    BANK_CHECK(snapshot->index.value == message.install_snapshot.index)
+        << snapshot->index.value << " is not " << message.install_snapshot.index;
+    ports.Send(to, InstallSnapshot{message.version, Term(message.term), *snapshot});
+  } else {
+    ports.Send(to, MakeMessage(message));
   }
-  ports.Send(BranchId(message.peer), MessageMaker{message, log, snapshot}.Make());
+}
+
+// The engine counts entries, not bytes: what would be too large for one message goes out as
+// several, each continuing the one before it.
+void Driver::State::SendAppendEntries(BranchId to, const core_message& message) {
+  AppendEntries out;
+  out.version = message.version;
+  out.term = Term(message.term);
+  out.prev_log_index = LogIndex(message.append_entries.prev_log_index);
+  out.prev_log_term = Term(message.append_entries.prev_log_term);
+  out.leader_commit = LogIndex(message.append_entries.leader_commit);
+  size_t bytes = 0;
+  for (size_t left = message.append_entries.n_entries; left > 0; --left) {
+    const LogIndex index = out.prev_log_index.Plus(out.entries.size() + 1);
+    const storage::Entry* entry = log.Find(index);
+    BANK_CHECK(entry != nullptr) << "entry " << index.value;
+    if (!out.entries.empty() && bytes + entry->payload->size() > options.message_bytes_max) {
+      AppendEntries next = out;
+      next.entries.clear();
+      next.prev_log_index = LogIndex(index.value - 1);
+      next.prev_log_term = out.entries.back().term;
+      ports.Send(to, std::exchange(out, std::move(next)));
+      bytes = 0;
+    }
+    bytes += entry->payload->size();
+    out.entries.push_back(*entry);
+  }
+  ports.Send(to, std::move(out));
 }
 
 void Driver::State::OnStateChange() {

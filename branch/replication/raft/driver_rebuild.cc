@@ -7,7 +7,9 @@
 //   - the branch neither votes nor confirms reads until it is whole again. Whole is: it has applied
 //     an entry of the present term. The leader of that term was elected without this branch's vote,
 //     so by voters who hold everything that was committed, and the entry has all of it before it;
-//   - afterwards it votes in later terms only, since it may have voted in this one.
+//   - afterwards it votes in later terms only than this one and those of which it was asked for its
+//     vote meanwhile, since it may have voted in them.
+#include <algorithm>
 #include <utility>
 
 #include "branch/replication/raft/driver_state.h"
@@ -63,7 +65,7 @@ void Driver::State::FinishRebuildIfWhole() {
     return;
   }
   rebuilding = false;
-  vote_floor = engine.term();
+  vote_floor = std::max(vote_floor, engine.term());
   ports.QueueFinishRebuild(vote_floor);
 }
 

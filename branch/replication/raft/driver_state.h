@@ -48,6 +48,7 @@ struct Driver::State final : EngineEvents {
   void OnHardState(const storage::HardState& state) override;
   void OnEntries(LogIndex index, std::vector<storage::Entry> entries) override;
   void OnSend(const core_message& message) override;
+  void SendAppendEntries(BranchId to, const core_message& message);
   void OnStateChange() override;
   const storage::Entry* FindEntry(LogIndex index) const override { return log.Find(index); }
 
@@ -119,7 +120,7 @@ struct Driver::State final : EngineEvents {
   int64_t probe_retry_ms = kNever;
   std::map<BranchId, LogIndex> commit_told;  // the newest commit index sent to each follower
   uint8_t append_version = 0;                // of the engine's own AppendEntries
-  std::map<BranchId, int> suspicions;  // rejections of what was acknowledged, in a row
+  std::map<BranchId, int> suspicions;        // rejections of what was acknowledged, in a row
 
   // Readiness: the first leader's commit index since the start was applied once.
   std::optional<LogIndex> commit_to_reach;

@@ -61,6 +61,8 @@ core_message View(BranchId from, const TimeoutNow& in) {
 }  // namespace
 
 Engine::Engine(const DriverOptions& options, EngineEvents& events) : events_(events) {
+  // Otherwise a follower that is in step would be sent nothing for a while.
+  BANK_CHECK(options.entries_open_max <= options.inflight_entries_max);
   core_options core_options{};
   core_options.id = options.self.value;
   core_options.seed = static_cast<uint32_t>(options.seed ^ (options.seed >> 32));

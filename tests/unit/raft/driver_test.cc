@@ -96,6 +96,36 @@ TEST(Driver, MovingToOtherAddressesKeepsTheLog) {
             *Driver::Founding(bank[1].options()).entries[0].payload);
 }
 
+TEST(Driver, LargeAppendsAreSentInPieces) {
+  DriverOptions options;
+  options.message_bytes_max = 100;
+  BankOf bank(3, options);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t laggard = leader % 3 + 1;
+  bank.Isolate(laggard);
+  for (int i = 0; i < 40; ++i) {
+    std::optional<ProposeResult> result;
+    bank.Deposit(leader, 1, &result);
+    bank.Run();
+  }
+  bank.Heal();
+  size_t largest = 0;
+  bank.drop = [&](BranchId, BranchId, const Message& message) {
+    const auto* append = std::get_if<AppendEntries>(&message);
+    size_t bytes = 0;
+    for (size_t i = 0; append != nullptr && i < append->entries.size(); ++i) {
+      bytes += append->entries[i].payload->size();
+    }
+    largest = std::max(largest, bytes);
+    return false;
+  };
+  bank.Advance(300);
+  EXPECT_EQ(bank.Balance(laggard), 40);
+  EXPECT_GT(largest, 30u);
+  EXPECT_LE(largest, 100u);
+}
+
 // ---- what becomes of proposals
 
 TEST(Proposals, FollowersRefuse) {

@@ -87,6 +87,24 @@ TEST(Snapshot, CrashDuringInstallIsHarmless) {
   EXPECT_EQ(bank.Balance(laggard), 100);
 }
 
+TEST(Snapshot, InstallDuringTakeWins) {
+  BankOf bank(3, SmallSnapshots());
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t follower = leader % 3 + 1;
+  Deposits(bank, leader, 10);
+  bank[follower].disk_held = true;
+  bank.driver(follower).TakeSnapshot(bank.now_ms);
+  bank.Isolate(follower);
+  Deposits(bank, leader, 100);
+  bank.Heal();
+  bank.Advance(4'000);
+  bank[follower].disk_held = false;
+  bank.Advance(4'000);
+  EXPECT_EQ(bank.Balance(follower), 110);
+  EXPECT_GE(bank.driver(follower).GetStatus().snapshot_index, LogIndex(80));
+}
+
 TEST(Snapshot, LogThatDoesNotContinueTheSnapshotIsDropped) {
   BankOf bank(3, SmallSnapshots());
   const uint64_t leader = bank.Elect();
