@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 
 #include "common/exit_code.h"
@@ -35,6 +36,7 @@ client::Patience BankFlags::patience() const {
   client::Patience patience;
   patience.attempt_ns_max = Nanoseconds(attempt_timeout_s);
   patience.operation_ns_max = Nanoseconds(operation_timeout_s);
+  patience.lookup_ns_max = std::min(patience.lookup_ns_max, patience.operation_ns_max);
   return patience;
 }
 

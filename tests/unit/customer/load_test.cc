@@ -1,0 +1,77 @@
+// Goal: the load measures and asks what it says. Method: known values against the histogram's
+// quantiles; drawn operations counted; windows of sequences walked.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "customer/load/histogram.h"
+#include "customer/load/lane.h"
+#include "customer/load/workload.h"
+
+namespace bank::load {
+namespace {
+
+using history::Op;
+
+TEST(Histogram, QuantilesAreWithinTheirError) {
+  Histogram histogram;
+  EXPECT_EQ(histogram.Quantile(0.5), 0);
+  for (int64_t value = 1; value <= 1'000'000; ++value) histogram.Add(value);
+  for (double share : {0.001, 0.5, 0.9, 0.99, 0.999}) {
+    const double exact = share * 1e6;
+    EXPECT_GE(static_cast<double>(histogram.Quantile(share)), exact);
+    EXPECT_LE(static_cast<double>(histogram.Quantile(share)), exact * 1.016);
+  }
+  EXPECT_EQ(histogram.Quantile(1), 1'000'000);
+  histogram.Add(-5);
+  histogram.Add(INT64_MAX);
+  EXPECT_EQ(histogram.max(), INT64_MAX);
+  EXPECT_EQ(histogram.Quantile(1), INT64_MAX);
+  EXPECT_EQ(histogram.count(), 1'000'002U);
+}
+
+TEST(Workload, DrawsByWeightAndRepeatsBySeed) {
+  const std::vector<std::string> accounts = {"a", "b", "c"};
+  const auto mix = ParseMix("deposit=3,transfer=1");
+  ASSERT_TRUE(mix.ok());
+  const Mixed::Options options{.mix = *mix, .operations_max = 4000, .amount_max = 9, .seed = 7};
+  Mixed one(accounts, options), two(accounts, options);
+  int transfers = 0, count = 0;
+  while (auto operation = one.Next()) {
+    ++count;
+    const auto same = two.Next();
+    EXPECT_EQ(operation->account, same->account);
+    EXPECT_EQ(operation->amount, same->amount);
+    EXPECT_GE(operation->amount, 1);
+    EXPECT_LE(operation->amount, 9);
+    if (operation->op != Op::kTransfer) continue;
+    ++transfers;
+    EXPECT_NE(operation->to, operation->account);
+  }
+  EXPECT_EQ(count, 4000);
+  EXPECT_NEAR(transfers, 1000, 150);
+}
+
+TEST(Workload, BadMixesAreRefused) {
+  for (const char* bad :
+       {"", "deposit", "deposit=", "deposit=-1", "steal=1", "deposit=0", "open=1"}) {
+    EXPECT_FALSE(ParseMix(bad).ok()) << bad;
+  }
+}
+
+TEST(Sequences, AnsweredBelowIsTheOldestUnanswered) {
+  Sequences sequences(4);
+  EXPECT_EQ(sequences.answered_below(), 1U);
+  EXPECT_EQ(sequences.Take(), 1U);
+  EXPECT_EQ(sequences.Take(), 2U);
+  EXPECT_EQ(sequences.Take(), 3U);
+  EXPECT_FALSE(sequences.HasRoom(1));
+  sequences.Answer(2);
+  EXPECT_EQ(sequences.answered_below(), 1U);
+  sequences.Answer(1);
+  EXPECT_EQ(sequences.answered_below(), 3U);
+  EXPECT_TRUE(sequences.HasRoom(2));
+}
+
+}  // namespace
+}  // namespace bank::load

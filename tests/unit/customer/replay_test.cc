@@ -1,0 +1,216 @@
+// Goal: the customers of an input act in the order asked for, and an output appears only when all
+// answers are there. Method: the rules on tables of stages; the program itself, as processes,
+// against a fake bank.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "common/exit_code.h"
+#include "customer/replay/files.h"
+#include "customer/replay/order.h"
+#include "customer/replay/report.h"
+#include "customer/script/answers.h"
+#include "tests/unit/customer/fake_bank.h"
+
+namespace bank::replay {
+namespace {
+
+using Numbers = std::vector<size_t>;
+using S = Stage;
+
+TEST(Order, SequentialReleasesOneAfterTheOtherAndStartsAhead) {
+  const OrderLimits limits{.starting_max = 2, .ahead_max = 3};
+  const auto k = Order::kSequential;
+  EXPECT_EQ(ToStart(k, {S::kNotStarted, S::kNotStarted, S::kNotStarted}, limits), (Numbers{0, 1}));
+  EXPECT_EQ(ToStart(k, {S::kRunning, S::kReady, S::kReady, S::kReady, S::kNotStarted}, limits),
+            Numbers{});
+  EXPECT_EQ(ToStart(k, {S::kRunning, S::kReady, S::kReady, S::kNotStarted}, limits), Numbers{3});
+  EXPECT_EQ(ToRelease(k, {S::kStarting, S::kReady}), Numbers{});
+  EXPECT_EQ(ToRelease(k, {S::kDone, S::kReady, S::kReady}), Numbers{1});
+  EXPECT_EQ(ToRelease(k, {S::kDone, S::kRunning, S::kReady}), Numbers{});
+  EXPECT_EQ(ToRelease(k, {S::kDone, S::kDone}), Numbers{});
+}
+
+TEST(Order, OthersAllAtOnceAndOnceMoreAtTheBarrier) {
+  const auto k = Order::kConverged;
+  EXPECT_EQ(ToRelease(k, {S::kReady, S::kStarting}), Numbers{});
+  EXPECT_EQ(ToRelease(k, {S::kReady, S::kReady}), (Numbers{0, 1}));
+  EXPECT_EQ(ToRelease(k, {S::kWaiting, S::kRunning}), Numbers{});
+  EXPECT_EQ(ToRelease(k, {S::kWaiting, S::kWaiting}), (Numbers{0, 1}));
+  EXPECT_EQ(ToRelease(k, {S::kDone, S::kDone}), Numbers{});
+  EXPECT_EQ(ToRelease(Order::kConcurrent, {}), Numbers{});
+}
+
+TEST(Report, ComesBackAsItWas) {
+  const std::vector<Report> reports = {
+      {.type = Report::Type::kReady},
+      {.type = Report::Type::kAnswer, .answer = {script::Interface::kQuery, true, 400}},
+      {.type = Report::Type::kWaiting},
+      {.type = Report::Type::kDone},
+      {.type = Report::Type::kFailed, .exit_code = kExitUnknown, .reason = "a \"b\"\n"}};
+  for (const Report& report : reports) {
+    std::string line = FormatReport(report);
+    ASSERT_EQ(line.find('\n'), line.size() - 1);
+    line.pop_back();
+    const auto parsed = ParseReport(line);
+    ASSERT_TRUE(parsed.ok()) << line;
+    EXPECT_EQ(*parsed, report) << line;
+  }
+  for (const char* bad : {"", "{}", "{\"type\":\"x\"}", "id 1 query"}) {
+    EXPECT_FALSE(ParseReport(bad).ok()) << bad;
+  }
+}
+
+TEST(Answers, OutputAndReportLines) {
+  using script::Interface;
+  EXPECT_EQ(script::FormatOutput({{1, {{Interface::kQuery, true, 0}}},
+                                  {1, {{Interface::kDeposit, true}, {Interface::kWithdraw, false}}},
+                                  {2, {}}}),
+            R"([{"id":1,"recv":[{"interface":"query","balance":0}]},)"
+            R"({"id":1,"recv":[{"interface":"deposit","result":"success"},)"
+            R"({"interface":"withdraw","result":"fail"}]},{"id":2,"recv":[]}])"
+            "\n");
+  EXPECT_EQ(script::FormatReportLine(1, {Interface::kQuery, true, 400}),
+            "id 1 query True money 400");
+  EXPECT_EQ(script::FormatReportLine(3, {Interface::kWithdraw, false}), "id 3 withdraw False");
+}
+
+// The program, run by a shell.
+class Program : public ::testing::Test {
+ protected:
+  Program() { std::filesystem::create_directories(folder_); }
+  ~Program() override { std::filesystem::remove_all(folder_); }
+
+  std::string at() const {
+    return "1=" + one_.address() + ",2=" + two_.address() + ",3=" + three_.address();
+  }
+  // The exit code; what it printed is in printed_.
+  int Run(const std::string& arguments) {
+    const std::string command = std::string(CUSTOMER_PROGRAM) + " " + arguments + " >" + folder_ +
+                                "/printed 2>" + folder_ + "/complaint";
+    const int status = std::system(command.c_str());
+    printed_ = Read("printed");
+    complaint_ = Read("complaint");
+    return WEXITSTATUS(status);
+  }
+  std::string Read(const std::string& name) const {
+    std::ifstream file(folder_ + "/" + name, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+  }
+  bool Exists(const std::string& name) const {
+    return std::filesystem::exists(folder_ + "/" + name);
+  }
+  static std::string Input(const std::string& name) {
+    return std::string(BANK_SOURCE_DIR) + "/input/" + name;
+  }
+  static std::string Expected(const std::string& name) {
+    return ReadInput(Input("expected/" + name)).value_or("missing");
+  }
+  std::string Files() const {
+    return " --output " + folder_ + "/out.json --history " + folder_ + "/history";
+  }
+
+  const std::string folder_ = ::testing::TempDir() + "bank-replay-" + std::to_string(::getpid());
+  std::shared_ptr<testing::Books> books_ = std::make_shared<testing::Books>();
+  testing::FakeBranch one_{1, books_};
+  testing::FakeBranch two_{2, books_};
+  testing::FakeBranch three_{3, books_};
+  std::string printed_;
+  std::string complaint_;
+};
+
+TEST_F(Program, Sequential) {
+  ASSERT_EQ(Run("replay " + Input("three_branches.json") + " --at " + at() + Files()), 0)
+      << complaint_;
+  EXPECT_EQ(printed_,
+            "id 1 query True money 400\nid 2 deposit True\nid 2 query True money 570\n"
+            "id 3 withdraw True\nid 3 query True money 500\n");
+  EXPECT_EQ(Read("out.json"), Expected("three_branches.json"));
+  const std::string history = Read("history");
+  EXPECT_EQ(std::count(history.begin(), history.end(), '\n'), 1 + 2 * 5);
+  EXPECT_FALSE(Exists("history.entry-1"));
+}
+
+TEST_F(Program, Converged) {
+  ASSERT_EQ(
+      Run("replay " + Input("three_branches.json") + " --order converged --at " + at() + Files()),
+      0)
+      << complaint_;
+  EXPECT_EQ(Read("out.json"), Expected("three_branches_converged.json"));
+}
+
+TEST_F(Program, ARefusalIsAResult) {
+  for (const char* name : {"same_customer_again.json", "branch_per_event.json"}) {
+    books_->balances["shared"] = 400;
+    ASSERT_EQ(Run("replay " + Input("forms/" + std::string(name)) + " --at " + at() + Files()), 0)
+        << complaint_;
+    EXPECT_EQ(Read("out.json"), Expected(name));
+  }
+}
+
+TEST_F(Program, BadInputGivesOneLineAndNoOutput) {
+  EXPECT_EQ(Run("replay " + Input("malformed/fraction_amount.json") + Files()), kExitBadInput);
+  EXPECT_EQ(std::count(complaint_.begin(), complaint_.end(), '\n'), 1) << complaint_;
+  EXPECT_EQ(Run("check " + folder_), kExitBadInput);
+  EXPECT_EQ(Run("replay " + Input("three_branches.json") + " --at 1=localhost:1" + Files()),
+            kExitUsage);
+  EXPECT_FALSE(Exists("out.json"));
+  EXPECT_FALSE(Exists("history"));
+}
+
+TEST_F(Program, AnUnavailableBranchEndsTheRun) {
+  two_.SetServing(false);
+  EXPECT_EQ(
+      Run("replay " + Input("three_branches.json") + " --ready-timeout 0.2 --at " + at() + Files()),
+      kExitUnavailable);
+  EXPECT_NE(complaint_.find("not serving"), std::string::npos) << complaint_;
+  EXPECT_FALSE(Exists("out.json"));
+}
+
+TEST_F(Program, AnUnknownOutcomeIsToldWithItsKey) {
+  using Kind = testing::Fault::Kind;
+  two_.Order(std::vector<testing::Fault>(1000, {.kind = Kind::kLoseReply}));
+  EXPECT_EQ(Run("replay " + Input("three_branches.json") +
+                " --no-failover --operation-timeout 0.2 --at " + at() + Files()),
+            kExitUnknown);
+  EXPECT_NE(complaint_.find("sequence 1"), std::string::npos) << complaint_;
+  EXPECT_FALSE(Exists("out.json"));
+  EXPECT_NE(Read("history").find("\"type\":\"info\""), std::string::npos);
+}
+
+TEST_F(Program, OneCall) {
+  EXPECT_EQ(Run("call withdraw 70 --at " + at()), 0);
+  EXPECT_EQ(printed_.rfind("withdraw True money 330 ", 0), 0U) << printed_;
+  EXPECT_EQ(Run("call withdraw 331 --at " + at()), 0);
+  EXPECT_EQ(printed_.rfind("withdraw False money 330 ", 0), 0U) << printed_;
+}
+
+TEST_F(Program, LoadInBothModesGoesOnThroughFaults) {
+  using Kind = testing::Fault::Kind;
+  for (const std::string mode : {"unary", "stream"}) {
+    // The first three open the accounts.
+    one_.Order({{}, {}, {}, {}, {.kind = Kind::kLoseReply}, {.kind = Kind::kRefuse}});
+    one_.OrderForBatches({{}, {.kind = Kind::kLoseReply}, {.kind = Kind::kRefuse}});
+    ASSERT_EQ(Run("load --mode " + mode +
+                  " --operations 2000 --concurrency 4 --batch 10 --accounts 3 -w json --at " +
+                  at() + " --history " + folder_ + "/history"),
+              0)
+        << complaint_ << printed_;
+    EXPECT_NE(printed_.find(R"("operations":2000,)"), std::string::npos) << printed_;
+    EXPECT_NE(printed_.find(R"("ok":2000)"), std::string::npos) << printed_;
+    EXPECT_EQ(printed_.find(R"("retries":0)"), std::string::npos) << printed_;
+    const std::string history = Read("history");
+    EXPECT_EQ(std::count(history.begin(), history.end(), '\n'), 1 + 2 * (2000 + 3));
+  }
+}
+
+}  // namespace
+}  // namespace bank::replay
