@@ -33,6 +33,10 @@ class FolderStorage final : public Storage {
     recovered.notes = std::move(notes);
     const absl::StatusOr<Promises> promises = vote_.Load(&recovered.notes);
     if (!promises.ok()) return promises.status();
+    if (promises->phase == RebuildPhase::kLost) {
+      return Damage(fmt::format("{}/{}", folder_, kVoteName), 0,
+                    "the branch has noted here that this folder lacks entries it had acknowledged");
+    }
     recovered.hard_state = promises->hard_state;
     recovered.vote_floor = promises->vote_floor;
     recovered.rebuilding = promises->phase == RebuildPhase::kWaiting;
@@ -87,6 +91,8 @@ class FolderStorage final : public Storage {
   }
 
   absl::Status FinishRebuild(Term vote_floor) override { return vote_.FinishRebuild(vote_floor); }
+
+  absl::Status MarkLost() override { return vote_.SetPhase(RebuildPhase::kLost); }
 
   absl::Status TrimPrefix(LogIndex first) override {
     return Remember([&] { return log_.TrimPrefix(first); });
@@ -206,8 +212,11 @@ absl::StatusOr<OpenedStorage> OpenStorage(FileSystem& fs, const std::string& fol
     return storage->Load(std::move(notes));
   };
   absl::StatusOr<Recovered> recovered = load();
-  if (absl::IsDataLoss(recovered.status())) {
-    const absl::Status damage = recovered.status();
+  absl::Status damage = recovered.status();
+  if (recovered.ok() && recovered->fresh && on_damage == OnDamage::kRebuild) {
+    damage = absl::DataLossError("the folder is empty");
+  }
+  if (absl::IsDataLoss(damage)) {
     if (on_damage == OnDamage::kRefuse) return WithAdvice(damage);
     const absl::StatusOr<std::string> aside = files.SetAside();
     if (!aside.ok()) return aside.status();

@@ -47,6 +47,11 @@ class Storage {
   // Recovered::vote_floor is `vote_floor`.
   virtual absl::Status FinishRebuild(Term vote_floor) = 0;
 
+  // Notes durably that this folder lacks entries which the branch has acknowledged (it is an old
+  // copy, or its disk lied): from now on opening it is DataLoss, until it is rebuilt. May run at
+  // the same time as the other members, as WriteHardState().
+  virtual absl::Status MarkLost() = 0;
+
   // Entries before `first` may be dropped (only those a snapshot on disk contains).
   virtual absl::Status TrimPrefix(LogIndex first) = 0;
 };
@@ -59,7 +64,9 @@ struct OpenedStorage {
 enum class OnDamage {
   kRefuse,   // DataLoss naming file, offset and what to do
   kRebuild,  // set the damaged folder's log and snapshot aside and start with an empty log: the
-             // branch must not vote or lead until the others have brought it back (docs/FORMATS.md)
+             // branch must not vote or lead until the others have brought it back
+             // (docs/FORMATS.md). An empty folder counts as damaged: it may be what is left of a
+             // wiped one, whose vote nobody knows. A sound one is not touched.
 };
 
 // Opens or makes the folder. FailedPrecondition: locked by another process, or another identity.

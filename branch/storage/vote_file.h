@@ -19,6 +19,7 @@ enum class RebuildPhase : uint8_t {
   kNone = 0,
   kSettingAside = 1,  // damaged files are being moved away; the rest of the folder means nothing
   kWaiting = 2,       // began with an empty log; must not vote until the others have filled it
+  kLost = 3,          // sound, but shown to lack what the branch had acknowledged
 };
 
 struct Promises {

@@ -96,6 +96,7 @@ class MemoryStorage final : public Storage {
     disk_.durable_.vote_floor = vote_floor;
     return absl::OkStatus();
   }
+  absl::Status MarkLost() override { return absl::OkStatus(); }
   absl::Status TrimPrefix(LogIndex first) override {
     absl::MutexLock lock(&disk_.mutex_);
     const uint64_t begin = disk_.durable_.first_index.value;

@@ -271,7 +271,11 @@ void Loop::QueueInstallSnapshot(storage::Snapshot snapshot) {
 void Loop::QueueTrimPrefix(LogIndex first) { disk_->Queue(DiskTrimPrefix{first}); }
 void Loop::QueueFinishRebuild(Term vote_floor) { disk_->Queue(DiskFinishRebuild{vote_floor}); }
 
-void Loop::Fatal(const std::string& reason) { Fail(absl::DataLossError(reason)); }
+void Loop::Fatal(const std::string& reason) {
+  // So that no restart tries again with this folder, and perhaps votes before it is noticed.
+  if (auto status = storage_.MarkLost(); !status.ok()) return Fail(status);
+  Fail(absl::DataLossError(reason));
+}
 
 void Loop::BeginApply() { ledger_mutex_.WriterLock(); }
 void Loop::EndApply() { ledger_mutex_.WriterUnlock(); }

@@ -17,15 +17,15 @@ sim::SimFileSystem::Image UsedFolder() {
   EXPECT_TRUE(opened.ok());
   Storage& storage = *opened->storage;
   EXPECT_TRUE(storage.WriteHardState({Term(2), BranchId(3)}).ok());
-  for (uint64_t i = 1; i <= 14; ++i) {
-    const std::vector<Entry> entries = {MakeEntry(1, std::string(60 * i, 'p'))};
+  for (uint64_t i = 1; i <= 24; ++i) {
+    const std::vector<Entry> entries = {MakeEntry(1, std::string(30 * i, 'p'))};
     EXPECT_TRUE(storage.Append(LogIndex(i), entries).ok());
     EXPECT_TRUE(storage.Sync().ok());
   }
-  EXPECT_TRUE(storage.SaveSnapshot(MakeSnapshot(8, 1, std::string(300, 's'))).ok());
-  EXPECT_TRUE(storage.TrimPrefix(LogIndex(7)).ok());
+  EXPECT_TRUE(storage.SaveSnapshot(MakeSnapshot(12, 1, std::string(900, 's'))).ok());
+  EXPECT_TRUE(storage.TrimPrefix(LogIndex(10)).ok());
   const std::vector<Entry> entries = {MakeEntry(2, "replaced"), MakeEntry(2, "last")};
-  EXPECT_TRUE(storage.Append(LogIndex(13), entries).ok());
+  EXPECT_TRUE(storage.Append(LogIndex(23), entries).ok());
   EXPECT_TRUE(storage.Sync().ok());
   opened = absl::CancelledError();
   fs.KillProcess();
@@ -189,6 +189,35 @@ TEST_F(RebuildTest, SetsAsideAndWaitsUntilItIsFinished) {
   EXPECT_FALSE(opened->recovered.rebuilding) << "a sound folder is not rebuilt again";
   EXPECT_EQ(opened->recovered.vote_floor, Term(9));
   EXPECT_EQ(fs.List(kFolder + "/damaged-1").value(), aside);
+}
+
+TEST_F(RebuildTest, AFolderMarkedAsLostIsRefusedUntilItIsRebuilt) {
+  sim::SimFileSystem fs(1, UsedFolder());
+  {
+    absl::StatusOr<OpenedStorage> opened = Open(fs);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    ASSERT_TRUE(opened->storage->MarkLost().ok());
+  }
+  fs.PowerLoss();
+  EXPECT_TRUE(absl::IsDataLoss(Open(fs).status()));
+  EXPECT_TRUE(absl::IsDataLoss(Open(fs).status())) << "at every start";
+  {
+    const absl::StatusOr<OpenedStorage> opened = Open(fs, OnDamage::kRebuild);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    EXPECT_TRUE(opened->recovered.rebuilding);
+    EXPECT_THAT(opened->recovered.entries, IsEmpty());
+    EXPECT_EQ(opened->recovered.hard_state, (HardState{Term(2), BranchId(3)})) << "vote kept";
+    ASSERT_TRUE(opened->storage->FinishRebuild(Term(9)).ok());
+  }
+  EXPECT_TRUE(Open(fs).ok());
+}
+
+TEST_F(RebuildTest, AWipedFolderIsNotTakenForANewOne) {
+  sim::SimFileSystem fs(1);
+  const absl::StatusOr<OpenedStorage> opened = Open(fs, OnDamage::kRebuild);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  EXPECT_TRUE(opened->recovered.rebuilding);
+  EXPECT_FALSE(opened->recovered.fresh);
 }
 
 TEST_F(RebuildTest, WorksWhicheverFileIsLostOrDamaged) {
