@@ -50,6 +50,7 @@ struct DriverOptions {
   uint64_t trailing_entries = 10'000;  // kept below a snapshot; must exceed inflight_entries_max
   uint64_t proposals_bytes_max = 64 << 20;  // waiting ones; above that Propose answers not_applied
   ledger::Limits ledger_limits;
+  uint32_t engine_guards_off = 0;  // tests only: bit K switches guard K of core.c off
 };
 
 // What the driver asks of the world. None of these may call back into the driver.

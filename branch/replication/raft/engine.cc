@@ -71,6 +71,7 @@ Engine::Engine(const DriverOptions& options, EngineEvents& events) : events_(eve
   core_options.snapshot_timeout_ms = options.snapshot_timeout_ms;
   core_options.inflight_entries_max = options.inflight_entries_max;
   core_options.trailing_entries = static_cast<uint32_t>(options.trailing_entries);
+  core_options.guards_off = options.engine_guards_off;
   const core_ports ports{this,     HardStatePort, EntriesPort, SnapshotPort,
                          SendPort, StatePort,     EntryPort};
   core_ = core_create(&core_options, &ports);
