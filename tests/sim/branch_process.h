@@ -1,0 +1,163 @@
+// BranchProcess: one simulated branch: the production driver, ledger and storage on a simulated
+// disk, clock and network, in a process that can be paused, killed and started again.
+//
+// What a power loss or a failed write must prevent is kept by one rule: from that moment on nothing
+// leaves the process any more (no message, no disk order, no answer), though the call that was
+// running returns first.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "branch/replication/raft/driver.h"
+#include "branch/storage/storage.h"
+#include "tests/sim/disk/sim_file_system.h"
+#include "tests/sim/disk_queue.h"
+#include "tests/sim/durable_record.h"
+#include "tests/sim/log_shadow.h"
+#include "tests/sim/skewed_clock.h"
+#include "tests/sim/world.h"
+
+namespace bank::sim {
+
+struct ReadResult {
+  bool ok = false;  // false: nothing was read
+  ledger::Outcome outcome;
+};
+
+class BranchProcess final : public replication::DriverPorts {
+ public:
+  enum class State {
+    kDown,
+    kUp,
+    kEnding,   // stopped by a failure of its disk; nothing leaves it any more
+    kDamaged,  // refused to start: DataLoss
+  };
+  enum class Cause { kKilled, kPowerLoss };  // kKilled: the page cache survives
+
+  BranchProcess(World& world, replication::DriverOptions options,
+                storage::StorageOptions storage_options);
+  ~BranchProcess() override;
+
+  BranchId id() const { return options_.self; }
+  NodeId node() const { return options_.self.value; }
+  bool voter() const { return voter_; }
+  State state() const { return state_; }
+  bool up() const { return state_ == State::kUp; }
+  bool paused() const { return paused_; }
+  // Its folder is not, or not known to be, whole: it must not count towards a majority.
+  bool recovering() const { return rebuilding_ || damaged_; }
+  const replication::ReplicatorStatus& status() const { return status_; }  // of the last step
+
+  const ledger::Ledger& ledger() const { return driver_->ledger(); }  // while it is up
+
+  // The power of the machine and the process.
+  void Start(storage::OnDamage on_damage = storage::OnDamage::kRefuse);
+  void Stop(Cause cause);
+  void Pause();
+  void Resume();
+
+  // What the faults reach for.
+  SimFileSystem& files() { return *files_; }
+  DiskQueue::Pace& disk_pace() { return disk_pace_; }
+  SkewedClock& clock() { return clock_; }
+  void OnClockChanged();
+  void TakeSnapshot();
+  void TransferLeadership();
+  // A byte on the disk was changed behind the branch's back: a refusal to start is right.
+  void MarkDamaged() { damaged_ = true; }
+  void WipeFolder();
+  // The folder as it stood at an earlier time, as an operator might bring it back from a backup.
+  void RestoreFolder(const SimFileSystem::Image& image);
+
+  // What customers call; `done` runs at most once, and never after the end of the process.
+  using WriteDone = replication::Replicator::ProposeCallback;
+  using ReadDone = absl::AnyInvocable<void(ReadResult)>;
+  void Write(std::string batch, uint64_t count, int64_t timeout_ms, WriteDone done);
+  void Read(std::string account, int64_t timeout_ms, ReadDone done);
+
+ private:
+  // What a follower asks of the leader on behalf of its customers (cluster.proto, Forward).
+  struct ForwardReply {
+    replication::ProposeResult write;
+    LogIndex read_index;  // 0: none
+  };
+  using ForwardDone = absl::AnyInvocable<void(ForwardReply)>;
+
+  // replication::DriverPorts
+  void Send(BranchId to, replication::Message message) override;
+  void WriteHardState(const storage::HardState& state) override;
+  void QueueAppend(LogIndex first, std::vector<storage::Entry> entries) override;
+  void QueueSaveSnapshot(storage::Snapshot snapshot) override;
+  void QueueInstallSnapshot(storage::Snapshot snapshot) override;
+  void QueueTrimPrefix(LogIndex first) override;
+  void QueueFinishRebuild(Term vote_floor) override;
+  void Fatal(const std::string& reason) override;
+  void BeginApply() override;
+  void EndApply() override;
+
+  bool OpenFolder(storage::OnDamage on_damage, storage::OpenedStorage* opened);
+  bool Found(storage::OpenedStorage* opened);
+  void OnDiskDone(const DiskOrder& order);
+  void OnDiskFailed(const absl::Status& status);
+  void End();  // after a failure: buries the process once the running call has returned
+  void Bury();
+
+  int64_t NowMs() const { return clock_.LocalMs(world_.scheduler.now()); }
+  // Runs `task` inside the process: not after its end, and not while it is paused.
+  void Later(SimTime delay, Scheduler::Task task);
+  void Enter(Scheduler::Task task);
+  // Calls the driver and looks at what became of it.
+  template <class F>
+  void Call(F&& f);
+  void Inspect();
+  void ArmTimer();
+  void OnTimer();
+
+  void Forward(BranchId leader, std::string batch, uint64_t count, bool read_index,
+               int64_t timeout_ms, ForwardDone done);
+  void OnForwarded(BranchId from, uint64_t number, std::string batch, uint64_t count,
+                   bool read_index, int64_t timeout_ms);
+  void OnForwardReply(uint64_t number, ForwardReply reply);
+  void FinishRead(std::string account, LogIndex index, int64_t timeout_ms, ReadDone done);
+  ForwardDone Detached(ForwardDone done);
+
+  World& world_;
+  replication::DriverOptions options_;
+  storage::StorageOptions storage_options_;
+  bool voter_ = true;
+  Random random_;
+  SkewedClock clock_;
+  std::unique_ptr<SimFileSystem> files_;
+  DiskQueue::Pace disk_pace_;
+  DurableRecord record_;
+  bool damaged_ = false;
+  bool old_copy_ = false;  // the folder is older than what this branch has acknowledged
+  bool rebuilding_ = false;
+
+  State state_ = State::kDown;
+  uint64_t life_ = 0;  // number of this start
+  bool paused_ = false;
+  std::deque<Scheduler::Task> backlog_;  // of a paused process
+
+  // One life's.
+  std::unique_ptr<storage::Storage> storage_;
+  std::unique_ptr<DiskQueue> disk_;
+  std::unique_ptr<replication::Driver> driver_;
+  LogShadow log_;  // the log in the driver's memory
+  LogIndex inspected_;
+  replication::ReplicatorStatus status_;
+  bool applying_ = false;
+  SimTime timer_at_ = -1;  // when the earliest timer task runs; -1: none
+  uint64_t timer_number_ = 0;
+  uint64_t forwards_ = 0;
+  std::map<uint64_t, ForwardDone> forwards_open_;
+};
+
+}  // namespace bank::sim

@@ -1,0 +1,131 @@
+// simulate: runs the deterministic whole-bank simulation over seeds.
+//
+// A seed that fails prints one line that replays it, and what broke. Exit codes: 0 all held, 1
+// wrong flags, 6 something broke (or, with --require-faults, some kind of fault never happened).
+#include <unistd.h>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <string>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "common/exit_code.h"
+#include "common/flags.h"
+#include "tests/sim/simulation.h"
+
+namespace bank::sim {
+namespace {
+
+// The line for a run that a failed check ends, ready before the run begins: a signal handler must
+// not build one.
+char abort_line[256];
+size_t abort_line_size = 0;
+
+void OnAbort(int) {
+  const ssize_t written = write(STDOUT_FILENO, abort_line, abort_line_size);
+  _exit(written < 0 ? 1 : kExitInconsistent);
+}
+
+std::string ReplayLine(const SimulationOptions& options, const std::string& flags) {
+  return absl::StrCat("simulate --seed ", options.seed, flags);
+}
+
+double NowSeconds() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+}
+
+bool ParseRange(const std::string& text, uint64_t* from, uint64_t* to) {
+  const std::pair<std::string, std::string> ends = absl::StrSplit(text, absl::MaxSplits("..", 1));
+  return absl::SimpleAtoi(ends.first, from) && absl::SimpleAtoi(ends.second, to) && *from <= *to;
+}
+
+int Main(int argc, char** argv) {
+  SimulationOptions options;
+  std::string seeds;
+  double minutes = 0;
+  int guard_off = 0;
+  bool keep_going = false;
+  bool require_faults = false;
+  bool print_digest = false;
+
+  CLI::App app{
+      "Runs the whole bank in one thread on simulated disks, network and clocks, with faults.\n"
+      "Examples:\n"
+      "  simulate --seeds 1..300          a few hundred runs\n"
+      "  simulate --minutes 10 --seed 1   as many seeds as fit, from 1 on\n"
+      "  simulate --seed 17 --trace       one run, with all that happened"};
+  app.add_option("--seed", options.seed, "the seed to run, or to begin with");
+  app.add_option("--seeds", seeds, "FROM..TO, both included");
+  app.add_option("--minutes", minutes, "go on with the next seed for so long")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--branches", options.branches, "of the bank; else each seed decides")
+      ->check(CLI::Range(1, 50));
+  app.add_option("--disable-guard", guard_off,
+                 "switch this guard of the engine off: the runs should find what it guards against")
+      ->check(CLI::Range(1, 31));
+  app.add_flag("--trace", options.trace, "print what happens");
+  app.add_flag("--keep-going", keep_going, "do not stop at the first seed that fails");
+  app.add_flag("--require-faults", require_faults, "fail if some kind of fault never happened");
+  app.add_flag("--digest", print_digest, "print each run's digest: the same whenever it is run");
+  if (const auto exit_code = ParseFlags(app, argc, argv)) return *exit_code;
+
+  uint64_t from = options.seed;
+  uint64_t to = minutes > 0 ? UINT64_MAX : options.seed;
+  if (!seeds.empty() && !ParseRange(seeds, &from, &to)) {
+    fprintf(stderr, "simulate: --seeds wants FROM..TO, not '%s'\n", seeds.c_str());
+    return kExitUsage;
+  }
+  std::string flags;
+  if (options.branches != 0) absl::StrAppend(&flags, " --branches ", options.branches);
+  if (guard_off != 0) {
+    options.guards_off = uint32_t{1} << guard_off;
+    absl::StrAppend(&flags, " --disable-guard ", guard_off);
+  }
+
+  setvbuf(stdout, nullptr, _IOLBF, 0);
+  signal(SIGABRT, OnAbort);
+  const double begun = NowSeconds();
+  Statistics all;
+  uint64_t runs = 0;
+  uint64_t failed = 0;
+  SimTime simulated = 0;
+  for (uint64_t seed = from; seed <= to; ++seed) {
+    if (minutes > 0 && NowSeconds() - begun > minutes * 60) break;
+    options.seed = seed;
+    abort_line_size = static_cast<size_t>(snprintf(abort_line, sizeof(abort_line),
+                                                   "FAILED  %s : a check failed, see above\n",
+                                                   ReplayLine(options, flags).c_str()));
+    const SimulationResult result = Simulate(options);
+    ++runs;
+    all.Add(result.statistics);
+    simulated += result.simulated;
+    if (print_digest) {
+      printf("seed %llu digest %016llx\n", static_cast<unsigned long long>(seed),
+             static_cast<unsigned long long>(result.digest));
+    }
+    if (result.violation.empty()) continue;
+    ++failed;
+    printf("FAILED  %s : %s\n", ReplayLine(options, flags).c_str(), result.violation.c_str());
+    if (!keep_going) break;
+  }
+
+  printf("%llu seeds, %llu failed; %.0f s simulated in %.1f s\n%s",
+         static_cast<unsigned long long>(runs), static_cast<unsigned long long>(failed),
+         static_cast<double>(simulated) / kSecond, NowSeconds() - begun, all.Text().c_str());
+  if (failed != 0) return kExitInconsistent;
+  if (const std::string never = all.NeverHappened(); require_faults && !never.empty()) {
+    printf("FAILED  these never happened, so nothing was shown about them: %s\n", never.c_str());
+    return kExitInconsistent;
+  }
+  return kExitOk;
+}
+
+}  // namespace
+}  // namespace bank::sim
+
+int main(int argc, char** argv) { return bank::sim::Main(argc, argv); }

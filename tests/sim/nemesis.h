@@ -1,0 +1,78 @@
+// Nemesis: injects the faults of a run, and ends them.
+//
+// Each seed has its own taste: how often something breaks, and which kinds of faults there are at
+// all. What a bank cannot survive is not done: a folder is damaged only while a majority of the
+// voters has, and keeps, a whole one.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tests/sim/branch_process.h"
+#include "tests/sim/world.h"
+
+namespace bank::sim {
+
+class Nemesis {
+ public:
+  explicit Nemesis(World& world);
+
+  void Begin();
+  // Ends all faults: the network is whole, disks are fast and have room, every branch runs.
+  void Heal();
+
+ private:
+  enum class Fault {
+    kCrash,
+    kRestartStorm,
+    kBlackout,
+    kCrashInsideDiskCall,
+    kPause,
+    kCutOneWay,
+    kIsolate,
+    kPartition,
+    kRing,
+    kFlap,
+    kBreakConnection,
+    kStorm,
+    kSlowDisk,
+    kFullDisk,
+    kDiskError,
+    kFlipByte,
+    kWipe,
+    kClockJump,
+    kClockSkew,
+    kTransfer,
+    kSnapshot,
+    kCount,
+  };
+
+  void Next();
+  void Strike(Fault fault);
+  void StrikeNetwork(Fault fault);
+  void StrikeDisk(Fault fault);
+
+  void Crash(BranchProcess& branch, SimTime down);
+  void RestartLater(BranchProcess& branch, SimTime down);
+  void CutBetween(const std::vector<bool>& left);
+  void MendLater();
+  void Flap(NodeId a, NodeId b, int times);
+  void StormOfRestarts(BranchProcess& branch, int times);
+  void Damage(BranchProcess& branch, bool wipe);
+  bool MayDamage(const BranchProcess& branch) const;
+  // Later, unless the faults have ended by then.
+  void Later(SimTime delay, Scheduler::Task task);
+
+  BranchProcess& AnyBranch() { return *random_.Pick(world_.branches); }
+  SimTime Brief() { return random_.Between(20, 400) * kMillisecond; }
+  SimTime Long() { return random_.Between(200, 2500) * kMillisecond; }
+
+  World& world_;
+  Random random_;
+  std::vector<Fault> kinds_;
+  SimTime pause_mean_;
+  Network::Weather fair_;
+  bool ended_ = false;
+};
+
+}  // namespace bank::sim
