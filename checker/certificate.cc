@@ -230,8 +230,8 @@ void Certificate::CheckAnswer(const Operation& op) {
   if (next.empty()) {
     const BankView state = StateFor(op, worlds_[0]);
     Report(ViolationKind::kBalance,
-           fmt::format("at position {} {} {}", op.index, Describe(op, *names_),
-                       ": " + Disagreement(op, state)),
+           fmt::format("at position {}, {}: {}", op.index, Describe(op, *names_),
+                       Disagreement(op, state)),
            {op});
     if (op.has_balance && op.answer == Answer::kOk &&
         state.account.presence == AccountView::kPresent) {

@@ -1,11 +1,14 @@
 // checker: judges whether a recorded history is one that a single, correct bank could have given.
 #include <chrono>
+#include <fstream>
 #include <iostream>
 #include <string>
 #include <vector>
 
+#include "checker/jepsen.h"
 #include "checker/judge.h"
 #include "checker/report.h"
+#include "checker/timeline.h"
 #include "common/exit_code.h"
 #include "common/flags.h"
 
@@ -15,6 +18,8 @@ constexpr const char* kExamples = R"(
 Examples:
   checker out/history.jsonl
   checker a.jsonl b.jsonl --digests digests.jsonl
+  checker --html timeline.html out/history.jsonl
+  checker store/latest/history.edn
   checker --foreign-writers -w json mine.jsonl
 
 Exit codes: 0 consistent, 1 usage, 2 bad input, 4 undecided, 6 inconsistent.
@@ -26,6 +31,8 @@ The format of a history: docs/HISTORY.md.
 int main(int argc, char** argv) {
   bank::checker::JudgeOptions options;
   std::string format = "table";
+  std::string html;
+  std::string input = "auto";
   CLI::App app{
       "Judges histories of a bank: is there one order of all operations that explains every "
       "answer?",
@@ -38,13 +45,23 @@ int main(int argc, char** argv) {
   app.add_option("--budget-ms", options.budget_ms, "time for searching, in milliseconds")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  app.add_option("--format", input, "of the histories: auto (by extension), json or edn")
+      ->check(CLI::IsMember({"auto", "json", "edn"}))
+      ->capture_default_str();
+  app.add_option("--html", html, "write a timeline of the history to this file");
   app.add_option("-w,--write", format, "table or json")
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();
   if (const auto code = bank::ParseFlags(app, argc, argv)) return *code;
 
   const auto start = std::chrono::steady_clock::now();
-  const auto judgement = bank::checker::JudgeHistory(options);
+  const bool edn = input == "edn" || (input == "auto" && options.histories[0].ends_with(".edn"));
+  if (edn && !html.empty()) {
+    std::cerr << "checker: --html needs a history in JSON lines\n";
+    return bank::kExitUsage;
+  }
+  const auto judgement = edn ? bank::checker::JudgeJepsen(options.histories, options.budget_ms)
+                             : bank::checker::JudgeHistory(options);
   if (!judgement.ok()) {
     std::cerr << "checker: " << judgement.status().message() << "\n";
     return bank::kExitBadInput;
@@ -54,6 +71,15 @@ int main(int argc, char** argv) {
                                  .count();
   std::cout << (format == "json" ? bank::checker::JsonReport(*judgement, elapsed_ms)
                                  : bank::checker::TableReport(*judgement, elapsed_ms));
+  if (!html.empty()) {
+    const auto page = bank::checker::Timeline(options.histories, *judgement);
+    std::ofstream file(html, std::ios::binary | std::ios::trunc);
+    if (page.ok()) file << *page << std::flush;
+    if (!page.ok() || !file) {
+      std::cerr << "checker: cannot write " << html << "\n";
+      return bank::kExitUsage;
+    }
+  }
   switch (judgement->verdict) {
     case bank::checker::Verdict::kConsistent:
       return bank::kExitOk;

@@ -34,8 +34,9 @@ std::string TableReport(const Judgement& judgement, int64_t elapsed_ms) {
   out += fmt::format("method   {}, {} operations in {} ms\n", judgement.method,
                      judgement.operations, elapsed_ms);
   if (!judgement.undecided_because.empty()) out += "because  " + judgement.undecided_because + "\n";
-  out += fmt::format("order    up to position {}, {} held by no recorded operation\n",
-                     judgement.last_index, judgement.unheld_positions);
+  if (judgement.last_index != 0)
+    out += fmt::format("order    up to position {}, {} held by no recorded operation\n",
+                       judgement.last_index, judgement.unheld_positions);
   if (judgement.placed != 0) {
     out += fmt::format("unknown  {} operations of unknown outcome must have happened\n",
                        judgement.placed);
@@ -56,7 +57,7 @@ std::string TableReport(const Judgement& judgement, int64_t elapsed_ms) {
     out += fmt::format("\nviolation {} ({}): {}\n", ++number, ViolationKindName(violation.kind),
                        violation.why);
     if (!violation.operations.empty()) out += Table(violation.operations, judgement.names);
-    for (const std::string& hint : violation.hints) out += "  hint: " + hint + "\n";
+    for (const std::string& hint : violation.hints) out += "  - " + hint + "\n";
   }
   return out;
 }

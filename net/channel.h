@@ -16,6 +16,9 @@ namespace bank::net {
 // Reconnect backoff: gRPC's own 1 s rising to 120 s would look like a broken failover.
 inline constexpr int kReconnectBackoffMsMin = 100;
 inline constexpr int kReconnectBackoffMsMax = 1000;
+// How long one attempt to connect may take. (gRPC's "minimum backoff" is in truth this, and does
+// not delay the next attempt.) A machine with more to do than it can needs seconds, not 100 ms.
+inline constexpr int kConnectMsMax = 5000;
 
 // The largest message of a customer or operator, in bytes.
 inline constexpr int kCustomerMessageBytesMax = 4 << 20;

@@ -2,7 +2,7 @@
 //
 // core.c is the only file that includes <raft.h>, whose 0.22 header does not compile as C++. It
 // owns one engine instance and holds every guard that keeps known faults of libraft 0.22.0 and
-// 0.22.1 from doing harm; docs/ARCHITECTURE.md has the list, tests/unit/raft/guards_test.cc a test
+// 0.22.1 from doing harm; docs/ENGINE.md has the list, tests/unit/raft/guards_test.cc a test
 // for each.
 //
 // Every function makes one or more steps of the engine. What a step wants done is told through

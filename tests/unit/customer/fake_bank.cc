@@ -24,7 +24,7 @@ FakeBranch::FakeBranch(uint32_t id, std::shared_ptr<Books> books, bool serving)
     : id_(id), books_(std::move(books)) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
-  builder.AddListeningPort("localhost:0", grpc::InsecureServerCredentials(), &port_);
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
   builder.RegisterService(this);
   server_ = builder.BuildAndStart();
   SetServing(serving);
@@ -37,7 +37,7 @@ void FakeBranch::Stop() {
   server_->Wait();
 }
 
-std::string FakeBranch::address() const { return "localhost:" + std::to_string(port_); }
+std::string FakeBranch::address() const { return "127.0.0.1:" + std::to_string(port_); }
 
 void FakeBranch::SetServing(bool serving) {
   server_->GetHealthCheckService()->SetServingStatus(kService, serving);

@@ -159,6 +159,8 @@ class BankOf {
   FakeBranch& operator[](uint64_t id) { return *branches_.at(id); }
   Driver& driver(uint64_t id) { return *branches_.at(id)->driver; }
 
+  Driver* driver_or_null(uint64_t id) { return branches_.at(id)->driver.get(); }
+
   void Post(BranchId from, BranchId to, Message message) {
     if (!cut.contains({from.value, to.value}) && (!drop || !drop(from, to, message))) {
       network_[{from.value, to.value}].push_back(std::move(message));
@@ -286,6 +288,17 @@ class BankOf {
       if (link.first == id || link.second == id) queue.clear();
     }
   }
+
+  // Starts a branch again whose data folder was damaged and set aside.
+  void StartRebuilding(uint64_t id) {
+    if (driver_or_null(id) != nullptr) Crash(id);
+    FakeBranch& branch = *branches_.at(id);
+    branch.disk = FakeDisk{};
+    branch.disk.rebuilding = true;
+    branch.Start(now_ms);
+  }
+  // Some branch of three that is not `leader`.
+  static uint64_t Other(uint64_t leader) { return leader % 3 + 1; }
 
   int64_t now_ms = 1000;
   std::set<std::pair<uint64_t, uint64_t>> cut;

@@ -102,7 +102,7 @@ TEST(Driver, LargeAppendsAreSentInPieces) {
   BankOf bank(3, options);
   const uint64_t leader = bank.Elect();
   bank.Open(leader, 0);
-  const uint64_t laggard = leader % 3 + 1;
+  const uint64_t laggard = BankOf::Other(leader);
   bank.Isolate(laggard);
   for (int i = 0; i < 40; ++i) {
     std::optional<ProposeResult> result;
@@ -133,7 +133,7 @@ TEST(Proposals, FollowersRefuse) {
   const uint64_t leader = bank.Elect();
   bank.Open(leader, 1);
   std::optional<ProposeResult> result;
-  bank.Deposit(leader % 3 + 1, 1, &result);
+  bank.Deposit(BankOf::Other(leader), 1, &result);
   ASSERT_TRUE(result.has_value());
   EXPECT_EQ(result->fate, Fate::kNotApplied);
 }
@@ -291,7 +291,7 @@ TEST(Transfer, MovesTheLeadershipWithoutLosingProposals) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();
   bank.Open(leader, 0);
-  const uint64_t target = leader % 3 + 1;
+  const uint64_t target = BankOf::Other(leader);
   bank[leader].disk_held = true;
   std::optional<ProposeResult> before;
   bank.Deposit(leader, 5, &before);
@@ -312,7 +312,7 @@ TEST(Transfer, IsGivenUpIfTheTargetIsDeaf) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();
   bank.Open(leader, 0);
-  const uint64_t target = leader % 3 + 1;
+  const uint64_t target = BankOf::Other(leader);
   bank.Crash(target);
   EXPECT_TRUE(bank.driver(leader).TransferLeadership(bank.now_ms, BranchId(target)).ok());
   std::optional<ProposeResult> result;
@@ -327,7 +327,8 @@ TEST(Transfer, NeedsAnotherVoter) {
   const uint64_t leader = bank.Elect();
   EXPECT_FALSE(bank.driver(leader).TransferLeadership(bank.now_ms, BranchId(leader)).ok());
   EXPECT_FALSE(bank.driver(leader).TransferLeadership(bank.now_ms, BranchId(9)).ok());
-  EXPECT_FALSE(bank.driver(leader % 3 + 1).TransferLeadership(bank.now_ms, BranchId(0)).ok());
+  EXPECT_FALSE(
+      bank.driver(BankOf::Other(leader)).TransferLeadership(bank.now_ms, BranchId(0)).ok());
 }
 
 }  // namespace

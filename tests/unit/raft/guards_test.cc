@@ -1,6 +1,6 @@
 // Goal: every guard of core.c keeps its fault of libraft away. Method: one core whose other servers
 // are played by the test; where the fault is harmless enough to look at, the same steps are taken
-// again with the guard off. docs/ARCHITECTURE.md has the list.
+// again with the guard off. docs/ENGINE.md has the list.
 #include <gtest/gtest.h>
 
 #include "tests/unit/raft/core_unit.h"

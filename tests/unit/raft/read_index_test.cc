@@ -50,7 +50,7 @@ TEST(ReadIndex, FollowersRefuse) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();
   Answer answer;
-  Ask(bank, leader % 3 + 1, &answer);
+  Ask(bank, BankOf::Other(leader), &answer);
   ASSERT_TRUE(answer.has_value());
   EXPECT_EQ(answer->status().code(), absl::StatusCode::kUnavailable);
 }
@@ -181,7 +181,7 @@ TEST(Waiting, CompletesWhenApplied) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();
   bank.Open(leader, 1);
-  const uint64_t follower = leader % 3 + 1;
+  const uint64_t follower = BankOf::Other(leader);
   const LogIndex next = bank.driver(leader).GetStatus().commit_index.Next();
   const Position next_position = bank.driver(leader).ledger().position().Next();
   absl::Status by_index = absl::UnknownError("");

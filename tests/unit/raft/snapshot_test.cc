@@ -42,7 +42,7 @@ TEST(Snapshot, RestartBeginsWithIt) {
   const uint64_t leader = bank.Elect();
   bank.Open(leader, 0);
   Deposits(bank, leader, 50);
-  const uint64_t other = leader % 3 + 1;
+  const uint64_t other = BankOf::Other(leader);
   bank.Crash(other);
   bank[other].Start(bank.now_ms);
   bank.Advance(300);
@@ -56,7 +56,7 @@ TEST(Snapshot, LaggardReceivesIt) {
   BankOf bank(3, SmallSnapshots());
   const uint64_t leader = bank.Elect();
   bank.Open(leader, 0);
-  const uint64_t laggard = leader % 3 + 1;
+  const uint64_t laggard = BankOf::Other(leader);
   bank.Crash(laggard);
   Deposits(bank, leader, 100);
   bank[laggard].Start(bank.now_ms);
@@ -73,7 +73,7 @@ TEST(Snapshot, CrashDuringInstallIsHarmless) {
   BankOf bank(3, SmallSnapshots());
   const uint64_t leader = bank.Elect();
   bank.Open(leader, 0);
-  const uint64_t laggard = leader % 3 + 1;
+  const uint64_t laggard = BankOf::Other(leader);
   bank.Crash(laggard);
   Deposits(bank, leader, 100);
   bank[laggard].Start(bank.now_ms);
@@ -91,7 +91,7 @@ TEST(Snapshot, InstallDuringTakeWins) {
   BankOf bank(3, SmallSnapshots());
   const uint64_t leader = bank.Elect();
   bank.Open(leader, 0);
-  const uint64_t follower = leader % 3 + 1;
+  const uint64_t follower = BankOf::Other(leader);
   Deposits(bank, leader, 10);
   bank[follower].disk_held = true;
   bank.driver(follower).TakeSnapshot(bank.now_ms);
@@ -109,7 +109,7 @@ TEST(Snapshot, LogThatDoesNotContinueTheSnapshotIsDropped) {
   BankOf bank(3, SmallSnapshots());
   const uint64_t leader = bank.Elect();
   bank.Open(leader, 0);
-  const uint64_t laggard = leader % 3 + 1;
+  const uint64_t laggard = BankOf::Other(leader);
   bank.Crash(laggard);
   Deposits(bank, leader, 100);
   // As after a crash between the writing of a received snapshot and the reset of the log.
@@ -124,7 +124,7 @@ TEST(Snapshot, StateThatDoesNotAddUpIsNotTaken) {
   BankOf bank(3, SmallSnapshots());
   const uint64_t leader = bank.Elect();
   bank.Open(leader, 0);
-  const uint64_t follower = leader % 3 + 1;
+  const uint64_t follower = BankOf::Other(leader);
   InstallSnapshot message;
   message.term = bank.driver(leader).GetStatus().term;
   message.snapshot = {LogIndex(500), message.term, LogIndex(1),
@@ -156,7 +156,7 @@ TEST(LostLog, OldCopyOfTheFolderStopsTheBranch) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();
   bank.Open(leader, 0);
-  const uint64_t victim = leader % 3 + 1;
+  const uint64_t victim = BankOf::Other(leader);
   const FakeDisk old_copy = bank[victim].disk;
   Deposits(bank, leader, 5);
   bank.Crash(victim);
@@ -171,7 +171,7 @@ TEST(LostLog, AHealthyRestartIsNotSuspected) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();
   bank.Open(leader, 0);
-  const uint64_t other = leader % 3 + 1;
+  const uint64_t other = BankOf::Other(leader);
   for (int i = 0; i < 5; ++i) {
     bank.Crash(other);
     Deposits(bank, leader, 3);
@@ -187,11 +187,8 @@ TEST(Rebuild, BranchComesBackWithoutVotingMeanwhile) {
   const uint64_t leader = bank.Elect();
   bank.Open(leader, 0);
   Deposits(bank, leader, 5);
-  const uint64_t victim = leader % 3 + 1;
-  bank.Crash(victim);
-  bank[victim].disk = FakeDisk{};
-  bank[victim].disk.rebuilding = true;
-  bank[victim].Start(bank.now_ms);
+  const uint64_t victim = BankOf::Other(leader);
+  bank.StartRebuilding(victim);
   bool voted = false;
   bank.drop = [&](BranchId from, BranchId, const Message& message) {
     const auto* vote = std::get_if<RequestVoteResult>(&message);
@@ -214,11 +211,8 @@ TEST(Rebuild, RebuiltBranchCanLeadLater) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();
   bank.Open(leader, 3);
-  const uint64_t victim = leader % 3 + 1;
-  bank.Crash(victim);
-  bank[victim].disk = FakeDisk{};
-  bank[victim].disk.rebuilding = true;
-  bank[victim].Start(bank.now_ms);
+  const uint64_t victim = BankOf::Other(leader);
+  bank.StartRebuilding(victim);
   ASSERT_TRUE(bank.AdvanceUntil([&] { return !bank[victim].disk.rebuilding; }));
   bank.ElectThis(victim);
   EXPECT_EQ(bank.Balance(victim), 3);
@@ -229,11 +223,8 @@ TEST(Rebuild, ThroughASnapshot) {
   const uint64_t leader = bank.Elect();
   bank.Open(leader, 0);
   Deposits(bank, leader, 100);
-  const uint64_t victim = leader % 3 + 1;
-  bank.Crash(victim);
-  bank[victim].disk = FakeDisk{};
-  bank[victim].disk.rebuilding = true;
-  bank[victim].Start(bank.now_ms);
+  const uint64_t victim = BankOf::Other(leader);
+  bank.StartRebuilding(victim);
   ASSERT_TRUE(bank.AdvanceUntil([&] { return !bank[victim].disk.rebuilding; }));
   EXPECT_EQ(bank.Balance(victim), 100);
 }
@@ -244,15 +235,12 @@ TEST(Rebuild, DoesNotElectALeaderThatLacksWhatWasCommitted) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();
   bank.Open(leader, 0);
-  const uint64_t victim = leader % 3 + 1;
-  const uint64_t behind = victim % 3 + 1;
+  const uint64_t victim = BankOf::Other(leader);
+  const uint64_t behind = 6 - leader - victim;
   bank.Crash(behind);
   Deposits(bank, leader, 5);  // held by the leader and the victim
   bank.Crash(leader);
-  bank.Crash(victim);
-  bank[victim].disk = FakeDisk{};
-  bank[victim].disk.rebuilding = true;
-  bank[victim].Start(bank.now_ms);
+  bank.StartRebuilding(victim);
   bank[behind].Start(bank.now_ms);
   bank.Advance(20'000);
   EXPECT_EQ(bank.leader(), 0u);

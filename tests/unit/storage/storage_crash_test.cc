@@ -157,7 +157,7 @@ class RandomLife {
 };
 
 TEST(StorageCrash, RandomCallsAndCrashesKeepWhatWasAcknowledged) {
-  for (uint64_t seed = 1; seed <= 1000; ++seed) {
+  for (uint64_t seed = 1; seed <= 600; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     RandomLife(seed).Go(8);
     ASSERT_FALSE(testing::Test::HasFailure());

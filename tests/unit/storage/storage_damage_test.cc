@@ -17,15 +17,15 @@ sim::SimFileSystem::Image UsedFolder() {
   EXPECT_TRUE(opened.ok());
   Storage& storage = *opened->storage;
   EXPECT_TRUE(storage.WriteHardState({Term(2), BranchId(3)}).ok());
-  for (uint64_t i = 1; i <= 24; ++i) {
-    const std::vector<Entry> entries = {MakeEntry(1, std::string(30 * i, 'p'))};
+  for (uint64_t i = 1; i <= 14; ++i) {
+    const std::vector<Entry> entries = {MakeEntry(1, std::string(60 * i, 'p'))};
     EXPECT_TRUE(storage.Append(LogIndex(i), entries).ok());
     EXPECT_TRUE(storage.Sync().ok());
   }
-  EXPECT_TRUE(storage.SaveSnapshot(MakeSnapshot(12, 1, std::string(900, 's'))).ok());
-  EXPECT_TRUE(storage.TrimPrefix(LogIndex(10)).ok());
+  EXPECT_TRUE(storage.SaveSnapshot(MakeSnapshot(8, 1, std::string(300, 's'))).ok());
+  EXPECT_TRUE(storage.TrimPrefix(LogIndex(7)).ok());
   const std::vector<Entry> entries = {MakeEntry(2, "replaced"), MakeEntry(2, "last")};
-  EXPECT_TRUE(storage.Append(LogIndex(23), entries).ok());
+  EXPECT_TRUE(storage.Append(LogIndex(13), entries).ok());
   EXPECT_TRUE(storage.Sync().ok());
   opened = absl::CancelledError();
   fs.KillProcess();

@@ -1,0 +1,103 @@
+// Goal: histories of other systems, in Jepsen's EDN, get the right verdict.
+#include "checker/jepsen.h"
+
+#include "checker/timeline.h"
+#include "tests/unit/checker/history_text.h"
+
+namespace bank::checker {
+namespace {
+
+Verdict JudgeEdn(const std::string& text) {
+  const auto judgement = JudgeJepsen({WriteTemporary("history.edn", text)}, 5000);
+  EXPECT_TRUE(judgement.ok()) << judgement.status();
+  return judgement.ok() ? judgement->verdict : Verdict::kUndecided;
+}
+
+std::string Register(const std::string& last_read) {
+  return R"({:type :invoke, :f :write, :value 1, :process 0, :time 1}
+{:type :invoke, :f :read, :value nil, :process 1, :time 2}
+{:type :ok, :f :write, :value 1, :process 0, :time 3}
+{:type :ok, :f :read, :value nil, :process 1, :time 4} ; it overlaps the write
+{:type :info, :f :start, :value nil, :process :nemesis, :time 4}
+{:type :invoke, :f :cas, :value [1 2], :process 0, :time 5}
+{:type :info, :f :cas, :value [1 2], :process 0, :time 6, :error :timeout}
+{:type :invoke, :f :read, :value nil, :process 2, :time 7}
+{:type :ok, :f :read, :value )" +
+         last_read + ", :process 2, :time 8}\n";
+}
+
+TEST(Jepsen, RegisterWithUnknownCas) {
+  EXPECT_EQ(JudgeEdn(Register("2")), Verdict::kConsistent);
+  EXPECT_EQ(JudgeEdn(Register("1")), Verdict::kConsistent);
+  EXPECT_EQ(JudgeEdn(Register("3")), Verdict::kInconsistent);
+  EXPECT_EQ(JudgeEdn(Register("nil")), Verdict::kInconsistent);
+}
+
+std::string Bank(const std::string& last_read) {
+  return R"([{:type :invoke, :f :read, :value nil, :process 1}
+{:type :ok, :f :read, :value {0 10, 1 10}, :process 1}
+{:type :invoke, :f :transfer, :value {:from 0, :to 1, :amount 5}, :process 0}
+{:type :ok, :f :transfer, :value {:from 0, :to 1, :amount 5}, :process 0}
+{:type :invoke, :f :read, :value nil, :process 1}
+{:type :ok, :f :read, :value )" +
+         last_read + ", :process 1}]";
+}
+
+TEST(Jepsen, BankReadsMustAddUpAndFollowTheTransfers) {
+  EXPECT_EQ(JudgeEdn(Bank("{0 5, 1 15}")), Verdict::kConsistent);
+  EXPECT_EQ(JudgeEdn(Bank("{0 10, 1 10}")), Verdict::kInconsistent);  // stale
+  EXPECT_EQ(JudgeEdn(Bank("{0 5, 1 10}")), Verdict::kInconsistent);   // money is gone
+}
+
+TEST(Jepsen, MalformedInputIsRefused) {
+  for (const char* text : {"{:type :invoke", "[1 2", "{:type}", "{:type :ok, :process 1, :f :read}",
+                           "{:type :invoke, :process 1, :f :append, :value 1}"}) {
+    EXPECT_FALSE(JudgeJepsen({WriteTemporary("bad.edn", text)}, 1000).ok()) << text;
+  }
+}
+
+TEST(Reader, NamesFileAndLineOfWhatIsWrong) {
+  const std::string good =
+      R"({"type":"invoke","process":1,"id":1,"op":"query","account":"shared","amount":0,"ns":1})"
+      "\n";
+  const auto message = [&](const std::string& text) {
+    const auto judgement = JudgeText(text);
+    return judgement.ok() ? std::string("accepted") : std::string(judgement.status().message());
+  };
+  EXPECT_EQ(message(good), "accepted");
+  EXPECT_EQ(message(good + R"({"type":"ok","process":1)"), "accepted");  // a torn last line
+  for (const char* bad :
+       {"nonsense", "{}", R"({"type":"later"})", R"({"type":"ok","process":1,"id":2,"ns":3})",
+        R"({"type":"invoke","process":1,"id":1,"op":"query","ns":4})",
+        R"({"type":"invoke","process":-1,"id":2,"op":"query","ns":4})",
+        R"({"type":"invoke","process":1,"id":2,"op":"deposit","ns":4})",
+        R"({"type":"ok","process":1,"id":1,"op":"deposit","ns":4})",
+        R"({"type":"ok","process":1,"id":1,"result":"perhaps","ns":4})",
+        R"({"type":"ok","process":1,"id":1,"id":1,"ns":4})"}) {
+    EXPECT_NE(message(good + bad + "\n").find("history.jsonl:2: "), std::string::npos)
+        << bad << " gives " << message(good + bad + "\n");
+  }
+}
+
+TEST(Timeline, HoldsTheViolationAndNoMarkupFromNames) {
+  const std::vector<Spec> specs = {
+      {.op = "deposit",
+       .amount = 1,
+       .balance = 999,
+       .index = 1,
+       .invoke_ns = 1,
+       .return_ns = 2,
+       .account = "</script>"},
+      {.id = 2, .balance = 7, .index = 1, .invoke_ns = 3, .return_ns = 4, .account = "</script>"}};
+  const std::string path = WriteTemporary("page.jsonl", HistoryText(specs));
+  const auto judgement = JudgeHistory({.histories = {path}, .digests = {}});
+  ASSERT_TRUE(judgement.ok());
+  EXPECT_EQ(judgement->verdict, Verdict::kInconsistent);
+  const auto page = Timeline({path}, *judgement);
+  ASSERT_TRUE(page.ok());
+  EXPECT_EQ(page->find("</script>"), page->rfind("</script>"));
+  EXPECT_EQ(page->find("http"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace bank::checker
