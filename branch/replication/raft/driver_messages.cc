@@ -128,6 +128,8 @@ void Driver::State::SendAppendEntries(BranchId to, const core_message& message) 
   out.prev_log_index = LogIndex(message.append_entries.prev_log_index);
   out.prev_log_term = Term(message.append_entries.prev_log_term);
   out.leader_commit = LogIndex(message.append_entries.leader_commit);
+  commit_told[to] = out.leader_commit;
+  append_version = out.version;
   size_t bytes = 0;
   for (size_t left = message.append_entries.n_entries; left > 0; --left) {
     const LogIndex index = out.prev_log_index.Plus(out.entries.size() + 1);

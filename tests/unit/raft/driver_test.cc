@@ -63,6 +63,15 @@ TEST(Driver, LearnersFollowAndDoNotVote) {
   }
 }
 
+// Otherwise a reader at a follower waits for the next heartbeat.
+TEST(Driver, FollowersLearnTheCommitWithoutAHeartbeat) {
+  BankOf bank(7);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 400);
+  bank.Run();  // no time passes
+  for (uint64_t id = 1; id <= 7; ++id) EXPECT_EQ(bank.Balance(id), 400) << id;
+}
+
 TEST(Driver, RestartOfAllLosesNothing) {
   BankOf bank(3);
   bank.Open(bank.Elect(), 400);
