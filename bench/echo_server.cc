@@ -120,6 +120,7 @@ int Main(int argc, char** argv) {
     std::cerr << "echo_server: cannot listen on " << listen << "\n";
     return kExitUnavailable;
   }
+  server->GetHealthCheckService()->SetServingStatus("bank.v1.Customer", true);
   int signal = 0;
   sigwait(&signals, &signal);
   server->Shutdown(std::chrono::system_clock::now());

@@ -114,8 +114,8 @@ class Bank:
     def status(self, branch):
         done = subprocess.run([BIN / "bankctl", "status", "--at", f"{branch}={self.address(branch)}", "-w", "json"],
                               capture_output=True, text=True, timeout=30)
-        rows = json.loads(done.stdout) if done.stdout.strip() else []
-        return rows[0] if rows else None
+        lines = done.stdout.splitlines()  # one JSON object per branch that answered
+        return json.loads(lines[0]) if lines else None
 
     def leader(self):
         for branch in self.running():

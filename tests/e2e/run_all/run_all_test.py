@@ -1,0 +1,125 @@
+"""run_all.sh as a user runs it: every order, lenient and malformed inputs, --serve, clean stops."""
+import json
+import pathlib
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import unittest
+
+import bank
+import report_client
+
+INPUT = bank.ROOT / "input"
+
+
+def run_all(*arguments, **options):
+    return subprocess.run([bank.ROOT / "run_all.sh", "--no-build", *map(str, arguments)],
+                          capture_output=True, text=True, timeout=120, **options)
+
+
+class RunAll(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.output = pathlib.Path(self.folder.name) / "output.json"
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def run_ok(self, *arguments):
+        done = run_all(*arguments, "--output", self.output)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout, json.loads(self.output.read_text())
+
+    def expected(self, name):
+        return json.loads((INPUT / "expected" / name).read_text())
+
+    def test_default_input_in_sequence(self):
+        printed, output = self.run_ok()
+        self.assertEqual(output, self.expected("three_branches.json"))
+        for line in ["id 1 query True money 400", "id 2 deposit True", "id 2 query True money 570",
+                     "id 3 withdraw True", "id 3 query True money 500"]:
+            self.assertIn(line, printed.splitlines())
+
+    def test_converged_order_ends_with_equal_balances(self):
+        _, output = self.run_ok("--order", "converged")
+        self.assertEqual([entry["recv"][-1]["balance"] for entry in output], [500, 500, 500])
+
+    def test_concurrent_order_is_judged_consistent(self):
+        self.run_ok("--order", "concurrent")
+
+    def test_fifty_branches(self):
+        _, output = self.run_ok(INPUT / "fifty_branches.json")
+        self.assertEqual(output, self.expected("fifty_branches.json"))
+
+    def test_mutual_tls(self):
+        _, output = self.run_ok("--tls")
+        self.assertEqual(output, self.expected("three_branches.json"))
+
+    def test_lenient_forms_run(self):
+        forms = sorted((INPUT / "forms").glob("*.json"))
+        self.assertGreaterEqual(len(forms), 3)
+        for form in forms:
+            with self.subTest(form.name):
+                self.run_ok(form)
+
+    def test_malformed_inputs_are_refused_in_one_line(self):
+        malformed = sorted((INPUT / "malformed").glob("*.json"))
+        self.assertGreaterEqual(len(malformed), 12)
+        for path in malformed:
+            with self.subTest(path.name):
+                done = run_all(path, "--output", self.output)
+                self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+                self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
+                self.assertIn(path.name, done.stderr)
+                self.assertFalse(self.output.exists())
+
+    def test_taken_port_is_one_clear_line(self):
+        base = bank.free_base_port(3)
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", base + 2))
+            taken.listen()
+            done = run_all("--base-port", base)
+        self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
+        self.assertIn(str(base + 2), done.stderr)
+
+    def test_two_runs_side_by_side(self):
+        runs = [subprocess.Popen([bank.ROOT / "run_all.sh", "--no-build"], stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT, text=True) for _ in range(2)]
+        for run in runs:
+            printed, _ = run.communicate(timeout=60)
+            self.assertEqual(run.returncode, 0, printed)
+
+    def test_serve_takes_the_reports_own_client_until_sigterm(self):
+        import grpc
+        messages, stubs = report_client.load()
+        base = bank.free_base_port(3)
+        serving = subprocess.Popen([bank.ROOT / "run_all.sh", "--no-build", "--serve", "--base-port", str(base)],
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            for line in serving.stdout:
+                if line.startswith("Ctrl-C"):
+                    break
+            with grpc.insecure_channel(f"localhost:{base + 1}") as channel:
+                stub = stubs.RPCServicerStub(channel)
+                ask = lambda what, money=0: stub.MsgDelivery(
+                    messages.request_service(request=what, money=money), timeout=10)
+                self.assertEqual(ask("query").money, 400)
+                self.assertTrue(ask("deposit", 170).success)
+                self.assertFalse(ask("withdraw", 1000).success)
+            with grpc.insecure_channel(f"localhost:{base + 3}") as channel:
+                reply = stubs.RPCServicerStub(channel).MsgDelivery(
+                    messages.request_service(request="query"), timeout=10)
+                self.assertEqual(reply.money, 570)
+        finally:
+            serving.send_signal(signal.SIGTERM)
+            serving.communicate(timeout=20)
+        self.assertEqual(serving.returncode, 143)
+        with socket.socket() as free:
+            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            free.bind(("127.0.0.1", base + 1))
+
+
+if __name__ == "__main__":
+    unittest.main()
