@@ -38,6 +38,8 @@ BranchProcess::~BranchProcess() {
 
 void BranchProcess::Start(storage::OnDamage on_damage) {
   if (state_ == State::kUp || state_ == State::kEnding) return;
+  // The operator repeats what did not come to its end.
+  if (wiped_) on_damage = storage::OnDamage::kRebuild;
   ++life_;
   ++world_.statistics.restarts;
   world_.trace.Note("start", id().value, life_, on_damage == storage::OnDamage::kRebuild);
@@ -122,6 +124,7 @@ bool BranchProcess::OpenFolder(storage::OnDamage on_damage, storage::OpenedStora
     }
   }
   damaged_ = false;
+  wiped_ = false;
   return true;
 }
 
@@ -228,6 +231,7 @@ void BranchProcess::TransferLeadership() {
 void BranchProcess::WipeFolder() {
   for (const std::string& path : files_->Files()) files_->LoseFile(path);
   damaged_ = true;
+  wiped_ = true;
 }
 
 void BranchProcess::RestoreFolder(const SimFileSystem::Image& image) {

@@ -138,6 +138,7 @@ class BranchProcess final : public replication::DriverPorts {
   DiskQueue::Pace disk_pace_;
   DurableRecord record_;
   bool damaged_ = false;
+  bool wiped_ = false;     // nothing is known of its vote: it must not start without kRebuild
   bool old_copy_ = false;  // the folder is older than what this branch has acknowledged
   bool rebuilding_ = false;
 

@@ -184,6 +184,10 @@ absl::Status SimFileSystem::SyncDirectory(const std::string& directory) {
                       (!change.added.empty() && DirectoryOf(change.added) == directory);
     if (here && (begun.ok() || Below(2) == 0)) {
       Apply(durable_, change);
+      // A name made before, in a directory that is not synced yet, is gone for good.
+      for (NameChange& earlier : left) {
+        if (earlier.added == change.removed) earlier.added.clear();
+      }
     } else {
       left.push_back(std::move(change));
     }
@@ -377,6 +381,10 @@ void SimFileSystem::LoseFile(const std::string& path) {
   std::lock_guard lock(mutex_);
   Apply(names_, {path, "", nullptr});
   Apply(durable_, {path, "", nullptr});
+  // Nor may a name that was not synced yet bring it back later.
+  for (NameChange& change : changes_) {
+    if (change.added == path) change.added.clear();
+  }
 }
 
 uint64_t SimFileSystem::UsedLocked() const {

@@ -62,6 +62,25 @@ TEST(SimFileSystem, UnsyncedNamesVanishOrAppear) {
   EXPECT_EQ(outcomes.size(), 4u);  // a or b, with or without c
 }
 
+TEST(SimFileSystem, ANameThatWasMovedOrLostDoesNotComeBack) {
+  for (const bool lost : {true, false}) {
+    for (uint64_t seed = 0; seed < 20; ++seed) {
+      SimFileSystem fs(seed);
+      ASSERT_TRUE(fs.MakeDirectory("e").ok());
+      MustOpen(fs, "d/a");
+      if (lost) {
+        fs.LoseFile("d/a");
+      } else {
+        ASSERT_TRUE(fs.Rename("d/a", "e/a").ok());
+        ASSERT_TRUE(fs.SyncDirectory("e").ok());
+      }
+      ASSERT_TRUE(fs.SyncDirectory("d").ok());
+      fs.PowerLoss();
+      EXPECT_TRUE(absl::IsNotFound(fs.ReadAll("d/a").status()));
+    }
+  }
+}
+
 TEST(SimFileSystem, AFailedSyncForgetsWhatItLost) {
   bool lost = false;
   for (uint64_t seed = 0; seed < 50; ++seed) {
