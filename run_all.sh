@@ -104,10 +104,15 @@ fi
 
 # --- Start and stop -----------------------------------------------------------------------------
 declare -A pid_of=()
+unclean="" # branches that ended neither cleanly nor because somebody killed them
 stop_branches() {
-  local id
+  local id code
   for id in "${!pid_of[@]}"; do kill -TERM "${pid_of[$id]}" 2>/dev/null || true; done
-  for id in "${!pid_of[@]}"; do wait "${pid_of[$id]}" 2>/dev/null || true; done
+  for id in "${!pid_of[@]}"; do
+    code=0
+    wait "${pid_of[$id]}" 2>/dev/null || code=$?
+    case "$code" in 0 | 137 | 143) ;; *) unclean+="${unclean:+, }branch $id with exit code $code" ;; esac
+  done
   pid_of=()
 }
 trap stop_branches EXIT
@@ -207,4 +212,5 @@ verdict=0
 stop_branches
 echo "output: ${output#"$PWD"/}   history, timeline, logs: ${run#"$PWD"/}/"
 [ "$status" = 0 ] || exit "$status"
-exit "$verdict"
+[ "$verdict" = 0 ] || exit "$verdict"
+[ -z "$unclean" ] || die 3 "stopped badly: $unclean (logs: $run)"

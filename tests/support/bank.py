@@ -34,7 +34,8 @@ def free_base_port(count):
 
 
 class Bank:
-    """Branches 1..n on loopback. Use as a context manager: leaving it ends every process."""
+    """Branches 1..n on loopback. Use as a context manager: leaving it ends every process, and fails
+    if one of them ended badly (a sanitizer's report, for one, shows in the exit code alone)."""
 
     def __init__(self, branches=3, balance=400, folder=None, flags=(), env=None):
         self.ids = list(range(1, branches + 1))
@@ -51,7 +52,9 @@ class Bank:
         return self
 
     def __exit__(self, kind, *_):
-        self.stop()
+        unclean = self.stop()
+        if kind is None and unclean:
+            raise AssertionError(f"branches ended badly, exit codes {unclean}:\n{self.logs(lines=80)}")
         if self.own_folder and kind is None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -101,15 +104,20 @@ class Bank:
         return process.wait(timeout=30)
 
     def stop(self):
+        """Returns the exit codes of branches that neither ended cleanly nor were killed, by branch."""
         for branch in self.running():
             self.processes[branch].send_signal(signal.SIGCONT)
             self.processes[branch].terminate()
-        for process in self.processes.values():
+        unclean = {}
+        for branch, process in self.processes.items():
             try:
-                process.wait(timeout=20)
+                if process.wait(timeout=20) not in (0, -signal.SIGKILL):
+                    unclean[branch] = process.returncode
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+                unclean[branch] = "none within 20 s of SIGTERM"
+        return unclean
 
     def status(self, branch):
         done = subprocess.run([BIN / "bankctl", "status", "--at", f"{branch}={self.address(branch)}", "-w", "json"],
@@ -133,6 +141,6 @@ class Bank:
             raise RuntimeError(f"no digests: {done.stderr.strip()}")
         return [json.loads(line) for line in out.read_text().splitlines()]
 
-    def logs(self):
-        return "\n".join(f"--- {self.log(i)}\n" + "".join(self.log(i).read_text(errors="replace").splitlines(True)[-15:])
+    def logs(self, lines=15):
+        return "\n".join(f"--- {self.log(i)}\n" + "".join(self.log(i).read_text(errors="replace").splitlines(True)[-lines:])
                          for i in self.ids if self.log(i).exists())

@@ -99,11 +99,20 @@ class Branch:
         return self.deliver(request, timeout=DEADLINE_S)
 
     def end(self):
+        """The branch must have ended cleanly, or by the test's own SIGKILL."""
         self.channel.close()
         if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            code = self.process.wait(timeout=DEADLINE_S)
+        except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+            code = "none within %d s" % DEADLINE_S
+        self.log.seek(0)
+        said = self.log.read()
         self.log.close()
+        assert code in (0, -signal.SIGKILL), "the branch ended with %s:\n%s" % (code, said)
 
 
 class WireTest(unittest.TestCase):
