@@ -48,10 +48,13 @@ absl::Status Branch::Open(replication::FatalHandler on_fatal) {
       .tls = config_.tls};
   for (const replication::Member& member : config_.driver.founders) {
     if (member.id == config_.self) continue;
-    if (auto dial = net::MakeChannelCredentials(member.address, config_.tls); !dial.ok()) {
+    const auto elsewhere = config_.dial.find(member.id);
+    const std::string& address =
+        elsewhere == config_.dial.end() ? member.address : elsewhere->second;
+    if (auto dial = net::MakeChannelCredentials(address, config_.tls); !dial.ok()) {
       return dial.status();
     }
-    peers_options.addresses.emplace(member.id, member.address);
+    peers_options.addresses.emplace(member.id, address);
   }
 
   const storage::Identity identity{.bank = peers_options.bank, .branch = config_.self};

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <iostream>
 #include <set>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
@@ -40,8 +41,30 @@ size_t VotersOf(size_t members) {
   return std::min<size_t>(members, 3);
 }
 
+// 'ID=host:port', given to the flag `flag`.
+absl::StatusOr<std::pair<BranchId, std::string>> ParseAddress(absl::string_view part,
+                                                              std::string_view flag) {
+  const size_t equals = part.find('=');
+  uint64_t id = 0;
+  const absl::string_view number = part.substr(0, equals);
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), id);
+  if (equals == absl::string_view::npos || error != std::errc() ||
+      end != number.data() + number.size() || id == 0 || id > kBranchIdMax) {
+    return absl::InvalidArgumentError(
+        fmt::format("{}: '{}' is not ID=host:port with an id from 1 to {}", flag, std::string(part),
+                    kBranchIdMax));
+  }
+  std::string address(part.substr(equals + 1));
+  if (auto host = net::HostOf(address); !host.ok()) {
+    return absl::InvalidArgumentError(
+        fmt::format("{}: branch {}: {}", flag, id, std::string(host.status().message())));
+  }
+  return std::pair(BranchId(id), std::move(address));
+}
+
 // What flags alone cannot say. One line.
-absl::Status Complete(std::string_view peers, Config& config) {
+absl::Status Complete(std::string_view peers, const std::vector<std::string>& dial,
+                      Config& config) {
   auto founders = ParsePeers(peers);
   if (!founders.ok()) return founders.status();
   const auto self = std::find_if(founders->begin(), founders->end(),
@@ -62,6 +85,9 @@ absl::Status Complete(std::string_view peers, Config& config) {
   }
   config.driver.self = config.self;
   config.driver.seed = XXH3_64bits_withSeed("jitter", 6, config.self.value);
+  auto addresses = ParseDial(dial, *founders, config.self);
+  if (!addresses.ok()) return addresses.status();
+  config.dial = *std::move(addresses);
   config.driver.founders = *std::move(founders);
   return absl::OkStatus();
 }
@@ -75,33 +101,42 @@ absl::StatusOr<std::vector<replication::Member>> ParsePeers(std::string_view pee
   const absl::string_view text(peers.data(), peers.size());
   for (absl::string_view part : absl::StrSplit(text, ',')) {
     part = absl::StripAsciiWhitespace(part);
-    const std::string shown(part);
-    const size_t equals = part.find('=');
-    uint64_t id = 0;
-    const absl::string_view number = part.substr(0, equals);
-    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), id);
-    if (equals == absl::string_view::npos || error != std::errc() ||
-        end != number.data() + number.size() || id == 0 || id > kBranchIdMax) {
-      return absl::InvalidArgumentError(fmt::format(
-          "--peers: '{}' is not ID=host:port with an id from 1 to {}", shown, kBranchIdMax));
-    }
-    std::string address(part.substr(equals + 1));
-    if (auto host = net::HostOf(address); !host.ok()) {
-      return absl::InvalidArgumentError(
-          fmt::format("--peers: branch {}: {}", id, std::string(host.status().message())));
-    }
-    if (!ids.insert(id).second) {
-      return absl::InvalidArgumentError(fmt::format("--peers names branch {} twice", id));
+    auto parsed = ParseAddress(part, "--peers");
+    if (!parsed.ok()) return parsed.status();
+    auto& [id, address] = *parsed;
+    if (!ids.insert(id.value).second) {
+      return absl::InvalidArgumentError(fmt::format("--peers names branch {} twice", id.value));
     }
     if (!addresses.insert(address).second) {
       return absl::InvalidArgumentError(fmt::format("--peers names {} twice", address));
     }
-    members.push_back({.id = BranchId(id), .address = std::move(address), .voter = false});
+    members.push_back({.id = id, .address = std::move(address), .voter = false});
   }
   std::sort(members.begin(), members.end(),
             [](const auto& a, const auto& b) { return a.id < b.id; });
   for (size_t i = 0; i < VotersOf(members.size()); ++i) members[i].voter = true;
   return members;
+}
+
+absl::StatusOr<std::map<BranchId, std::string>> ParseDial(
+    const std::vector<std::string>& dial, const std::vector<replication::Member>& founders,
+    BranchId self) {
+  std::map<BranchId, std::string> addresses;
+  for (const std::string& part : dial) {
+    auto parsed = ParseAddress(absl::string_view(part.data(), part.size()), "--dial");
+    if (!parsed.ok()) return parsed.status();
+    auto& [id, address] = *parsed;
+    const bool other = id != self && std::any_of(founders.begin(), founders.end(),
+                                                 [&](const auto& m) { return m.id == id; });
+    if (!other) {
+      return absl::InvalidArgumentError(
+          fmt::format("--dial: branch {} is none of the others in --peers", id.value));
+    }
+    if (!addresses.emplace(id, std::move(address)).second) {
+      return absl::InvalidArgumentError(fmt::format("--dial names branch {} twice", id.value));
+    }
+  }
+  return addresses;
 }
 
 uint64_t BankNumber(const std::vector<replication::Member>& founders, int64_t initial_balance) {
@@ -124,6 +159,7 @@ Parsed ParseConfig(int argc, const char* const* argv) {
   app.footer(kExamples);
   Config config;
   std::string peers;
+  std::vector<std::string> dial;
   std::string output = "table";
   std::string replicator = "raft";
   replication::DriverOptions& driver = config.driver;
@@ -134,6 +170,10 @@ Parsed ParseConfig(int argc, const char* const* argv) {
   app.add_option("--peers", peers, "all members, this one too: 1=host:port,2=host:port,...")
       ->required();
   app.add_option("--listen", config.listen, "host:port (default: localhost:50050+ID)");
+  app.add_option("--dial", dial,
+                 "ID=host:port: reach that branch there, not at its address in --peers (behind a "
+                 "proxy or NAT); may be repeated")
+      ->allow_extra_args(false);
   app.add_option("--data", config.data, "folder of log and snapshots; made if it is not there")
       ->required();
   app.add_option("--initial-balance", config.initial_balance,
@@ -180,7 +220,7 @@ Parsed ParseConfig(int argc, const char* const* argv) {
   if (auto exit_code = ParseFlags(app, argc, argv)) return {std::nullopt, *exit_code};
   config.json = output == "json";
   if (config.listen.empty()) config.listen = fmt::format("localhost:{}", 50050 + config.self.value);
-  if (absl::Status complete = Complete(peers, config); !complete.ok()) {
+  if (absl::Status complete = Complete(peers, dial, config); !complete.ok()) {
     std::cerr << "branch: " << complete.message() << "\n";
     return {std::nullopt, kExitBadInput};
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,8 @@ struct Config {
   bool json = false;  // form of the lines on stdout
   std::string log_level = "info";
   net::TlsFiles tls;
+  // Where to reach some of the others instead of at their address in --peers.
+  std::map<BranchId, std::string> dial;
   // self, founders, seed and the tuning; founders sorted by id.
   replication::DriverOptions driver;
 };
@@ -38,6 +41,12 @@ Parsed ParseConfig(int argc, const char* const* argv);
 // members all vote, of three or four the three lowest ids, of five and more the five lowest. The
 // others receive the log and do not vote. InvalidArgument says which part is wrong.
 absl::StatusOr<std::vector<replication::Member>> ParsePeers(std::string_view peers);
+
+// What --dial says: 'ID=host:port' each, of members other than `self`. InvalidArgument says which
+// one is wrong.
+absl::StatusOr<std::map<BranchId, std::string>> ParseDial(
+    const std::vector<std::string>& dial, const std::vector<replication::Member>& founders,
+    BranchId self);
 
 // The bank's number: a hash of its founding configuration: the ids, who votes, and the initial
 // balance. Branches of different numbers never speak to each other, nor share a data folder.

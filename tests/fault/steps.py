@@ -30,6 +30,8 @@ class Steps:
         self.last = []       # the branches the newest step acted on
         self.windows = []    # (begin, end) of faults, monotonic nanoseconds
         self.fault_began = None
+        self.answers_read = 0  # of the history: how many answers, and how far it was read
+        self.history_read = 0
 
     # --- Life of a scenario ---------------------------------------------------------------------
     def begin(self):
@@ -157,13 +159,21 @@ class Steps:
 
     def do_ops(self, count):
         """Waits until `count` more operations were answered."""
-        def answered():
-            if self.load.poll() is not None:
-                raise AssertionError(f"customer load ended with {self.load.returncode}: {(self.bank.folder / 'load.log').read_text()[-500:]}")
-            return self.history.stat().st_size if self.history.exists() else 0
-        # An operation is two lines of at least 100 bytes each.
-        goal = answered() + int(count) * 250
-        self.wait_for(lambda: answered() >= goal, f"{count} more operations")
+        goal = self.answered() + int(count)
+        self.wait_for(lambda: self.answered() >= goal, f"{count} more operations")
+
+    def answered(self):
+        """Operations that were answered since the load began."""
+        if self.load.poll() is not None:
+            raise AssertionError(f"customer load ended with {self.load.returncode}: {(self.bank.folder / 'load.log').read_text()[-500:]}")
+        if self.history.exists():
+            with open(self.history, "rb") as history:
+                history.seek(self.history_read)
+                new = history.read()
+            whole = new[:new.rfind(b"\n") + 1]
+            self.history_read += len(whole)
+            self.answers_read += whole.count(b'{"type":"ok"')
+        return self.answers_read
 
     def do_hold(self, seconds):
         time.sleep(float(seconds))  # the length of the fault is what is tested
@@ -204,6 +214,10 @@ class Steps:
     def do_start(self, word, *flags):
         self.bank.start(self.targets(word), *flags)
         self.fault_over()
+
+    def do_begin(self, word, *flags):
+        """As start, but waits for nothing."""
+        self.bank.start(self.targets(word), *flags, wait=False)
 
     def do_start_refused(self, word, code, text):
         """The branch must end by itself with this exit code, and say this."""
@@ -287,9 +301,10 @@ class Steps:
         return found
 
     def do_flip(self, word, pattern, where="random"):
-        """Flips one bit of the newest matching file: at a byte offset, at a fraction 0.x, or anywhere used."""
+        """Flips one bit of the newest matching file (of a random one for the pattern *): at a byte offset, at a fraction 0.x, or anywhere used."""
         for branch in self.targets(word):
-            path = self.files(branch, pattern)[-1]
+            found = [p for p in self.files(branch, pattern) if p.stat().st_size > 0]
+            path = self.rng.choice(found) if pattern == "*" else found[-1]
             bytes_ = bytearray(path.read_bytes())
             used = len(bytes_.rstrip(b"\0")) or len(bytes_)
             if where == "random":

@@ -119,18 +119,24 @@ class Bank:
                 unclean[branch] = "none within 20 s of SIGTERM"
         return unclean
 
-    def status(self, branch):
-        done = subprocess.run([BIN / "bankctl", "status", "--at", f"{branch}={self.address(branch)}", "-w", "json"],
+    def statuses(self, branches=None):
+        """What the given branches (default: all running ones) say of themselves, by branch. A paused one says nothing."""
+        asked = branches or self.running()
+        if not asked:
+            return {}
+        at = ",".join(f"{i}={self.address(i)}" for i in asked)
+        done = subprocess.run([BIN / "bankctl", "status", "--at", at, "--timeout", "2", "-w", "json"],
                               capture_output=True, text=True, timeout=30)
-        lines = done.stdout.splitlines()  # one JSON object per branch that answered
-        return json.loads(lines[0]) if lines else None
+        rows = [json.loads(line) for line in done.stdout.splitlines()]  # one JSON object per branch
+        return {row["branch"]: row for row in rows if "role" in row and row["branch"] in asked}
+
+    def status(self, branch):
+        return self.statuses([branch]).get(branch)
 
     def leader(self):
-        for branch in self.running():
-            row = self.status(branch)
-            if row and row.get("role") == "leader":
-                return branch
-        return None
+        """The leader of the newest term that anyone knows of, or None."""
+        leaders = [row for row in self.statuses().values() if row["role"] == "leader"]
+        return max(leaders, key=lambda row: row["term"])["branch"] if leaders else None
 
     def digests(self):
         """One record per branch, all at one log index; raises if they cannot be had."""

@@ -55,6 +55,25 @@ TEST(ParsePeers, SaysWhatIsWrong) {
   }
 }
 
+TEST(ParseDial, GivesOtherAddressesOfOtherBranches) {
+  const auto three = *ParsePeers(Peers(3));
+  const auto dial = ParseDial({"2=proxy:7", "3=localhost:8"}, three, BranchId(1));
+  ASSERT_TRUE(dial.ok()) << dial.status();
+  EXPECT_EQ(*dial, (std::map<BranchId, std::string>{{BranchId(2), "proxy:7"},
+                                                    {BranchId(3), "localhost:8"}}));
+  const std::vector<std::pair<const char*, const char*>> rows = {
+      {"localhost:1", "--dial: 'localhost:1' is not ID=host:port"},
+      {"2=localhost", "--dial: branch 2: 'localhost' is not an address"},
+      {"1=localhost:7", "--dial: branch 1 is none of the others"},
+      {"4=localhost:7", "--dial: branch 4 is none of the others"},
+  };
+  for (const auto& [wrong, message] : rows) {
+    EXPECT_THAT(std::string(ParseDial({wrong}, three, BranchId(1)).status().message()),
+                HasSubstr(message));
+  }
+  EXPECT_FALSE(ParseDial({"2=localhost:7", "2=localhost:8"}, three, BranchId(1)).ok());
+}
+
 TEST(BankNumber, DependsOnMembersAndBalanceButNotOnAddresses) {
   const auto three = *ParsePeers("1=localhost:1,2=localhost:2,3=localhost:3");
   const auto moved = *ParsePeers("3=127.0.0.1:9,1=127.0.0.1:7,2=127.0.0.1:8");
@@ -81,6 +100,15 @@ TEST(ParseConfig, FillsInWhatIsNotGiven) {
   EXPECT_FALSE(parsed.config->rebuild);
 }
 
+TEST(ParseConfig, DialMayBeRepeated) {
+  const Parsed parsed =
+      Parse({"--id", "2", "--peers", "1=localhost:1,2=localhost:2,3=localhost:3", "--data",
+             "/tmp/x", "--dial", "1=localhost:7", "--dial=3=localhost:8"});
+  ASSERT_TRUE(parsed.config.has_value());
+  EXPECT_EQ(parsed.config->dial.at(BranchId(1)), "localhost:7");
+  EXPECT_EQ(parsed.config->dial.at(BranchId(3)), "localhost:8");
+}
+
 TEST(ParseConfig, ExitCodes) {
   const char* peers = "1=localhost:50051";
   EXPECT_EQ(Parse({"--help"}).exit_code, kExitOk);
@@ -92,6 +120,9 @@ TEST(ParseConfig, ExitCodes) {
   EXPECT_EQ(Parse({"--id", "1", "--peers", peers, "--data", "x", "--replicator", "none"}).exit_code,
             kExitUsage);
   EXPECT_EQ(Parse({"--id", "2", "--peers", peers, "--data", "x"}).exit_code, kExitBadInput);
+  EXPECT_EQ(
+      Parse({"--id", "1", "--peers", peers, "--data", "x", "--dial", "2=localhost:7"}).exit_code,
+      kExitBadInput);
   EXPECT_EQ(
       Parse({"--id", "1", "--peers", peers, "--data", "x", "--heartbeat-ms", "900"}).exit_code,
       kExitBadInput);
