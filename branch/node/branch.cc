@@ -82,7 +82,10 @@ absl::Status Branch::Serve() {
   exercise_service_ = std::make_unique<rpc::ExerciseService>(desk);
   admin_service_ = std::make_unique<rpc::AdminService>(
       config_.self, config_.driver.founders, *replicator_,
-      rpc::AdminActions{.take_snapshot = [this] { replicator_->TakeSnapshot(); },
+      rpc::AdminActions{.take_snapshot =
+                            [this](int64_t deadline_ns, std::function<void(absl::Status)> done) {
+                              replicator_->TakeSnapshot(deadline_ns, std::move(done));
+                            },
                         .transfer_leadership =
                             [this](BranchId to, std::function<void(absl::Status)> done) {
                               replicator_->TransferLeadership(to, std::move(done));
@@ -103,9 +106,16 @@ absl::Status Branch::Serve() {
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
   spdlog::info("listens on {}, {} members", config_.listen, config_.driver.founders.size());
-  readiness_ = std::make_unique<Readiness>(*replicator_, clock_, config_.initial_balance, [this] {
-    server_->SetServing(true);
-    spdlog::info("ready: serves customers");
+  const Readiness::Options readiness{
+      .initial_balance = config_.initial_balance,
+      .patience = 2 * std::chrono::milliseconds(config_.driver.election_timeout_ms)};
+  readiness_ = std::make_unique<Readiness>(*replicator_, clock_, readiness, [this](bool serves) {
+    server_->SetServing(serves);
+    if (serves) {
+      spdlog::info("ready: serves customers");
+    } else {
+      spdlog::warn("not ready: reaches no quorum of the branches");
+    }
   });
   return absl::OkStatus();
 }

@@ -37,9 +37,11 @@ namespace bank::node {
 class Branch {
  public:
   // PermissionDenied: plaintext beyond loopback. InvalidArgument: unusable TLS files.
-  // FailedPrecondition: the folder belongs to another bank or branch, or another process has it.
-  // DataLoss: the folder is damaged. Unavailable: the port is in use. Each with one line.
-  // `on_fatal` may come from any thread: the disk has failed, the process must end.
+  // FailedPrecondition: the folder belongs to another bank or branch. DataLoss: the folder is
+  // damaged. Unavailable: another process has the folder, or the port. Each with one line.
+  // `on_fatal` may come from any thread and means that the process must end: the disk has failed
+  // (ResourceExhausted or another error of the system), or the folder lacks what the branch had
+  // acknowledged (DataLoss).
   static absl::StatusOr<std::unique_ptr<Branch>> Start(const Config& config,
                                                        replication::FatalHandler on_fatal);
   ~Branch() { Stop(); }

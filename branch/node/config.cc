@@ -34,7 +34,7 @@ Examples:
 
 Every member of a bank is started with the same members and initial balance. SIGTERM drains and stops.
 Exit codes: 0 stopped as asked; 1 usage; 2 bad configuration; 3 unavailable (port in use, folder in use, disk error);
-5 denied (plaintext beyond loopback); 6 the data folder is damaged (see --rebuild).)";
+5 denied (plaintext beyond loopback); 6 the data folder is damaged, or an old copy (see --rebuild).)";
 
 size_t VotersOf(size_t members) {
   if (members >= kVotersMax) return kVotersMax;

@@ -33,7 +33,7 @@ int ExitCodeOf(const absl::Status& status) {
 // Nothing may be acknowledged any more: no destructors, no drain.
 [[noreturn]] void Fatal(const absl::Status& status) {
   spdlog::critical("stops: {}", std::string(status.message()));
-  std::_Exit(kExitUnavailable);
+  std::_Exit(absl::IsDataLoss(status) ? kExitInconsistent : kExitUnavailable);
 }
 
 void Say(const Config& config, const char* event, int port) {

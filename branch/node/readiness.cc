@@ -12,18 +12,20 @@ namespace bank::node {
 namespace {
 
 // How long one question may take before the thread looks around again.
-constexpr int64_t kStepNs = 1'000'000'000;
+constexpr std::chrono::nanoseconds kStep = std::chrono::seconds(1);
 // Between two questions that were refused at once.
 constexpr absl::Duration kPause = absl::Milliseconds(20);
+// A branch that serves asks so often within its patience.
+constexpr int kQuestions = 4;
 
 }  // namespace
 
-Readiness::Readiness(replication::Replicator& replicator, const Clock& clock,
-                     int64_t initial_balance, std::function<void()> on_ready)
+Readiness::Readiness(replication::Replicator& replicator, const Clock& clock, Options options,
+                     std::function<void(bool serves)> on_change)
     : replicator_(replicator),
       clock_(clock),
-      initial_balance_(initial_balance),
-      on_ready_(std::move(on_ready)),
+      options_(options),
+      on_change_(std::move(on_change)),
       thread_([this] { Run(); }) {}
 
 void Readiness::Stop() {
@@ -36,18 +38,26 @@ void Readiness::Stop() {
 
 void Readiness::Run() {
   for (;;) {
-    const bool ready = Step();
-    {
-      absl::MutexLock lock(&mutex_);
-      if (!ready) mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kPause);
-      if (stopping_) return;
+    while (!Step()) {
+      if (!Sleep(kPause)) return;
     }
-    if (ready) return on_ready_();
+    if (!Sleep(absl::ZeroDuration())) return;
+    on_change_(true);
+    do {
+      if (!Sleep(absl::FromChrono(options_.patience) / kQuestions)) return;
+    } while (StillReaches());
+    if (!Sleep(absl::ZeroDuration())) return;
+    on_change_(false);
   }
 }
 
+bool Readiness::Sleep(absl::Duration pause) {
+  absl::MutexLock lock(&mutex_);
+  return !mutex_.AwaitWithTimeout(absl::Condition(&stopping_), pause);
+}
+
 bool Readiness::Step() {
-  if (!AwaitBarrier().ok()) return false;
+  if (!AwaitBarrier(kStep).ok()) return false;
   if (replicator_.GetStatus().ledger.position.value == 0) {
     const bool leads = replicator_.GetStatus().role == replication::Role::kLeader;
     if (!(leads ? Found() : AwaitFoundingWrite()).ok()) return false;
@@ -55,34 +65,45 @@ bool Readiness::Step() {
   return replicator_.GetStatus().ready;
 }
 
-absl::Status Readiness::AwaitBarrier() {
+bool Readiness::StillReaches() {
+  const int64_t give_up_ns = clock_.NowNs() + std::chrono::nanoseconds(options_.patience).count();
+  for (;;) {
+    const int64_t left_ns = give_up_ns - clock_.NowNs();
+    if (left_ns <= 0) return false;
+    if (AwaitBarrier(std::chrono::nanoseconds(left_ns)).ok()) return true;
+    if (!Sleep(kPause)) return true;
+  }
+}
+
+absl::Status Readiness::AwaitBarrier(std::chrono::nanoseconds patience) {
   std::promise<absl::Status> answer;
-  replicator_.ReadBarrier(clock_.NowNs() + kStepNs,
+  replicator_.ReadBarrier(clock_.NowNs() + patience.count(),
                           [&answer](absl::Status status) { answer.set_value(std::move(status)); });
   return answer.get_future().get();
 }
 
 absl::Status Readiness::AwaitFoundingWrite() {
   std::promise<absl::Status> answer;
-  replicator_.WaitApplied(Position(1), clock_.NowNs() + kStepNs,
+  replicator_.WaitApplied(Position(1), clock_.NowNs() + kStep.count(),
                           [&answer](absl::Status status) { answer.set_value(std::move(status)); });
   return answer.get_future().get();
 }
 
 absl::Status Readiness::Found() {
   std::string batch;
-  ledger::AppendCommand(
-      {.kind = ledger::Kind::kOpen, .account = ledger::kSharedAccount, .amount = initial_balance_},
-      &batch);
+  ledger::AppendCommand({.kind = ledger::Kind::kOpen,
+                         .account = ledger::kSharedAccount,
+                         .amount = options_.initial_balance},
+                        &batch);
   std::promise<replication::ProposeResult> answer;
   replicator_.Propose(
-      std::move(batch), 1, clock_.NowNs() + kStepNs,
+      std::move(batch), 1, clock_.NowNs() + kStep.count(),
       [&answer](replication::ProposeResult result) { answer.set_value(std::move(result)); });
   const replication::ProposeResult result = answer.get_future().get();
   if (result.fate != replication::Fate::kApplied) return absl::UnavailableError(result.reason);
   if (result.outcomes.at(0).code == ledger::Code::kOk) {
     spdlog::info("founded the bank: account '{}' opened with {}", ledger::kSharedAccount,
-                 initial_balance_);
+                 options_.initial_balance);
   }
   return absl::OkStatus();
 }

@@ -1,12 +1,14 @@
-// Readiness: brings a branch from "started" to "serves customers".
+// Readiness: whether a branch serves customers: from "started" to "serves", and back while it is
+// cut off.
 //
 // It waits until the branch has read at a quorum and holds the founding write, which the bank's
 // first leader makes: the account `shared` with the initial balance. Repeating that write is
 // harmless (branch/ledger/command.h), so a leader that fails half-way needs no memory of it.
-// Readiness is reached once; a leader that is lost later does not take it back, because customers
-// are told per call what a branch cannot do.
+// A branch that serves goes on asking the quorum, with reads that touch no disk. When it has had no
+// answer for `patience`, it serves no more, until it has one again: a customer or a load balancer
+// that looks at its health then goes elsewhere. An election alone is shorter than that.
 //
-// Threads: one of its own, from construction until it is ready or Stop().
+// Threads: one of its own, from construction until Stop().
 #pragma once
 
 #include <chrono>
@@ -23,9 +25,15 @@ namespace bank::node {
 
 class Readiness {
  public:
-  // References must outlive it. `on_ready` runs once, on the thread, unless stopped before.
-  Readiness(replication::Replicator& replicator, const Clock& clock, int64_t initial_balance,
-            std::function<void()> on_ready);
+  struct Options {
+    int64_t initial_balance = 0;
+    // How long the quorum may be silent: two election timeouts are enough for a new leader.
+    std::chrono::milliseconds patience{2000};
+  };
+  // References must outlive it. `on_change` runs on the thread: first with true, then with what is
+  // new each time.
+  Readiness(replication::Replicator& replicator, const Clock& clock, Options options,
+            std::function<void(bool serves)> on_change);
   // The replicator must have been stopped before, or answer within its deadlines.
   ~Readiness() { Stop(); }
 
@@ -34,16 +42,20 @@ class Readiness {
 
  private:
   void Run();
+  // Waits, unless stopped before; false: stopped.
+  bool Sleep(absl::Duration pause);
   // True when the branch is ready; false: look again.
   bool Step();
-  absl::Status AwaitBarrier();
+  // False when the quorum was silent for too long; true: look again.
+  bool StillReaches();
+  absl::Status AwaitBarrier(std::chrono::nanoseconds patience);
   absl::Status AwaitFoundingWrite();
   absl::Status Found();
 
   replication::Replicator& replicator_;
   const Clock& clock_;
-  const int64_t initial_balance_;
-  const std::function<void()> on_ready_;
+  const Options options_;
+  const std::function<void(bool)> on_change_;
 
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

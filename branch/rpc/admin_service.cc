@@ -85,9 +85,16 @@ grpc::ServerUnaryReactor* AdminService::TakeSnapshot(grpc::CallbackServerContext
                                                      const v1::TakeSnapshotRequest*,
                                                      v1::TakeSnapshotReply* reply) {
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  reply->set_snapshot_index(replicator_.GetStatus().applied_index.value);
-  actions_.take_snapshot();
-  reactor->Finish(grpc::Status::OK);
+  actions_.take_snapshot(DeadlineNs(clock_, *call, /*deadline_ms=*/0),
+                         [this, reactor, reply](const absl::Status& status) {
+                           reply->set_snapshot_index(replicator_.GetStatus().snapshot_index.value);
+                           if (status.code() == absl::StatusCode::kFailedPrecondition) {
+                             reactor->Finish(grpc::Status(grpc::StatusCode::FAILED_PRECONDITION,
+                                                          std::string(status.message())));
+                           } else {
+                             reactor->Finish(status.ok() ? grpc::Status::OK : StatusOfRead(status));
+                           }
+                         });
   return reactor;
 }
 

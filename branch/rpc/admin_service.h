@@ -15,7 +15,8 @@ namespace bank::rpc {
 
 // What an operator may ask of the replicator beyond replicator.h. Thread-safe, never block.
 struct AdminActions {
-  std::function<void()> take_snapshot;
+  // OK: a snapshot of all that was applied before is durable.
+  std::function<void(int64_t deadline_ns, std::function<void(absl::Status)> done)> take_snapshot;
   std::function<void(BranchId to, std::function<void(absl::Status)> done)> transfer_leadership;
 };
 

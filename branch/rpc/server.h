@@ -2,7 +2,7 @@
 //
 // Health (grpc.health.v1, Watch included) is answered per service and for "": NOT_SERVING from the
 // start, SERVING and back as SetServing() says. The services for customers and the exercise follow
-// the branch's readiness; so do "" and bank.v1.Admin, whose own calls are answered at any time.
+// the branch's readiness, which ends while it reaches no quorum; so do "" and bank.v1.Admin, whose own calls are answered at any time.
 #pragma once
 
 #include <grpcpp/server.h>

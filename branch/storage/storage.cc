@@ -197,7 +197,7 @@ absl::StatusOr<OpenedStorage> OpenStorage(FileSystem& fs, const std::string& fol
   if (absl::Status made = fs.MakeDirectory(folder); !made.ok()) return made;
   absl::StatusOr<std::unique_ptr<FileLock>> lock = fs.Lock(fmt::format("{}/{}", folder, kLockName));
   if (absl::IsFailedPrecondition(lock.status())) {
-    return absl::FailedPreconditionError(
+    return absl::UnavailableError(
         fmt::format("data folder {} is in use by another process", folder));
   }
   if (!lock.ok()) return lock.status();

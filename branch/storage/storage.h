@@ -69,8 +69,8 @@ enum class OnDamage {
              // wiped one, whose vote nobody knows. A sound one is not touched.
 };
 
-// Opens or makes the folder. FailedPrecondition: locked by another process, or another identity.
-// DataLoss: an acknowledged record, a snapshot or the vote is damaged. A torn tail is cut and
+// Opens or makes the folder. Unavailable: locked by another process. FailedPrecondition: another
+// identity's. DataLoss: an acknowledged record, a snapshot or the vote is damaged. A torn tail is cut and
 // noted.
 absl::StatusOr<OpenedStorage> OpenStorage(FileSystem& fs, const std::string& folder,
                                           const Identity& identity, const StorageOptions& options,

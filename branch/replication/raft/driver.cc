@@ -111,6 +111,18 @@ void Driver::TakeSnapshot(int64_t now_ms) {
   state_->Settle();
 }
 
+void Driver::TakeSnapshot(int64_t now_ms, int64_t deadline_ms, Replicator::ReadCallback done) {
+  if (!state_->Enter(now_ms)) {
+    state_->due.AddRead(std::move(done), absl::UnavailableError("this branch has stopped"));
+  } else if (state_->last_applied == LogIndex(0)) {
+    state_->due.AddRead(std::move(done),
+                        absl::FailedPreconditionError("this branch has applied nothing yet"));
+  } else {
+    state_->snapshot_waiters.Add(state_->last_applied, deadline_ms, std::move(done));
+  }
+  state_->Settle();
+}
+
 absl::Status Driver::TransferLeadership(int64_t now_ms, BranchId to) {
   if (!state_->Enter(now_ms)) return absl::UnavailableError("this branch has stopped");
   absl::Status status = state_->TransferLeadership(to);
@@ -193,6 +205,7 @@ void Driver::State::Stop(const std::string& reason) {
   reads.Fail(reason);
   index_waiters.Fail(reason, due);
   position_waiters.Fail(reason, due);
+  snapshot_waiters.Fail(reason, due);
 }
 
 void Driver::State::Settle() {
@@ -209,8 +222,12 @@ void Driver::State::Settle() {
           (leads || (commit_to_reach.has_value() && last_applied >= *commit_to_reach))) {
         caught_up = true;
       }
-      const uint64_t taken = snapshot.has_value() ? snapshot->index.value : 0;
-      if (last_applied.value - taken >= options.snapshot_every_entries) TakeSnapshot();
+      const LogIndex taken = snapshot.has_value() ? snapshot->index : LogIndex(0);
+      snapshot_waiters.Release(taken, due);
+      if (last_applied.value - taken.value >= options.snapshot_every_entries ||
+          !snapshot_waiters.empty()) {
+        TakeSnapshot();
+      }
     }
     index_waiters.Release(last_applied, due);
     position_waiters.Release(ledger.position(), due);
@@ -225,6 +242,7 @@ void Driver::State::OnTimer() {
   reads.Expire(now_ms);
   index_waiters.Expire(now_ms, due);
   position_waiters.Expire(now_ms, due);
+  snapshot_waiters.Expire(now_ms, due);
   if (now_ms >= probe_retry_ms) SendProbes();
   if (transfer.has_value() && now_ms >= transfer->give_up_ms) transfer.reset();
 }
@@ -234,7 +252,8 @@ int64_t Driver::State::NextDeadlineMs() const {
   int64_t next = rebuilding ? kNever : engine.deadline_ms();
   if (transfer.has_value()) next = std::min(next, transfer->give_up_ms);
   return std::min({next, proposals.deadline_ms(), reads.deadline_ms(), probe_retry_ms,
-                   index_waiters.deadline_ms(), position_waiters.deadline_ms()});
+                   index_waiters.deadline_ms(), position_waiters.deadline_ms(),
+                   snapshot_waiters.deadline_ms()});
 }
 
 ReplicatorStatus Driver::State::GetStatus() const {

@@ -120,6 +120,9 @@ class Driver {
                     Replicator::ReadCallback done);
 
   void TakeSnapshot(int64_t now_ms);  // also done by itself every snapshot_every_entries
+  // Likewise; completes when a snapshot of all that was applied before the call is durable.
+  // FailedPrecondition if nothing was; DeadlineExceeded, Unavailable: it may still be taken.
+  void TakeSnapshot(int64_t now_ms, int64_t deadline_ms, Replicator::ReadCallback done);
   absl::Status TransferLeadership(int64_t now_ms, BranchId to);  // to: 0 chooses
 
   // Completes everything that waits: proposals in the log kUnknown, others kNotApplied, reads

@@ -136,6 +136,7 @@ struct Driver::State final : EngineEvents {
   ReadIndexRounds reads{due};
   Waiters<LogIndex> index_waiters;
   Waiters<Position> position_waiters;
+  Waiters<LogIndex> snapshot_waiters;  // by what the snapshot has to contain
 };
 
 }  // namespace bank::replication

@@ -83,7 +83,9 @@ void Loop::WaitPosition(Position position, int64_t deadline_ms, Replicator::Read
   Put(InWait{position, deadline_ms, std::move(done)}, Wake::kNow);
 }
 
-void Loop::TakeSnapshot() { Put(InSnapshot{}, Wake::kNow); }
+void Loop::TakeSnapshot(int64_t deadline_ms, Replicator::ReadCallback done) {
+  Put(InSnapshot{deadline_ms, std::move(done)}, Wake::kNow);
+}
 
 void Loop::TransferLeadership(BranchId to, TransferCallback done) {
   Put(InTransfer{to, std::move(done)}, Wake::kNow);
@@ -199,7 +201,13 @@ void Loop::Handle(int64_t now_ms, Input input) {
                          completions_.push_back(StatusDone{std::move(done), std::move(status)});
                        });
                  },
-                 [&](InSnapshot&) { driver_->TakeSnapshot(now_ms); },
+                 [&](InSnapshot& in) {
+                   driver_->TakeSnapshot(
+                       now_ms, in.deadline_ms,
+                       [this, done = std::move(in.done)](absl::Status status) mutable {
+                         completions_.push_back(StatusDone{std::move(done), std::move(status)});
+                       });
+                 },
                  [&](InTransfer& in) {
                    completions_.push_back(
                        StatusDone{std::move(in.done), driver_->TransferLeadership(now_ms, in.to)});
@@ -208,7 +216,8 @@ void Loop::Handle(int64_t now_ms, Input input) {
 }
 
 void Loop::Refuse(Input input) {
-  std::visit(Overloaded{[](InMessage&) {}, [](InDurable&) {}, [](InSnapshot&) {},
+  std::visit(Overloaded{[](InMessage&) {}, [](InDurable&) {},
+                        [&](InSnapshot& in) { in.done(absl::UnavailableError(kStopping)); },
                         [&](InProposal& in) {
                           in.done({Fate::kNotApplied, {}, kStopping});
                         },

@@ -72,7 +72,7 @@ class Loop final : private DriverPorts {
                Replicator::ProposeCallback done);
   void ReadIndex(int64_t deadline_ms, Driver::ReadIndexCallback done);
   void WaitPosition(Position position, int64_t deadline_ms, Replicator::ReadCallback done);
-  void TakeSnapshot();
+  void TakeSnapshot(int64_t deadline_ms, Replicator::ReadCallback done);
   using TransferCallback = absl::AnyInvocable<void(absl::Status)>;
   void TransferLeadership(BranchId to, TransferCallback done);
 
@@ -108,7 +108,10 @@ class Loop final : private DriverPorts {
     int64_t deadline_ms;
     Replicator::ReadCallback done;
   };
-  struct InSnapshot {};
+  struct InSnapshot {
+    int64_t deadline_ms;
+    Replicator::ReadCallback done;
+  };
   struct InTransfer {
     BranchId to;
     TransferCallback done;

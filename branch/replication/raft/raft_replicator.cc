@@ -68,7 +68,9 @@ ledger::Outcome RaftReplicator::Query(std::string_view account) const {
 
 ReplicatorStatus RaftReplicator::GetStatus() const { return loop_.GetStatus(); }
 
-void RaftReplicator::TakeSnapshot() { loop_.TakeSnapshot(); }
+void RaftReplicator::TakeSnapshot(int64_t deadline_ns, ReadCallback done) {
+  loop_.TakeSnapshot(deadline_ns / kNsPerMs + 1, std::move(done));
+}
 
 void RaftReplicator::TransferLeadership(BranchId to, Loop::TransferCallback done) {
   loop_.TransferLeadership(to, std::move(done));

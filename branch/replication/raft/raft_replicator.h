@@ -57,8 +57,8 @@ class RaftReplicator final : public Replicator,
   ledger::Outcome Query(std::string_view account) const override;
   ReplicatorStatus GetStatus() const override;
 
-  // For operators.
-  void TakeSnapshot();
+  // For operators. A snapshot's callback: OK when one of all that was applied is durable.
+  void TakeSnapshot(int64_t deadline_ns, ReadCallback done);
   void TransferLeadership(BranchId to, Loop::TransferCallback done);
 
   // PeerHandler.

@@ -55,6 +55,8 @@ class Waiters {
     deadline_ms_ = kNever;
   }
 
+  bool empty() const { return waiting_.empty(); }
+
   // No later than the first deadline; it may be earlier.
   int64_t deadline_ms() const { return deadline_ms_; }
 

@@ -1,11 +1,11 @@
-// Goal: a branch is ready once, when it has read at a quorum and the bank is founded; the leader
-// founds it, whatever goes wrong before.
+// Goal: a branch serves when it has read at a quorum and the bank is founded; the leader founds it,
+// whatever goes wrong before. It stops serving while the quorum is silent, and begins again.
 // Method: the fake replicator; the test changes what it says and awaits the callback.
 #include "branch/node/readiness.h"
 
 #include <gtest/gtest.h>
 
-#include <future>
+#include "absl/synchronization/mutex.h"
 
 #include "tests/unit/rpc/fake_replicator.h"
 
@@ -17,61 +17,80 @@ using replication::Role;
 
 class ReadinessTest : public ::testing::Test {
  protected:
-  std::future<void> Start() {
-    readiness_ =
-        std::make_unique<Readiness>(replicator_, clock_, 400, [this] { ready_.set_value(); });
-    return ready_.get_future();
+  void Start() {
+    readiness_ = std::make_unique<Readiness>(
+        replicator_, clock_,
+        Readiness::Options{.initial_balance = 400, .patience = std::chrono::milliseconds(40)},
+        [this](bool serves) {
+          absl::MutexLock lock(&mutex_);
+          EXPECT_NE(serves, serves_);
+          serves_ = serves;
+        });
   }
-  static bool Soon(std::future<void>& future) {
-    return future.wait_for(std::chrono::seconds(10)) == std::future_status::ready;
+  bool Becomes(bool serves, absl::Duration patience = absl::Seconds(10)) {
+    absl::MutexLock lock(&mutex_);
+    const auto there = [&] { return serves_ == serves; };
+    return mutex_.AwaitWithTimeout(absl::Condition(&there), patience);
   }
-  static bool NotYet(std::future<void>& future) {
-    return future.wait_for(std::chrono::milliseconds(60)) == std::future_status::timeout;
-  }
+  bool Soon() { return Becomes(true); }
+  bool NotYet() { return !Becomes(true, absl::Milliseconds(60)); }
 
   SteadyClock clock_;
   FakeReplicator replicator_;
-  std::promise<void> ready_;
+  absl::Mutex mutex_;
+  bool serves_ ABSL_GUARDED_BY(mutex_) = false;
   std::unique_ptr<Readiness> readiness_;
 };
 
 TEST_F(ReadinessTest, LeaderFoundsTheBank) {
-  auto ready = Start();
-  ASSERT_TRUE(Soon(ready));
+  Start();
+  ASSERT_TRUE(Soon());
   EXPECT_EQ(replicator_.Query(ledger::kSharedAccount).balance, 400);
 }
 
 TEST_F(ReadinessTest, FollowerWaitsForTheFounding) {
   replicator_.SetStatus(Role::kFollower, true);
-  auto ready = Start();
-  EXPECT_TRUE(NotYet(ready));
+  Start();
+  EXPECT_TRUE(NotYet());
   EXPECT_EQ(replicator_.GetStatus().ledger.position, Position(0));
   replicator_.SetStatus(Role::kLeader, true);  // the old leader is gone: this one founds
-  EXPECT_TRUE(Soon(ready));
+  EXPECT_TRUE(Soon());
 }
 
 TEST_F(ReadinessTest, FoundsAgainAfterAnUnknownFate) {
   replicator_.SetFate(replication::Fate::kUnknown);
-  auto ready = Start();
-  EXPECT_TRUE(NotYet(ready));
+  Start();
+  EXPECT_TRUE(NotYet());
   replicator_.SetFate(replication::Fate::kApplied);
-  ASSERT_TRUE(Soon(ready));
+  ASSERT_TRUE(Soon());
   EXPECT_EQ(replicator_.Query(ledger::kSharedAccount).balance, 400);
 }
 
 TEST_F(ReadinessTest, WaitsForTheQuorum) {
   replicator_.SetRead(absl::UnavailableError("no leader"));
-  auto ready = Start();
-  EXPECT_TRUE(NotYet(ready));
+  Start();
+  EXPECT_TRUE(NotYet());
   replicator_.SetRead(absl::OkStatus());
-  EXPECT_TRUE(Soon(ready));
+  EXPECT_TRUE(Soon());
+}
+
+TEST_F(ReadinessTest, EndsWhileTheQuorumIsSilent) {
+  Start();
+  ASSERT_TRUE(Soon());
+  for (int time = 0; time < 2; ++time) {
+    replicator_.SetRead(absl::UnavailableError("no leader"));
+    EXPECT_TRUE(Becomes(false));
+    EXPECT_TRUE(NotYet());
+    replicator_.SetRead(absl::OkStatus());
+    EXPECT_TRUE(Soon());
+  }
 }
 
 TEST_F(ReadinessTest, StopsWithoutBeingReady) {
   replicator_.SetStatus(Role::kFollower, false);
-  auto ready = Start();
+  Start();
   readiness_->Stop();
-  EXPECT_TRUE(NotYet(ready));
+  EXPECT_TRUE(NotYet());
 }
 
 }  // namespace

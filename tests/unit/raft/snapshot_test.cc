@@ -105,6 +105,36 @@ TEST(Snapshot, InstallDuringTakeWins) {
   EXPECT_GE(bank.driver(follower).GetStatus().snapshot_index, LogIndex(80));
 }
 
+TEST(Snapshot, AnOperatorIsAnsweredWhenItIsDurable) {
+  BankOf bank(3, SmallSnapshots());
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t follower = BankOf::Other(leader);
+  Deposits(bank, leader, 2);
+  std::vector<absl::Status> answers;
+  const auto take = [&](int64_t deadline_ms) {
+    bank.driver(follower).TakeSnapshot(bank.now_ms, deadline_ms, [&](absl::Status status) {
+      answers.push_back(std::move(status));
+    });
+  };
+  bank[follower].disk_held = true;
+  const LogIndex applied = bank.driver(follower).GetStatus().applied_index;
+  take(bank.now_ms + 60'000);
+  take(bank.now_ms + 100);
+  bank.Advance(500);
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(answers[0].code(), absl::StatusCode::kDeadlineExceeded);
+  bank[follower].disk_held = false;
+  bank.Advance(500);
+  ASSERT_EQ(answers.size(), 2u);
+  EXPECT_TRUE(answers[1].ok()) << answers[1];
+  EXPECT_GE(bank.driver(follower).GetStatus().snapshot_index, applied);
+  take(bank.now_ms + 60'000);
+  bank.driver(follower).Stop("the test ends");
+  ASSERT_EQ(answers.size(), 3u);
+  EXPECT_TRUE(answers[2].ok()) << "nothing newer to save";
+}
+
 TEST(Snapshot, LogThatDoesNotContinueTheSnapshotIsDropped) {
   BankOf bank(3, SmallSnapshots());
   const uint64_t leader = bank.Elect();

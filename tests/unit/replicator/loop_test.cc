@@ -5,7 +5,9 @@
 #include "branch/replication/raft/loop.h"
 
 #include <gtest/gtest.h>
+
 #include <unistd.h>
+#include <future>
 
 #include <filesystem>
 #include <memory>
@@ -87,7 +89,13 @@ TEST(Loop, WhatWasAcknowledgedIsThereAfterARestart) {
       const ProposeResult result = ProposeAndWait(replicator, Open(account, n), kLongNs);
       ASSERT_EQ(result.fate, Fate::kApplied) << result.reason;
     }
-    if (life == 2) replicator.TakeSnapshot();
+    if (life == 2) {
+      std::promise<absl::Status> taken;
+      replicator.TakeSnapshot(clock.NowNs() + kLongNs,
+                              [&](absl::Status status) { taken.set_value(std::move(status)); });
+      EXPECT_TRUE(taken.get_future().get().ok());
+      EXPECT_EQ(replicator.GetStatus().snapshot_index, replicator.GetStatus().applied_index);
+    }
     for (int past = 1; past <= life; ++past) {
       EXPECT_EQ(replicator.Query("a" + std::to_string(past) + ".19").balance, 19);
     }

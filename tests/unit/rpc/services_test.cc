@@ -36,7 +36,7 @@ class Services : public ::testing::Test {
         exercise_(desk_),
         admin_(BranchId(7), {{BranchId(7), "localhost:1", true}}, replicator_,
                AdminActions{
-                   .take_snapshot = [] {},
+                   .take_snapshot = [](int64_t, auto done) { done(absl::OkStatus()); },
                    .transfer_leadership = [](BranchId, auto done) { done(absl::OkStatus()); }},
                clock_) {
     auto server =

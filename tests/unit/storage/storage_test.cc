@@ -141,7 +141,7 @@ TEST_F(StorageTest, AnotherBranchsFolderIsRefused) {
 TEST_F(StorageTest, AFolderHasOneUserAtATime) {
   OpenedStorage opened = MustOpen();
   const absl::Status refused = Open(fs_).status();
-  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(refused.message()), HasSubstr("in use by another process"));
   opened.storage.reset();
   EXPECT_TRUE(Open(fs_).ok());
