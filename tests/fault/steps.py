@@ -11,7 +11,7 @@ import time
 import bank
 from proxy import Proxies
 
-WAIT_SECONDS = 60  # for progress, readiness, the end of a process; longer than any step needs
+WAIT_SECONDS = 60 * bank.PATIENCE  # for progress, readiness, the end of a process; longer than any step needs
 
 
 class Steps:

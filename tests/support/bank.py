@@ -16,6 +16,9 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("BANK_BIN", ROOT / "build/release/bin"))
+# How many times longer than a release build these programs may take (4 when sanitized).
+PATIENCE = int(os.environ.get("BANK_PATIENCE", 1))
+STOP_SECONDS = 20 * PATIENCE
 
 
 def free_base_port(count):
@@ -88,7 +91,7 @@ class Bank:
         if wait:
             self.wait_ready()
 
-    def wait_ready(self, branches=None, seconds=60):
+    def wait_ready(self, branches=None, seconds=60 * PATIENCE):
         at = ",".join(f"{i}={self.address(i)}" for i in branches or self.running())
         done = subprocess.run([BIN / "bankctl", "wait-ready", "--at", at, "--timeout", str(seconds)],
                               capture_output=True, text=True)
@@ -101,7 +104,7 @@ class Bank:
     def kill(self, branch, sign=signal.SIGKILL):
         process = self.processes[branch]
         process.send_signal(sign)
-        return process.wait(timeout=30)
+        return process.wait(timeout=30 * PATIENCE)
 
     def stop(self):
         """Returns the exit codes of branches that neither ended cleanly nor were killed, by branch."""
@@ -111,12 +114,12 @@ class Bank:
         unclean = {}
         for branch, process in self.processes.items():
             try:
-                if process.wait(timeout=20) not in (0, -signal.SIGKILL):
+                if process.wait(timeout=STOP_SECONDS) not in (0, -signal.SIGKILL):
                     unclean[branch] = process.returncode
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-                unclean[branch] = "none within 20 s of SIGTERM"
+                unclean[branch] = f"none within {STOP_SECONDS} s of SIGTERM"
         return unclean
 
     def statuses(self, branches=None):
@@ -126,7 +129,7 @@ class Bank:
             return {}
         at = ",".join(f"{i}={self.address(i)}" for i in asked)
         done = subprocess.run([BIN / "bankctl", "status", "--at", at, "--timeout", "2", "-w", "json"],
-                              capture_output=True, text=True, timeout=30)
+                              capture_output=True, text=True, timeout=30 * PATIENCE)
         rows = [json.loads(line) for line in done.stdout.splitlines()]  # one JSON object per branch
         return {row["branch"]: row for row in rows if "role" in row and row["branch"] in asked}
 
@@ -142,7 +145,7 @@ class Bank:
         """One record per branch, all at one log index; raises if they cannot be had."""
         out = self.folder / "digests.jsonl"
         done = subprocess.run([BIN / "bankctl", "digests", "--at", self.addresses, "--output", out],
-                              capture_output=True, text=True, timeout=90)
+                              capture_output=True, text=True, timeout=90 * PATIENCE)
         if done.returncode != 0:
             raise RuntimeError(f"no digests: {done.stderr.strip()}")
         return [json.loads(line) for line in out.read_text().splitlines()]

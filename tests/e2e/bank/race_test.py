@@ -21,7 +21,7 @@ class Race(unittest.TestCase):
             if kill_leader:
                 leader = branches.leader()
                 branches.kill(leader)
-            printed, _ = load.communicate(timeout=90)
+            printed, _ = load.communicate(timeout=90 * bank.PATIENCE)
             self.assertEqual(load.returncode, 0, printed + branches.logs())
             counts = json.loads(printed)["results"]
             self.assertEqual(counts.get("ok"), 500, counts)
@@ -31,7 +31,7 @@ class Race(unittest.TestCase):
             for record in branches.digests():
                 self.assertEqual(record["balance_total"], 0)
             judged = subprocess.run([bank.BIN / "checker", history, "--digests", branches.folder / "digests.jsonl"],
-                                    capture_output=True, text=True, timeout=60)
+                                    capture_output=True, text=True, timeout=60 * bank.PATIENCE)
             self.assertEqual(judged.returncode, 0, judged.stdout + judged.stderr)
 
     def test_exactly_half_succeed(self):
@@ -48,7 +48,7 @@ class Restart(unittest.TestCase):
             load = subprocess.run(
                 [bank.BIN / "customer", "load", "--at", branches.addresses, "--mode", "unary",
                  "--concurrency", "16", "--operations", "2000", "--mix", "deposit=1,withdraw=1", "--account", "shared", "--initial-balance", "400",
-                 "--history", history], capture_output=True, text=True, timeout=60)
+                 "--history", history], capture_output=True, text=True, timeout=60 * bank.PATIENCE)
             self.assertEqual(load.returncode, 0, load.stdout + load.stderr)
             before = branches.digests()
             for branch in branches.ids:
@@ -57,7 +57,7 @@ class Restart(unittest.TestCase):
             after = branches.digests()
             self.assertEqual({r["state"] for r in before}, {r["state"] for r in after})
             judged = subprocess.run([bank.BIN / "checker", history, "--digests", branches.folder / "digests.jsonl"],
-                                    capture_output=True, text=True, timeout=60)
+                                    capture_output=True, text=True, timeout=60 * bank.PATIENCE)
             self.assertEqual(judged.returncode, 0, judged.stdout + judged.stderr)
 
 

@@ -16,7 +16,7 @@ INPUT = bank.ROOT / "input"
 
 def run_all(*arguments, **options):
     return subprocess.run([bank.ROOT / "run_all.sh", "--no-build", *map(str, arguments)],
-                          capture_output=True, text=True, timeout=120, **options)
+                          capture_output=True, text=True, timeout=120 * bank.PATIENCE, **options)
 
 
 class RunAll(unittest.TestCase):
@@ -88,7 +88,7 @@ class RunAll(unittest.TestCase):
         runs = [subprocess.Popen([bank.ROOT / "run_all.sh", "--no-build"], stdout=subprocess.PIPE,
                                  stderr=subprocess.STDOUT, text=True) for _ in range(2)]
         for run in runs:
-            printed, _ = run.communicate(timeout=60)
+            printed, _ = run.communicate(timeout=60 * bank.PATIENCE)
             self.assertEqual(run.returncode, 0, printed)
 
     def test_serve_takes_the_reports_own_client_until_sigterm(self):
@@ -104,17 +104,17 @@ class RunAll(unittest.TestCase):
             with grpc.insecure_channel(f"localhost:{base + 1}") as channel:
                 stub = stubs.RPCServicerStub(channel)
                 ask = lambda what, money=0: stub.MsgDelivery(
-                    messages.request_service(request=what, money=money), timeout=10)
+                    messages.request_service(request=what, money=money), timeout=10 * bank.PATIENCE)
                 self.assertEqual(ask("query").money, 400)
                 self.assertTrue(ask("deposit", 170).success)
                 self.assertFalse(ask("withdraw", 1000).success)
             with grpc.insecure_channel(f"localhost:{base + 3}") as channel:
                 reply = stubs.RPCServicerStub(channel).MsgDelivery(
-                    messages.request_service(request="query"), timeout=10)
+                    messages.request_service(request="query"), timeout=10 * bank.PATIENCE)
                 self.assertEqual(reply.money, 570)
         finally:
             serving.send_signal(signal.SIGTERM)
-            serving.communicate(timeout=20)
+            serving.communicate(timeout=bank.STOP_SECONDS)
         self.assertEqual(serving.returncode, 143)
         with socket.socket() as free:
             free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
