@@ -12,6 +12,7 @@
 
 #include "bank/v1/customer.grpc.pb.h"
 #include "common/exit_code.h"
+#include "net/runtime.h"
 
 namespace bank {
 namespace {
@@ -98,6 +99,7 @@ class EchoService final : public v1::Customer::CallbackService {
 };
 
 int Main(int argc, char** argv) {
+  net::PrepareRuntime();
   CLI::App app{"Answers the bank's calls at once: the ceiling that the benchmark compares with."};
   std::string listen = "localhost:50050";
   app.add_option("--listen", listen, "host:port");

@@ -12,6 +12,7 @@
 #include "branch/node/config.h"
 #include "branch/node/logging.h"
 #include "common/exit_code.h"
+#include "net/runtime.h"
 
 namespace bank::node {
 namespace {
@@ -48,6 +49,7 @@ void Say(const Config& config, const char* event, int port) {
 }
 
 int Main(int argc, const char* const* argv) {
+  net::PrepareRuntime();
   const Parsed parsed = ParseConfig(argc, argv);
   if (!parsed.config) return parsed.exit_code;
   const Config& config = *parsed.config;

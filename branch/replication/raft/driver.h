@@ -44,6 +44,7 @@ struct DriverOptions {
   uint32_t inflight_entries_max = 64;  // per follower
   uint32_t entries_open_max = 4;       // entries of ours not yet committed (group commit)
   uint32_t entry_commands_max = 8192;  // a batch larger than this closes the entry
+  uint32_t entry_linger_ms = 2;        // see Proposals::WantsCut; 0: never waits
   uint32_t entry_bytes_max = 1 << 20;
   uint32_t message_bytes_max = 2 << 20;  // AppendEntries with more payload is sent in pieces
   uint64_t snapshot_every_entries = 50'000;

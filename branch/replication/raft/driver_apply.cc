@@ -91,7 +91,7 @@ void Driver::State::TellCommit() {
 }
 
 void Driver::State::SubmitProposals() {
-  while (proposals.WantsCut()) {
+  while (proposals.WantsCut(now_ms)) {
     // The bank's clock runs at the leader's pace and goes on from where the last leader left it.
     const ledger::EntryHeader header{lead_start_bank_ms + (now_ms - lead_start_ms),
                                      proposals.next_count()};

@@ -74,6 +74,7 @@ void Forwarder::OnTimer(int64_t now_ns) {
     absl::MutexLock lock(&mutex_);
     if (paused_until_ns_ != 0 && now_ns >= paused_until_ns_) paused_until_ns_ = 0;
     int64_t next_ns = paused_until_ns_ != 0 ? paused_until_ns_ : INT64_MAX;
+    if (linger_until_ns_ > now_ns) next_ns = std::min(next_ns, linger_until_ns_);
     for (Call& call : calls_) {
       for (Op& op : call.ops) {
         if (!op.done) continue;
@@ -130,15 +131,29 @@ void Forwarder::Stop() {
   Run(std::move(completions));
 }
 
-bool Forwarder::MaySendLocked() const {
+bool Forwarder::MaySendLocked() {
   if (waiting_.empty() || leader_.value == 0 || paused_until_ns_ != 0 || stopped_) return false;
-  if (calls_.empty()) return true;
-  // A further call has to be worth its way: at least half as large as what is under way.
-  return calls_.size() < options_.calls_max && waiting_count_ * 2 >= calls_count_;
+  if (calls_.empty()) {
+    if (waiting_count_ * 2 >= last_count_) return true;
+    const int64_t now_ns = clock_.NowNs();
+    if (linger_until_ns_ == 0) linger_until_ns_ = now_ns + options_.linger_ns;
+    return now_ns >= linger_until_ns_;
+  }
+  return calls_.size() < options_.calls_max &&
+         waiting_count_ >= std::max(options_.further_call_commands_min, calls_count_ / 2);
 }
 
 Forwarder::Outgoing Forwarder::TakeLocked() {
-  if (!MaySendLocked()) return {};
+  if (!MaySendLocked()) {
+    Outgoing later;
+    if (linger_until_ns_ != 0 &&
+        linger_until_ns_ < next_deadline_ns_.load(std::memory_order_relaxed)) {
+      next_deadline_ns_.store(linger_until_ns_, std::memory_order_relaxed);
+      later.wake_ns = linger_until_ns_;
+    }
+    return later;
+  }
+  linger_until_ns_ = 0;
   size_t n = 0;
   uint64_t count = 0;
   uint64_t bytes = 0;
@@ -180,6 +195,7 @@ Forwarder::Outgoing Forwarder::TakeLocked() {
 }
 
 void Forwarder::SendOutside(Outgoing outgoing) {
+  if (outgoing.wake_ns != INT64_MAX) route_.WakeBy(outgoing.wake_ns);
   while (outgoing.id != 0) {
     const bool more = outgoing.more;
     route_.Submit(
@@ -203,6 +219,7 @@ void Forwarder::OnResult(uint64_t id, ForwardResult result) {
     std::vector<Op> ops = std::move(call->ops);
     const uint64_t count = call->count;
     calls_count_ -= count;
+    last_count_ = count;
     calls_.erase(call);
     if (result.fate == Fate::kApplied && result.outcomes.size() == count) {
       pause_.Reset();

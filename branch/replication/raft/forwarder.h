@@ -27,7 +27,13 @@
 namespace bank::replication {
 
 struct ForwarderOptions {
-  size_t calls_max = 2;                      // under way at a time
+  size_t calls_max = 2;  // under way at a time
+  // A further call has to be worth its way: at least this many commands, and half as many as are
+  // under way. Fewer wait for the answer of the first, and travel together.
+  uint64_t further_call_commands_min = 256;
+  // A call much smaller than the one before it waits this long for company: the answers of that one
+  // have just set its customers free. 0: never waits. A lone customer never waits.
+  int64_t linger_ns = 2'000'000;
   uint64_t call_commands_max = 8192;         // in one call; one larger batch travels alone
   uint64_t call_bytes_max = 1 << 20;         // likewise
   uint64_t waiting_bytes_max = 64ull << 20;  // above that Propose answers not_applied
@@ -69,7 +75,8 @@ class Forwarder {
     uint64_t id = 0;  // 0: nothing to send
     BranchId leader;
     ForwardRequest request;
-    bool more = false;  // not everything fitted
+    bool more = false;            // not everything fitted
+    int64_t wake_ns = INT64_MAX;  // the timer has to run by then
   };
   struct Completion {
     Replicator::ProposeCallback done;
@@ -78,7 +85,7 @@ class Forwarder {
   using Completions = std::vector<Completion>;
 
   Outgoing TakeLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool MaySendLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool MaySendLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SendOutside(Outgoing outgoing) ABSL_LOCKS_EXCLUDED(mutex_);
   void OnResult(uint64_t id, ForwardResult result) ABSL_LOCKS_EXCLUDED(mutex_);
   void RequeueLocked(std::vector<Op> ops, bool unsure) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -89,7 +96,7 @@ class Forwarder {
   const ForwarderOptions options_;
   const Clock& clock_;
   Route& route_;
-  // A lower bound of all deadlines and of the end of the pause.
+  // A lower bound of all deadlines and of the ends of the pause and of the wait for company.
   std::atomic<int64_t> next_deadline_ns_{INT64_MAX};
 
   absl::Mutex mutex_;
@@ -99,7 +106,9 @@ class Forwarder {
   uint64_t waiting_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t waiting_count_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<Call> calls_ ABSL_GUARDED_BY(mutex_);
-  uint64_t calls_count_ ABSL_GUARDED_BY(mutex_) = 0;  // commands under way
+  uint64_t calls_count_ ABSL_GUARDED_BY(mutex_) = 0;     // commands under way
+  uint64_t last_count_ ABSL_GUARDED_BY(mutex_) = 0;      // commands of the call answered last
+  int64_t linger_until_ns_ ABSL_GUARDED_BY(mutex_) = 0;  // 0: nothing waits for company
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
   int64_t paused_until_ns_ ABSL_GUARDED_BY(mutex_) = 0;  // 0: not paused
   RetryPause pause_ ABSL_GUARDED_BY(mutex_);

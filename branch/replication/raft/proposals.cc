@@ -27,9 +27,14 @@ void Proposals::Add(std::string batch, uint64_t count, int64_t deadline_ms,
   deadline_ms_ = std::min(deadline_ms_, deadline_ms);
 }
 
-bool Proposals::WantsCut() const {
+bool Proposals::WantsCut(int64_t now_ms) {
   if (gathering_.empty() || open_.size() >= options_.entries_open_max) return false;
-  return open_.empty() || gathering_.size() > 1 || committed_since_cut_;
+  if (gathering_.size() > 1) return true;
+  if (!open_.empty() && !committed_since_cut_) return false;
+  if (lingered_ || options_.entry_linger_ms == 0) return true;
+  if (gathering_.front().count * 2 >= last_count_) return true;
+  if (linger_until_ms_ == kNever) linger_until_ms_ = now_ms + options_.entry_linger_ms;
+  return false;
 }
 
 void Proposals::Submitted(LogIndex index, Term term) {
@@ -39,6 +44,9 @@ void Proposals::Submitted(LogIndex index, Term term) {
   open_bytes_ += cut.batch.size();
   open_.push_back({index, term, cut.batch.size(), std::move(cut.waiters)});
   committed_since_cut_ = false;
+  last_count_ = cut.count;
+  linger_until_ms_ = kNever;
+  lingered_ = false;
 }
 
 void Proposals::OnApplied(LogIndex index, Term term, std::vector<ledger::Outcome>& outcomes) {
@@ -117,6 +125,7 @@ void Proposals::NotApplied(const std::string& reason) {
   }
   open_.clear();
   committed_since_cut_ = false;
+  linger_until_ms_ = kNever;
 }
 
 void Proposals::ExpireOpen(int64_t now_ms, OpenEntry& entry) {
@@ -132,6 +141,10 @@ void Proposals::ExpireOpen(int64_t now_ms, OpenEntry& entry) {
 }
 
 void Proposals::Expire(int64_t now_ms) {
+  if (now_ms >= linger_until_ms_) {
+    linger_until_ms_ = kNever;
+    lingered_ = true;
+  }
   if (now_ms < deadline_ms_) return;
   deadline_ms_ = kNever;
   for (OpenEntry& entry : open_) ExpireOpen(now_ms, entry);

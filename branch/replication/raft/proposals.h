@@ -31,7 +31,9 @@ class Proposals {
 
   // Whether an entry should be cut now: at once if none of ours is open; else when it is full, or
   // when one was committed since the last cut, but never more than entries_open_max at a time.
-  bool WantsCut() const;
+  // An entry much smaller than the one before it waits entry_linger_ms for company: the answers of
+  // that one have just set its customers free. A lone customer never waits.
+  bool WantsCut(int64_t now_ms);
 
   // What the next entry holds: joined batches and their number of commands. Only if WantsCut().
   const std::string& next_batch() const { return gathering_.front().batch; }
@@ -50,7 +52,7 @@ class Proposals {
   void Stop(const std::string& reason);
   void Expire(int64_t now_ms);
 
-  int64_t deadline_ms() const { return deadline_ms_; }
+  int64_t deadline_ms() const { return std::min(deadline_ms_, linger_until_ms_); }
   uint64_t open_entries() const { return open_.size(); }
 
  private:
@@ -90,7 +92,10 @@ class Proposals {
   std::deque<OpenEntry> open_;                  // of this leadership, by index
   std::multimap<LogIndex, OpenEntry> orphans_;  // of former ones
   bool committed_since_cut_ = false;
-  uint64_t open_bytes_ = 0;  // of open_ and orphans_
+  uint64_t last_count_ = 0;           // commands of the entry cut last
+  int64_t linger_until_ms_ = kNever;  // nothing waits for company
+  bool lingered_ = false;             // what gathers has waited for company long enough
+  uint64_t open_bytes_ = 0;           // of open_ and orphans_
   int64_t deadline_ms_ = kNever;
 };
 

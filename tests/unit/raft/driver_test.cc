@@ -246,6 +246,24 @@ TEST(GroupCommit, FirstGoesAtOnceAndTheRestShareTheNextEntry) {
   }
 }
 
+TEST(GroupCommit, AfterALargeEntryASmallOneWaitsForCompanyButNotForLong) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  std::vector<std::optional<ProposeResult>> results(10);
+  for (auto& result : results) bank.Deposit(leader, 1, &result);
+  bank.Run();  // an entry of 1, then one of 9
+  const LogIndex before = bank.driver(leader).GetStatus().last_index;
+  std::vector<std::optional<ProposeResult>> few(2);
+  for (auto& result : few) bank.Deposit(leader, 1, &result);
+  bank.Run();
+  EXPECT_EQ(bank.driver(leader).GetStatus().last_index, before);
+  bank.Advance(DriverOptions().entry_linger_ms);
+  bank.Run();
+  EXPECT_EQ(bank.driver(leader).GetStatus().last_index, before.Plus(1));
+  EXPECT_EQ(few.back()->fate, Fate::kApplied);
+}
+
 TEST(GroupCommit, FullEntriesGoWithoutWaitingUpToTheLimit) {
   DriverOptions options;
   options.entry_commands_max = 4;

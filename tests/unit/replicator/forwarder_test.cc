@@ -52,7 +52,10 @@ class ForwarderTest : public testing::Test {
 
   FakeClock clock_;
   FakeRoute route_;
-  ForwarderOptions options_{.calls_max = 2, .call_commands_max = 6, .waiting_bytes_max = 20};
+  ForwarderOptions options_{.calls_max = 2,
+                            .further_call_commands_min = 1,
+                            .call_commands_max = 6,
+                            .waiting_bytes_max = 20};
   Forwarder forwarder_{options_, clock_, route_};
   std::vector<std::unique_ptr<Proposal>> proposals_;
 };
@@ -100,6 +103,45 @@ TEST_F(ForwarderTest, ALargeCallIsNotFollowedByATinyOne) {
   Propose("f");
   ASSERT_EQ(route_.submitted.size(), 2u);
   EXPECT_EQ(route_.submitted[1].request.batch, "ef");
+}
+
+TEST_F(ForwarderTest, ASmallFurtherCallWaitsForTheFirst) {
+  Forwarder forwarder({.further_call_commands_min = 3}, clock_, route_);
+  forwarder.OnLeader(BranchId(1));
+  int answers = 0;
+  const auto count = [&answers](const ProposeResult&) { ++answers; };
+  for (const char* op : {"a", "b", "c"}) forwarder.Propose(op, 1, clock_.now_ns + kMs, count);
+  EXPECT_EQ(route_.submitted.size(), 1u);
+  forwarder.Propose("d", 1, clock_.now_ns + kMs, count);
+  ASSERT_EQ(route_.submitted.size(), 2u);
+  EXPECT_EQ(route_.submitted[1].request.batch, "bcd");
+  forwarder.Stop();
+  EXPECT_EQ(answers, 4);
+}
+
+TEST_F(ForwarderTest, AfterALargeCallASmallOneWaitsForCompany) {
+  forwarder_.OnLeader(BranchId(1));
+  Propose("abcd", 4);
+  route_.Take().done(Applied(4));
+  Propose("e");
+  EXPECT_TRUE(route_.submitted.empty());
+  Propose("f");
+  ASSERT_EQ(route_.submitted.size(), 1u);
+  EXPECT_EQ(route_.submitted[0].request.batch, "ef");
+}
+
+TEST_F(ForwarderTest, NobodyWaitsForCompanyForLong) {
+  forwarder_.OnLeader(BranchId(1));
+  Propose("abcd", 4);
+  route_.Take().done(Applied(4));
+  Propose("e");
+  PassMs(1);
+  EXPECT_TRUE(route_.submitted.empty());
+  PassMs(1);
+  ASSERT_EQ(route_.submitted.size(), 1u);
+  route_.Take().done(Applied(1));
+  Propose("f");  // alone from now on
+  EXPECT_EQ(route_.submitted.size(), 1u);
 }
 
 TEST_F(ForwarderTest, CallsHaveAMaximum) {
