@@ -47,7 +47,7 @@ void BranchProcess::Start(storage::OnDamage on_damage) {
   if (!OpenFolder(on_damage, &opened)) return;
   storage_ = std::move(opened.storage);
   storage::Recovered& found = opened.recovered;
-  rebuilding_ = found.rebuilding;
+  rebuilding_ = lost_log_ = found.rebuilding;
 
   disk_ = std::make_unique<DiskQueue>(
       *storage_, record_, random_.Fork(), disk_pace_,
@@ -247,6 +247,7 @@ void BranchProcess::Send(BranchId to, replication::Message message) {
     world_.Violate(absl::StrCat("branch ", id().value, " sends to branch ", to.value));
     return;
   }
+  CheckPromise(message);
   Lane lane = Lane::kMessages;
   SimTime size_delay = 0;
   if (const auto* install = std::get_if<replication::InstallSnapshot>(&message)) {
@@ -263,6 +264,22 @@ void BranchProcess::Send(BranchId to, replication::Message message) {
               [&] { receiver->driver_->OnMessage(receiver->NowMs(), from, std::move(message)); });
         });
       });
+}
+
+// What others count on must be true when it is said.
+void BranchProcess::CheckPromise(const replication::Message& message) {
+  if (const auto* result = std::get_if<replication::AppendEntriesResult>(&message)) {
+    const LogIndex index = result->last_log_index;
+    const EntryId* const entry = log_.Find(index);
+    if (result->rejected == LogIndex(0) && entry != nullptr && !record_.Keeps(index, *entry)) {
+      world_.Violate(absl::StrCat("branch ", id().value, " acknowledges entry ", index.value,
+                                  ", which is not durable"));
+    }
+  } else if (const auto* vote = std::get_if<replication::RequestVoteResult>(&message)) {
+    if (vote->vote_granted && lost_log_) {
+      world_.Violate(absl::StrCat("branch ", id().value, " votes without its log"));
+    }
+  }
 }
 
 void BranchProcess::WriteHardState(const storage::HardState& state) {
@@ -321,6 +338,7 @@ void BranchProcess::QueueFinishRebuild(Term vote_floor) {
   if (!up()) return;
   ++world_.statistics.rebuilds_finished;
   world_.trace.Note("rebuilt", id().value, vote_floor.value);
+  lost_log_ = false;
   disk_->Push(FinishRebuildOrder{vote_floor});
 }
 
@@ -507,13 +525,31 @@ void BranchProcess::FinishRead(std::string account, LogIndex index, int64_t time
     done({true, driver_->ledger().Query(account)});
   });
   Call([&] {
-    driver_->WaitApplied(NowMs(), index, NowMs() + timeout_ms,
-                         [detached = std::move(detached)](absl::Status status) mutable {
-                           ForwardReply reply;
-                           if (status.ok()) reply.write.fate = replication::Fate::kApplied;
-                           detached(std::move(reply));
-                         });
+    driver_->WaitApplied(NowMs(), index, NowMs() + timeout_ms, Waited(std::move(detached)));
   });
+}
+
+void BranchProcess::ReadAtLeast(std::string account, Position minimum, int64_t timeout_ms,
+                                ReadDone done) {
+  Enter([this, account = std::move(account), minimum, timeout_ms,
+         done = std::move(done)]() mutable {
+    auto detached = Detached(
+        [this, account = std::move(account), done = std::move(done)](ForwardReply reply) mutable {
+          if (reply.write.fate != replication::Fate::kApplied) return done({});
+          done({true, driver_->ledger().Query(account)});
+        });
+    Call([&] {
+      driver_->WaitPosition(NowMs(), minimum, NowMs() + timeout_ms, Waited(std::move(detached)));
+    });
+  });
+}
+
+replication::Replicator::ReadCallback BranchProcess::Waited(ForwardDone done) {
+  return [done = std::move(done)](absl::Status status) mutable {
+    ForwardReply reply;
+    if (status.ok()) reply.write.fate = replication::Fate::kApplied;
+    done(std::move(reply));
+  };
 }
 
 BranchProcess::ForwardDone BranchProcess::Detached(ForwardDone done) {

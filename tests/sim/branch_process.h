@@ -81,6 +81,8 @@ class BranchProcess final : public replication::DriverPorts {
   using ReadDone = absl::AnyInvocable<void(ReadResult)>;
   void Write(std::string batch, uint64_t count, int64_t timeout_ms, WriteDone done);
   void Read(std::string account, int64_t timeout_ms, ReadDone done);
+  // From this branch's own ledger, once it has reached `minimum`.
+  void ReadAtLeast(std::string account, Position minimum, int64_t timeout_ms, ReadDone done);
 
  private:
   // What a follower asks of the leader on behalf of its customers (cluster.proto, Forward).
@@ -116,6 +118,7 @@ class BranchProcess final : public replication::DriverPorts {
   // Calls the driver and looks at what became of it.
   template <class F>
   void Call(F&& f);
+  void CheckPromise(const replication::Message& message);
   void Inspect();
   void ArmTimer();
   void OnTimer();
@@ -127,6 +130,7 @@ class BranchProcess final : public replication::DriverPorts {
   void OnForwardReply(uint64_t number, ForwardReply reply);
   void FinishRead(std::string account, LogIndex index, int64_t timeout_ms, ReadDone done);
   ForwardDone Detached(ForwardDone done);
+  static replication::Replicator::ReadCallback Waited(ForwardDone done);
 
   World& world_;
   replication::DriverOptions options_;
@@ -141,6 +145,7 @@ class BranchProcess final : public replication::DriverPorts {
   bool wiped_ = false;     // nothing is known of its vote: it must not start without kRebuild
   bool old_copy_ = false;  // the folder is older than what this branch has acknowledged
   bool rebuilding_ = false;
+  bool lost_log_ = false;  // as the driver knows it: its finish may still be on the way to the disk
 
   State state_ = State::kDown;
   uint64_t life_ = 0;  // number of this start

@@ -53,6 +53,7 @@ void Customer::Issue() {
     return;
   }
   if (random_.Permille(20)) TryKeyReuse();
+  if (random_.Permille(100)) ReadOwnWrites();
   Request request;
   if (random_.Permille(options_.read_permille)) {
     Operation read;
@@ -111,6 +112,24 @@ void Customer::TryKeyReuse() {
   const Operation& op = history_[index];
   if (op.read() || op.fate != Operation::Fate::kDone) return;
   Open({.purpose = Purpose::kKeyReuse, .operations = {index}});
+}
+
+// At any branch, as fresh as what this customer has seen; not a part of the history, since it may
+// be older than what others have seen.
+void Customer::ReadOwnWrites() {
+  BranchProcess* const branch = world_.branches[AnyBranch().value - 1];
+  world_.network.Send(node_, branch->node(), Lane::kCustomer, 0, [this, branch, minimum = seen_] {
+    if (!branch->up()) return;
+    branch->ReadAtLeast("account0", minimum, options_.timeout_ms,
+                        [this, branch, minimum](const ReadResult& result) {
+                          if (!result.ok) return;
+                          ++world_.statistics.reads_at_least;
+                          if (result.outcome.position >= minimum) return;
+                          world_.Violate(absl::StrCat(
+                              "branch ", branch->id().value, " read at position ",
+                              result.outcome.position.value, ", asked for ", minimum.value));
+                        });
+  });
 }
 
 void Customer::Open(Request request) {
@@ -320,6 +339,7 @@ void Customer::Complete(Operation* op, const ledger::Outcome& outcome) {
   op->fate = Operation::Fate::kDone;
   op->outcome = outcome;
   op->completed_at = world_.scheduler.now();
+  seen_ = std::max(seen_, outcome.position);
   if (op->read()) return;
   if (op->session == session_) unanswered_.erase(op->sequence);
   ++world_.statistics.writes_acknowledged;

@@ -66,6 +66,7 @@ class Customer {
   Operation Invent();
   size_t Record(Operation operation);  // with the next key, if it is a write
   void TryKeyReuse();
+  void ReadOwnWrites();
   void Open(Request request);
   void Attempt(uint64_t number);
   void Ask(Request& request, BranchId branch);
@@ -92,6 +93,7 @@ class Customer {
   SessionId session_;
   bool opening_session_ = false;
   uint64_t next_sequence_ = 1;
+  Position seen_;                                      // the newest in any answer
   std::set<uint64_t> unanswered_;                      // sequences of the present session
   std::map<SessionId, uint64_t> told_answered_below_;  // the highest ever sent
   std::vector<size_t> mine_;                           // operations of this customer

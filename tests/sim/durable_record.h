@@ -26,6 +26,11 @@ class DurableRecord {
 
   // Nothing but a founding was ever durable: the folder may be a new one.
   bool empty() const { return hard_state_ == storage::HardState{} && durable_last_ <= LogIndex(1); }
+  // True if a power loss now would leave this very entry at `index`, or a snapshot in its place.
+  bool Keeps(LogIndex index, const EntryId& entry) const {
+    const EntryId* const written = written_.Find(index);
+    return index <= durable_last_ && (written == nullptr || *written == entry);
+  }
   // An empty string, or what is missing. Afterwards the record is what was found.
   std::string Compare(const storage::Recovered& found);
   // Takes what was found without judging it: the folder was damaged, and is being rebuilt.

@@ -13,6 +13,7 @@ Nemesis::Nemesis(World& world) : world_(world), random_(world.random.Fork()) {
     if (random_.Permille(450)) kinds_.push_back(static_cast<Fault>(kind));
   }
   if (kinds_.empty()) kinds_.push_back(Fault::kCrash);
+  hunt_permille_ = random_.OneIn(2) ? random_.Below(900) : 0;
   pause_mean_ = random_.Between(40, 600) * kMillisecond;
   fair_.delay_min = random_.Between(50, 1000);
   fair_.delay_max = fair_.delay_min + random_.Between(100, 8000);
@@ -27,6 +28,20 @@ void Nemesis::Next() {
     Strike(random_.Pick(kinds_));
     Next();
   });
+}
+
+// Old leaders that do not know it yet come from faults that hit a leader.
+BranchProcess& Nemesis::AnyBranch() {
+  BranchProcess* const any = random_.Pick(world_.branches);
+  BranchProcess* const leader = random_.Permille(hunt_permille_) ? Leader() : nullptr;
+  return leader != nullptr ? *leader : *any;
+}
+
+BranchProcess* Nemesis::Leader() {
+  for (BranchProcess* each : world_.branches) {
+    if (each->up() && each->status().role == replication::Role::kLeader) return each;
+  }
+  return nullptr;
 }
 
 void Nemesis::Later(SimTime delay, Scheduler::Task task) {
@@ -65,6 +80,8 @@ void Nemesis::Strike(Fault fault) {
       world_.trace.Note("clock skew", branch.id().value);
       branch.clock().SetRate(world_.scheduler.now(), random_.Between(700'000, 1'400'000));
       return branch.OnClockChanged();
+    case Fault::kOldLeader:
+      return KeepOldLeader();
     case Fault::kTransfer:
       for (BranchProcess* each : world_.branches) {
         if (each->up() && each->status().role == replication::Role::kLeader) {
@@ -90,7 +107,7 @@ void Nemesis::StrikeNetwork(Fault fault) {
   Statistics& count = world_.statistics;
   const uint64_t n = world_.branches.size();
   if (n == 1 && fault != Fault::kStorm) return;
-  const NodeId a = 1 + random_.Below(n);
+  const NodeId a = AnyBranch().node();
   const NodeId b = 1 + (a + random_.Below(n - (n > 1 ? 1 : 0))) % n;
   switch (fault) {
     case Fault::kCutOneWay:
@@ -211,6 +228,35 @@ void Nemesis::CutBetween(const std::vector<bool>& left) {
   }
 }
 
+// A leader that customers reach and no branch does, on a clock so slow that it goes on for long
+// after the others have another one. Whatever it answers alone is wrong.
+void Nemesis::KeepOldLeader() {
+  BranchProcess* const leader = Leader();
+  if (leader == nullptr || world_.branches.size() == 1) return;
+  ++world_.statistics.old_leaders;
+  world_.trace.Note("old leader", leader->id().value);
+  leader->clock().SetRate(world_.scheduler.now(), random_.Between(100'000, 600'000));
+  leader->OnClockChanged();
+  slowed_.push_back(leader);
+  // What it had not written when the others replaced it must not count afterwards.
+  if (random_.OneIn(3)) leader->disk_pace().max = random_.Between(200, 2000) * kMillisecond;
+  std::vector<bool> left(world_.branches.size() + 1, false);
+  left[leader->node()] = true;
+  CutBetween(left);
+  Later(Long(), [this] {
+    world_.network.MendAll();
+    Hasten();
+  });
+}
+
+void Nemesis::Hasten() {
+  for (BranchProcess* branch : std::exchange(slowed_, {})) {
+    branch->clock().SetRate(world_.scheduler.now(), random_.Between(950'000, 1'050'000));
+    branch->OnClockChanged();
+    branch->disk_pace() = {};
+  }
+}
+
 void Nemesis::MendLater() {
   Later(Long(), [this] { world_.network.MendAll(); });
 }
@@ -274,6 +320,7 @@ void Nemesis::Damage(BranchProcess& branch, bool wipe) {
 void Nemesis::Heal() {
   ended_ = true;
   world_.trace.Note("heal");
+  Hasten();
   world_.network.MendAll();
   Network::Weather calm = fair_;
   calm.loss_permille = 0;

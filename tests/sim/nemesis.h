@@ -42,6 +42,7 @@ class Nemesis {
     kWipe,
     kClockJump,
     kClockSkew,
+    kOldLeader,
     kTransfer,
     kSnapshot,
     kCount,
@@ -56,6 +57,8 @@ class Nemesis {
   void RestartLater(BranchProcess& branch, SimTime down);
   void CutBetween(const std::vector<bool>& left);
   void MendLater();
+  void KeepOldLeader();
+  void Hasten();  // the clocks that KeepOldLeader slowed
   void Flap(NodeId a, NodeId b, int times);
   void StormOfRestarts(BranchProcess& branch, int times);
   void Damage(BranchProcess& branch, bool wipe);
@@ -63,13 +66,17 @@ class Nemesis {
   // Later, unless the faults have ended by then.
   void Later(SimTime delay, Scheduler::Task task);
 
-  BranchProcess& AnyBranch() { return *random_.Pick(world_.branches); }
+  // Whom a fault strikes: by the seed's taste the leader more often than chance has it.
+  BranchProcess& AnyBranch();
+  BranchProcess* Leader();  // one of them, if there are several; null if there is none
   SimTime Brief() { return random_.Between(20, 400) * kMillisecond; }
   SimTime Long() { return random_.Between(200, 2500) * kMillisecond; }
 
   World& world_;
   Random random_;
   std::vector<Fault> kinds_;
+  std::vector<BranchProcess*> slowed_;
+  uint64_t hunt_permille_;  // of the faults look for the leader
   SimTime pause_mean_;
   Network::Weather fair_;
   bool ended_ = false;

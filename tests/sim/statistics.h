@@ -16,6 +16,7 @@ namespace bank::sim {
   X(link_cuts, true)                   \
   X(link_cuts_one_way, true)           \
   X(isolations, true)                  \
+  X(old_leaders, true)                 \
   X(partitions, true)                  \
   X(ring_cuts, true)                   \
   X(link_flaps, true)                  \
@@ -59,7 +60,8 @@ namespace bank::sim {
   X(key_reuses_refused, true)          \
   X(reads, true)                       \
   X(reads_through_follower, true)      \
-  X(reads_failed, true)
+  X(reads_failed, true)                \
+  X(reads_at_least, true)
 
 struct Statistics {
 #define BANK_SIM_FIELD(name, required) uint64_t name = 0;
