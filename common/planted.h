@@ -15,23 +15,30 @@ enum class Planted {
   kNoDedup,                 // a key seen before is applied again
   kKeyReuseUnseen,          // the same key with other content gets the first outcome
   kRefusalForgotten,        // refusals are not remembered by the session
-  kSessionsNotInSnapshot,   // a snapshot carries no sessions
+  kSessionsNotInSnapshot,   // a snapshot brings no sessions back
   kLookupWithoutSeal,       // "not applied" is said, but the key stays open
-  kOverflowWraps,           // the check for overflow is missing
+  kForgetsTooEarly,         // the oldest answer that a customer may still ask for is forgotten
+  kOverflowWraps,           // a deposit's check for overflow is missing
   kOverdraft,               // one unit more than the balance can be withdrawn
   kTransferLosesCredit,     // a transfer between two accounts takes, but does not give
-  kBatchInPart,             // the last command of a batch of several is answered, but not applied
+  kBatchInPart,             // the last command of an entry of several is answered, but not applied
   kDigestSkipsWithdrawals,  // withdrawals do not enter the state digest
-  kAnswerBeforeCommit,      // the leader answers when its own disk has the entry
+  kAnswerBeforeCommit,      // the leader applies and answers when its own disk has the entry
+  kFollowerAheadOfCommit,   // a follower applies entries that nobody called committed
+  kAnswerOfAnother,         // a proposal is answered with the entry another leader put in its place
+  kLateSaidNotApplied,      // what is in the log when its time runs out is called not applied
   kReadWithoutQuorum,       // a leader reads without asking whether it still leads
+  kReadBeforeOwnTerm,       // a new leader reads before an entry of its own term is committed
   kReadBeforeApplied,       // a confirmed read does not wait for the ledger
+  kMinimumIndexIgnored,     // AT_LEAST reads do not wait
+  kStaleAppendCounts,       // a finished write counts for whatever entry stands at its index now
   kAckBeforeSync,           // entries are called durable before the sync
-  kVoteNotSaved,            // term and vote are not written
-  kChecksumUnchecked,       // records of the log are believed without their checksum
-  kTornTailKept,            // a cut record at the end of the log is taken as an empty entry
+  kVoteNotSaved,            // a vote is not written
+  kRebuildingVotes,         // a branch that lost its log votes before it is whole again
+  kChecksumUnchecked,       // the log is believed without its checksums
+  kTornTailKept,            // a torn write at the end of the log is left there
   kRetryWithNewKey,         // the client repeats an unknown write under a new key
   kUnknownSaidFailed,       // the client reports an unknown write as certainly not applied
-  kMinimumIndexIgnored,     // AT_LEAST reads do not wait
 };
 
 inline constexpr std::string_view kPlantedNames[] = {
@@ -40,21 +47,28 @@ inline constexpr std::string_view kPlantedNames[] = {
     "refusal_forgotten",
     "sessions_not_in_snapshot",
     "lookup_without_seal",
+    "forgets_too_early",
     "overflow_wraps",
     "overdraft",
     "transfer_loses_credit",
     "batch_in_part",
     "digest_skips_withdrawals",
     "answer_before_commit",
+    "follower_ahead_of_commit",
+    "answer_of_another",
+    "late_said_not_applied",
     "read_without_quorum",
+    "read_before_own_term",
     "read_before_applied",
+    "minimum_index_ignored",
+    "stale_append_counts",
     "ack_before_sync",
     "vote_not_saved",
+    "rebuilding_votes",
     "checksum_unchecked",
     "torn_tail_kept",
     "retry_with_new_key",
     "unknown_said_failed",
-    "minimum_index_ignored",
 };
 
 #ifdef BANK_PLANTED_BUGS

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "branch/ledger/digest.h"
+#include "common/planted.h"
 
 namespace bank::ledger {
 namespace {
@@ -42,14 +43,16 @@ void Accounts::Deposit(Account* account, int64_t amount) {
 }
 
 void Accounts::Withdraw(Account* account, int64_t amount) {
+  const uint64_t before = digest_;
   Change(account, -amount);
+  if (IsPlanted(Planted::kDigestSkipsWithdrawals)) digest_ = before;
   total_ -= amount;
   turnover_.withdrawn += Wide(amount);
 }
 
 void Accounts::Transfer(Account* from, Account* to, int64_t amount) {
   Change(from, -amount);
-  Change(to, amount);
+  if (!IsPlanted(Planted::kTransferLosesCredit)) Change(to, amount);
 }
 
 Accounts::Audit Accounts::Recompute() const {

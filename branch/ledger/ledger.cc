@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "branch/ledger/state.h"
 #include "common/check.h"
+#include "common/planted.h"
 
 namespace bank::ledger {
 namespace {
@@ -61,6 +62,10 @@ absl::Status Ledger::Apply(std::string_view payload, std::vector<Outcome>* outco
   outcomes->reserve(outcomes->size() + header.count);
   Row row;
   while (TakeRow(&batch, &row)) {
+    if (IsPlanted(Planted::kBatchInPart) && batch.empty() && header.count > 1) {
+      outcomes->push_back({Code::kOk, false, state.position, 0});
+      break;
+    }
     const Outcome outcome = state.ApplyRow(row);
     state.history_digest = ChainHistory(state.history_digest, row, outcome);
     outcomes->push_back(outcome);
@@ -99,7 +104,8 @@ Outcome Ledger::State::ApplyKeyed(const Row& row) {
   const uint64_t fingerprint = resolve ? 0 : row.Fingerprint();
   if (const Remembered* first = window.Find(command.sequence); first != nullptr) {
     const bool sealed = first->code == Code::kNotApplied;
-    if (!resolve && !sealed && first->fingerprint != fingerprint) {
+    if (!resolve && !sealed && first->fingerprint != fingerprint &&
+        !IsPlanted(Planted::kKeyReuseUnseen)) {
       return Answer(Code::kKeyReused, command.account);
     }
     return Outcome{first->code, true, first->position, first->balance};
@@ -114,6 +120,9 @@ Outcome Ledger::State::ApplyKeyed(const Row& row) {
   record.position = outcome.position;
   record.balance = outcome.balance;
   record.code = outcome.code;
+  if (IsPlanted(Planted::kNoDedup)) return outcome;
+  if (IsPlanted(Planted::kRefusalForgotten) && !resolve && record.code != Code::kOk) return outcome;
+  if (IsPlanted(Planted::kLookupWithoutSeal) && resolve) return outcome;
   sessions.Remember(session, command.sequence, record);
   return outcome;
 }
@@ -129,12 +138,14 @@ Code Ledger::State::Execute(const Command& command) {
   Account* account = accounts.Find(command.account);
   if (account == nullptr) return Code::kUnknownAccount;
   if (command.kind == Kind::kWithdraw) {
-    if (account->balance < command.amount) return Code::kInsufficientFunds;
+    const int64_t unseen = IsPlanted(Planted::kOverdraft) ? 1 : 0;
+    if (account->balance < command.amount - unseen) return Code::kInsufficientFunds;
     accounts.Withdraw(account, command.amount);
     return Code::kOk;
   }
   // No balance exceeds the total: one check covers both.
-  if (command.amount > std::numeric_limits<int64_t>::max() - accounts.total()) {
+  if (command.amount > std::numeric_limits<int64_t>::max() - accounts.total() &&
+      !IsPlanted(Planted::kOverflowWraps)) {
     return Code::kOverflow;
   }
   accounts.Deposit(account, command.amount);

@@ -4,6 +4,7 @@
 
 #include "branch/ledger/digest.h"
 #include "common/check.h"
+#include "common/planted.h"
 
 namespace bank::ledger {
 namespace {
@@ -35,6 +36,7 @@ void Sessions::Use(Session* session, int64_t now_ms, uint64_t answered_below) {
   if (session->last_use_ms == now_ms && answered_below <= session->window.floor()) return;
   digest_ -= DigestSession(*session);
   session->last_use_ms = now_ms;
+  if (IsPlanted(Planted::kForgetsTooEarly) && answered_below > 0) ++answered_below;
   session->window.RaiseFloor(answered_below, [&](uint64_t sequence, const Remembered& record) {
     digest_ -= DigestRemembered(session->id, sequence, record);
   });

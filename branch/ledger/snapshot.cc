@@ -8,6 +8,7 @@
 #include "common/bytes.h"
 #include "common/check.h"
 #include "common/crc32c.h"
+#include "common/planted.h"
 
 namespace bank::ledger {
 namespace {
@@ -208,6 +209,7 @@ absl::StatusOr<Ledger> Ledger::DecodeSnapshot(std::string_view bytes) {
   if (absl::Status status = state.CheckConservation(); !status.ok()) {
     return Damaged(std::string(status.message()));
   }
+  if (IsPlanted(Planted::kSessionsNotInSnapshot)) state.sessions = Sessions();
   return ledger;
 }
 

@@ -10,6 +10,7 @@
 #include "branch/storage/file_name.h"
 #include "common/bytes.h"
 #include "common/check.h"
+#include "common/planted.h"
 
 namespace bank::storage {
 namespace {
@@ -301,7 +302,8 @@ absl::Status Log::Repair(std::string_view bytes, const SegmentContent& content,
         PathOf(number), end_, content.touched_end - end_));
   }
   const uint64_t durable = mark_.synced.segment == number ? mark_.synced.offset : 0;
-  std::string rest(bytes.substr(durable, end_ - durable));
+  const uint64_t kept_end = IsPlanted(Planted::kTornTailKept) ? content.touched_end : end_;
+  std::string rest(bytes.substr(durable, kept_end - durable));
   rest.resize(bytes.size() - durable);
   if (absl::Status wrote = file_->WriteAt(durable, rest); !wrote.ok()) return wrote;
   if (absl::Status synced = file_->Sync(); !synced.ok()) return synced;

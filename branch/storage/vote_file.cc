@@ -6,6 +6,7 @@
 
 #include "branch/storage/damage.h"
 #include "common/bytes.h"
+#include "common/planted.h"
 
 namespace bank::storage {
 namespace {
@@ -63,6 +64,7 @@ absl::Status VoteFile::SetHardState(const HardState& state) {
   }
   Promises promises = promises_;
   promises.hard_state = state;
+  if (IsPlanted(Planted::kVoteNotSaved)) promises.hard_state.vote = BranchId(0);
   return StoreLocked(promises);
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/check.h"
+#include "common/planted.h"
 #include "customer/client/wire.h"
 
 namespace bank::client {
@@ -81,6 +82,7 @@ Answer BankClient::Perform(const history::Operation& operation, BranchId first) 
   for (uint32_t attempt = 0; next == Next::kCall; ++attempt) {
     Wait(settlement);
     Branch& branch = Choose(first, attempt);
+    if (IsPlanted(Planted::kRetryWithNewKey) && attempt > 0) request.set_sequence(next_sequence_++);
     Call(request, branch, settlement.CallDeadlineNs(clock_.NowNs()), &status, &reply);
     next = settlement.OnCall(FateOf(status), KindOf(reply.code()), clock_.NowNs());
   }

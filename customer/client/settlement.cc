@@ -1,4 +1,5 @@
 #include "customer/client/settlement.h"
+#include "common/planted.h"
 
 #include <algorithm>
 
@@ -45,7 +46,7 @@ Settlement::Next Settlement::NotThisTime(int64_t now_ns, bool again) {
     ++retries_;
     return Next::kCall;
   }
-  if (!maybe_applied_) return Settle(Ending::kFail);
+  if (!maybe_applied_ || IsPlanted(Planted::kUnknownSaidFailed)) return Settle(Ending::kFail);
   return kind_.has_key ? StartLookup(now_ns) : Settle(Ending::kInfo);
 }
 

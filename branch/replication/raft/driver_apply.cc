@@ -4,6 +4,7 @@
 #include "branch/ledger/command.h"
 #include "branch/replication/raft/driver_state.h"
 #include "common/check.h"
+#include "common/planted.h"
 
 namespace bank::replication {
 
@@ -11,7 +12,9 @@ namespace bank::replication {
 // applied and before the next entry is, which may move the commit index.
 void Driver::State::ApplyCommitted() {
   while (!installing.has_value()) {
-    const LogIndex target = std::min(engine.commit_index(), log.last_index());
+    LogIndex target = std::min(engine.commit_index(), log.last_index());
+    if (IsPlanted(Planted::kAnswerBeforeCommit) && leads) target = engine.last_stored();
+    if (IsPlanted(Planted::kFollowerAheadOfCommit) && !leads) target = log.last_index();
     if (last_applied >= target) return;
     bool changed = false;
     ports.BeginApply();
@@ -61,7 +64,8 @@ void Driver::State::Lead() {
     static const auto kEmpty = std::make_shared<const std::string>();
     engine.Submit(now_ms, storage::EntryType::kBarrier, kEmpty);
   }
-  if (!leads || applied_term != engine.term()) return;
+  const bool own_term = applied_term == engine.term() || IsPlanted(Planted::kReadBeforeOwnTerm);
+  if (!leads || !own_term) return;
   if (!leader_ready) {
     leader_ready = true;
     lead_start_ms = now_ms;

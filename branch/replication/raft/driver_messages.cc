@@ -3,6 +3,7 @@
 
 #include "branch/replication/raft/driver_state.h"
 #include "common/check.h"
+#include "common/planted.h"
 
 namespace bank::replication {
 namespace {
@@ -57,7 +58,8 @@ void Driver::State::OnMessage(BranchId from, Message& message) {
     // A branch that has lost its log, and perhaps the vote it cast, must not vote. It may have
     // voted for this candidate in this very term.
     if (rebuilding && !vote->pre_vote) vote_floor = std::max(vote_floor, vote->term);
-    if (rebuilding || vote->term <= vote_floor || vote->candidate != from) return;
+    const bool mute = rebuilding && !IsPlanted(Planted::kRebuildingVotes);
+    if (mute || vote->term <= vote_floor || vote->candidate != from) return;
     engine.Receive(now_ms, from, message);
   } else if (std::get_if<TimeoutNow>(&message) != nullptr) {
     if (!rebuilding) engine.Receive(now_ms, from, message);
@@ -96,9 +98,9 @@ void Driver::State::OnAppended(LogIndex first, const std::vector<storage::Entry>
   LogIndex stored(first.value - 1);
   for (const storage::Entry& entry : entries) {
     const storage::Entry* present = log.Find(stored.Next());
-    if (present == nullptr || present->payload != entry.payload || present->term != entry.term) {
-      break;
-    }
+    if (present == nullptr) break;
+    const bool same = present->payload == entry.payload && present->term == entry.term;
+    if (!same && !IsPlanted(Planted::kStaleAppendCounts)) break;
     stored = stored.Next();
   }
   if (stored >= first && stored > engine.last_stored()) engine.EntriesStored(now_ms, stored);

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "common/check.h"
+#include "common/planted.h"
 
 namespace bank::replication {
 
@@ -63,7 +64,8 @@ void Proposals::Settle(LogIndex index, Term term, std::vector<ledger::Outcome>* 
   while (!orphans_.empty() && orphans_.begin()->first <= index) {
     OpenEntry entry = std::move(orphans_.begin()->second);
     orphans_.erase(orphans_.begin());
-    Finish(entry, entry.term == term ? outcomes : nullptr);
+    const bool ours = entry.term == term || IsPlanted(Planted::kAnswerOfAnother);
+    Finish(entry, ours ? outcomes : nullptr);
   }
 }
 
@@ -132,7 +134,8 @@ void Proposals::ExpireOpen(int64_t now_ms, OpenEntry& entry) {
   for (Waiter& waiter : entry.waiters) {
     if (waiter.done == nullptr) continue;
     if (waiter.deadline_ms <= now_ms) {
-      due_.Add(std::exchange(waiter.done, nullptr), Fate::kUnknown,
+      const bool sure = IsPlanted(Planted::kLateSaidNotApplied);
+      due_.Add(std::exchange(waiter.done, nullptr), sure ? Fate::kNotApplied : Fate::kUnknown,
                "not committed in time; it may still be");
     } else {
       deadline_ms_ = std::min(deadline_ms_, waiter.deadline_ms);

@@ -1,4 +1,5 @@
 #include "branch/replication/raft/read_gate.h"
+#include "common/planted.h"
 
 #include <algorithm>
 #include <iterator>
@@ -161,7 +162,7 @@ void ReadGate::OnResult(uint64_t id, const ForwardResult& result) {
     } else {
       asked_id_ = 0;
       pause_.Reset();
-      if (result.read_index <= applied_) {
+      if (result.read_index <= applied_ || IsPlanted(Planted::kReadBeforeApplied)) {
         ready.swap(asked_);
       } else if (!asked_.empty()) {
         confirmed_.push_back({result.read_index, std::move(asked_)});

@@ -174,6 +174,33 @@ TEST(Proposals, ReplacedEntriesAreCertainlyNotApplied) {
   ExpectEqualLedgers(bank, {1, 2, 3});
 }
 
+// The new leader's barrier takes the place of the first one, a customer's command that of the
+// second.
+TEST(Proposals, NobodyIsAnsweredWithACommandOfAnotherLeader) {
+  DriverOptions options;
+  options.entry_commands_max = 1;
+  BankOf bank(3, options);
+  const uint64_t old_leader = bank.Elect();
+  bank.Open(old_leader, 100);
+  bank.Isolate(old_leader);
+  std::optional<ProposeResult> first;
+  std::optional<ProposeResult> second;
+  std::optional<ProposeResult> waiting;  // closes the entry before it
+  bank.Deposit(old_leader, 1, &first, 60'000);
+  bank.Deposit(old_leader, 2, &second, 60'000);
+  bank.Deposit(old_leader, 3, &waiting, 60'000);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return bank.leader() != old_leader; }));
+  std::optional<ProposeResult> other;
+  bank.Deposit(bank.Elect(), 10, &other);
+  bank.Run();
+  EXPECT_EQ(other->fate, Fate::kApplied);
+  bank.Heal();
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return first.has_value() && second.has_value(); }));
+  EXPECT_EQ(first->fate, Fate::kNotApplied);
+  EXPECT_EQ(second->fate, Fate::kNotApplied);
+  EXPECT_TRUE(second->outcomes.empty());
+}
+
 TEST(Proposals, EntriesThatSurviveTheirLeaderAreReportedAsApplied) {
   BankOf bank(3);
   const uint64_t old_leader = bank.Elect();
