@@ -1,9 +1,14 @@
-# In the tsan preset: abseil's locks made known to the sanitizer (tests/support/tsan_absl_mutex.cc says why).
+# In the tsan preset: abseil's locks and gRPC's completions made known to the sanitizer
+# (tests/support/tsan_absl_mutex.cc and tsan_grpc_calls.cc say why).
 # Must come before any target that shall be covered.
 
 if(BANK_SANITIZE STREQUAL "thread")
-  add_library(bank_tsan_absl STATIC ${PROJECT_SOURCE_DIR}/tests/support/tsan_absl_mutex.cc)
-  target_link_libraries(bank_tsan_absl PUBLIC absl::synchronization)
+  add_library(bank_tsan STATIC
+    ${PROJECT_SOURCE_DIR}/tests/support/tsan_absl_mutex.cc
+    ${PROJECT_SOURCE_DIR}/tests/support/tsan_grpc_calls.cc)
+  target_link_libraries(bank_tsan PUBLIC absl::synchronization ${CMAKE_DL_LIBS})
+  # Nothing of ours calls what tsan_grpc_calls.cc defines; the C++ library of gRPC does.
+  add_link_options(-Wl,--undefined=bank_tsan_grpc_calls)
   foreach(function
       _ZN4absl7debian35Mutex4LockEv
       _ZN4absl7debian35Mutex6UnlockEv
@@ -20,5 +25,5 @@ if(BANK_SANITIZE STREQUAL "thread")
       _ZNK4absl7debian312Notification30WaitForNotificationWithTimeoutENS0_8DurationE)
     add_link_options(-Wl,--wrap=${function})
   endforeach()
-  link_libraries(bank_tsan_absl)
+  link_libraries(bank_tsan)
 endif()
