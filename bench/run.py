@@ -32,8 +32,12 @@ class Echoes:
     def __enter__(self):
         self.processes = {i: subprocess.Popen([bank.BIN / "echo_server", "--listen", f"localhost:{self.base + i}"])
                           for i in self.ids}
-        subprocess.run([bank.BIN / "bankctl", "wait-ready", "--at", self.addresses, "--timeout", "20"],
-                       check=True, stdout=subprocess.DEVNULL)
+        try:
+            subprocess.run([bank.BIN / "bankctl", "wait-ready", "--at", self.addresses, "--timeout", "20"],
+                           check=True, stdout=subprocess.DEVNULL)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_):

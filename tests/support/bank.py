@@ -51,7 +51,11 @@ class Bank:
         self.processes = {}
 
     def __enter__(self):
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, kind, *_):
