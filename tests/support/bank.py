@@ -145,6 +145,11 @@ class Bank:
         leaders = [row for row in self.statuses().values() if row["role"] == "leader"]
         return max(leaders, key=lambda row: row["term"])["branch"] if leaders else None
 
+    def wait_for_position(self, branch, position):
+        """Until `branch` has applied that far. Asks again and again: each answer takes its time."""
+        while self.status(branch)["log_index"] < position:
+            pass
+
     def digests(self):
         """One record per branch, all at one log index; raises if they cannot be had."""
         out = self.folder / "digests.jsonl"

@@ -76,7 +76,7 @@ void Driver::State::Lead() {
   } else {
     SubmitProposals();
   }
-  if (leads) TellCommit();
+  if (leads && !proposals.gathering()) TellCommit();  // else the next entry tells
   if (leads) StartReadRound();
 }
 

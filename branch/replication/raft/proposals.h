@@ -54,6 +54,8 @@ class Proposals {
 
   int64_t deadline_ms() const { return std::min(deadline_ms_, linger_until_ms_); }
   uint64_t open_entries() const { return open_.size(); }
+  // Something waits to be cut: an entry will follow, at the latest when the linger is over.
+  bool gathering() const { return !gathering_.empty(); }
 
  private:
   struct Waiter {

@@ -20,6 +20,7 @@ class Race(unittest.TestCase):
                  "--history", history, "-w", "json"], stdout=subprocess.PIPE, text=True)
             if kill_leader:
                 leader = branches.leader()
+                branches.wait_for_position(leader, 100)
                 branches.kill(leader)
             printed, _ = load.communicate(timeout=90 * bank.PATIENCE)
             self.assertEqual(load.returncode, 0, printed + branches.logs())

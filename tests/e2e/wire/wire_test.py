@@ -219,7 +219,7 @@ class WireTest(unittest.TestCase):
         own = os.path.join(self.folder.name, "1")
         rows = [
             (3, "port", ["--listen", branch.address, "--data", other]),
-            (2, "in use", ["--listen", "localhost:%d" % free_port(), "--data", own, "--initial-balance", "400"]),
+            (3, "in use", ["--listen", "localhost:%d" % free_port(), "--data", own, "--initial-balance", "400"]),
             (5, "plaintext", ["--listen", "0.0.0.0:%d" % free_port(), "--data", other]),
         ]
         for code, word, flags in rows:
