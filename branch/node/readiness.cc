@@ -15,6 +15,8 @@ namespace {
 constexpr std::chrono::nanoseconds kStep = std::chrono::seconds(1);
 // Between two questions that were refused at once.
 constexpr absl::Duration kPause = absl::Milliseconds(20);
+// A branch that is not ready for so long says why, once.
+constexpr std::chrono::nanoseconds kExplainAfter = std::chrono::seconds(5);
 // A branch that serves asks so often within its patience.
 constexpr int kQuestions = 4;
 
@@ -38,8 +40,16 @@ void Readiness::Stop() {
 
 void Readiness::Run() {
   for (;;) {
+    int64_t explain_ns = clock_.NowNs() + kExplainAfter.count();
     while (!Step()) {
       if (!Sleep(kPause)) return;
+      if (clock_.NowNs() < explain_ns) continue;
+      explain_ns = INT64_MAX;
+      spdlog::warn("not ready yet: {}",
+                   replicator_.GetStatus().founding
+                       ? "waits for the other branches that vote, to learn whether the bank exists "
+                         "(all of three or four of five must be up to found one)"
+                       : "reaches no quorum of the branches, or is being filled by them");
     }
     if (!Sleep(absl::ZeroDuration())) return;
     on_change_(true);

@@ -132,6 +132,12 @@ v1::PeerMessage ToWire(const Message& message) {
                  [&](const replication::LogBehindAcknowledged& m) {
                    wire.mutable_log_behind_acknowledged()->set_term(m.term.value);
                    wire.mutable_log_behind_acknowledged()->set_acknowledged(m.acknowledged.value);
+                 },
+                 [&](const replication::Introduction& m) {
+                   wire.mutable_introduction()->set_term(m.term.value);
+                   wire.mutable_introduction()->set_holds(m.holds);
+                   wire.mutable_introduction()->set_lost(m.lost);
+                   wire.mutable_introduction()->set_asks(m.asks);
                  }},
       message);
   return wire;
@@ -187,6 +193,11 @@ absl::StatusOr<Message> FromWire(BranchId from, v1::PeerMessage wire) {
       return replication::LogBehindAcknowledged{
           Term(wire.log_behind_acknowledged().term()),
           LogIndex(wire.log_behind_acknowledged().acknowledged())};
+    case v1::PeerMessage::kIntroduction:
+      return replication::Introduction{.term = Term(wire.introduction().term()),
+                                       .holds = wire.introduction().holds(),
+                                       .lost = wire.introduction().lost(),
+                                       .asks = wire.introduction().asks()};
     case v1::PeerMessage::kHello:
     case v1::PeerMessage::MESSAGE_NOT_SET:
       break;

@@ -41,6 +41,7 @@ struct ReplicatorStatus {
   LogIndex last_index;  // of the log, durable or not
   LogIndex snapshot_index;
   bool ready = false;  // has joined a quorum, applied what it had to, and holds the founding write
+  bool founding = false;  // waits for the other voters, to learn whether the bank exists already
   ledger::Summary ledger;
 };
 

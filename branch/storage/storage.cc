@@ -92,6 +92,8 @@ class FolderStorage final : public Storage {
     });
   }
 
+  absl::Status BeginRebuild() override { return vote_.SetPhase(RebuildPhase::kWaiting); }
+
   absl::Status FinishRebuild(Term vote_floor) override { return vote_.FinishRebuild(vote_floor); }
 
   absl::Status MarkLost() override { return vote_.SetPhase(RebuildPhase::kLost); }

@@ -43,6 +43,10 @@ class Storage {
   virtual absl::Status SaveSnapshot(const Snapshot& snapshot) = 0;
   // Saves a snapshot received from the leader and empties the log, which then begins at index + 1.
   virtual absl::Status InstallSnapshot(const Snapshot& snapshot) = 0;
+  // Notes durably that the branch has to be filled by the others before it votes or leads: from the
+  // next start on Recovered::rebuilding is true. What is there stays. May run at the same time as
+  // the other members, as WriteHardState().
+  virtual absl::Status BeginRebuild() = 0;
   // Ends a rebuild, durably: from the next start on Recovered::rebuilding is false and
   // Recovered::vote_floor is `vote_floor`.
   virtual absl::Status FinishRebuild(Term vote_floor) = 0;
@@ -70,8 +74,8 @@ enum class OnDamage {
 };
 
 // Opens or makes the folder. Unavailable: locked by another process. FailedPrecondition: another
-// identity's. DataLoss: an acknowledged record, a snapshot or the vote is damaged. A torn tail is cut and
-// noted.
+// identity's. DataLoss: an acknowledged record, a snapshot or the vote is damaged. A torn tail is
+// cut and noted.
 absl::StatusOr<OpenedStorage> OpenStorage(FileSystem& fs, const std::string& folder,
                                           const Identity& identity, const StorageOptions& options,
                                           OnDamage on_damage);

@@ -90,6 +90,11 @@ class MemoryStorage final : public Storage {
     disk_.durable_.first_index = snapshot.index.Next();
     return absl::OkStatus();
   }
+  absl::Status BeginRebuild() override {
+    absl::MutexLock lock(&disk_.mutex_);
+    disk_.durable_.rebuilding = true;
+    return absl::OkStatus();
+  }
   absl::Status FinishRebuild(Term vote_floor) override {
     absl::MutexLock lock(&disk_.mutex_);
     disk_.durable_.rebuilding = false;

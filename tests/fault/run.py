@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Faults on real branch processes, under load: each scenario is one small file.
 
 A scenario starts a bank and customers, does its steps, heals, requires progress through every branch,

@@ -5,13 +5,23 @@ import pathlib
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
 import bank
+import customer
 from proxy import Proxies
 
 WAIT_SECONDS = 60 * bank.PATIENCE  # for progress, readiness, the end of a process; longer than any step needs
+
+
+def bind(taken, port):
+    try:
+        taken.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
 
 
 class Steps:
@@ -30,6 +40,9 @@ class Steps:
         self.last = []       # the branches the newest step acted on
         self.windows = []    # (begin, end) of faults, monotonic nanoseconds
         self.fault_began = None
+        self.names = {}      # given by the step `name`
+        self.own_deposits = 0  # to the shared account, by the steps themselves
+        self.taken_ports = {}
         self.answers_read = 0  # of the history: how many answers, and how far it was read
         self.history_read = 0
 
@@ -74,25 +87,41 @@ class Steps:
         self.do_ops(100)
         self.load.send_signal(signal.SIGTERM)  # no new operations; those under way are finished
         printed, _ = self.load.communicate(timeout=WAIT_SECONDS)
+        self.load_printed = printed.strip()
         # 4: outcomes that stayed unknown; the checker takes them as such.
         assert self.load.returncode in (0, 4), f"customer load ended with {self.load.returncode}: {printed}"
+        self.judge()
         for branch in self.bank.ids:  # through every branch, a write and a read
             for what in (["deposit", "1"], ["query"]):
                 done = subprocess.run([bank.BIN / "customer", "call", "--at", f"{branch}={self.bank.address(branch)}", *what],
                                       capture_output=True, text=True, timeout=WAIT_SECONDS)
                 assert done.returncode == 0, f"{what[0]} through branch {branch}: exit {done.returncode}: {done.stderr.strip()}"
+        self.compare_digests()
+        return self.figures()
+
+    def compare_digests(self):
         records = self.bank.digests()
-        assert len({r["state"] for r in records}) == 1, f"digests differ: {records}"
-        verdict = subprocess.run([bank.BIN / "checker", self.history, "--digests", self.bank.folder / "digests.jsonl", "--foreign-writers"],
+        assert len({(r["state"], r["history"]) for r in records}) == 1, f"digests differ: {records}"
+
+    def judge(self):
+        """Nobody but the recorded customers has changed anything: the checker can account for the whole bank."""
+        self.compare_digests()
+        lines = self.history.read_text().splitlines(True)
+        header = json.loads(lines[0])
+        header["initial"][bank.SHARED] = self.bank.balance + self.own_deposits
+        (self.bank.folder / "judged.jsonl").write_text(json.dumps(header, separators=(",", ":")) + "\n" + "".join(lines[1:]))
+        verdict = subprocess.run([bank.BIN / "checker", self.bank.folder / "judged.jsonl", "--digests", self.bank.folder / "digests.jsonl"],
                                  capture_output=True, text=True, timeout=120)
         assert verdict.returncode == 0, f"checker: exit {verdict.returncode}: {verdict.stdout}{verdict.stderr}"
-        return self.figures()
+        assert "not compared" not in verdict.stdout, f"checker: {verdict.stdout}"
 
     def end(self, keep):
         if self.load and self.load.poll() is None:
             self.load.kill()
             self.load.wait()
         self.bank.stop()
+        for port in self.taken_ports.values():
+            port.close()
         if self.proxies:
             self.proxies.stop()
         if not keep:
@@ -125,12 +154,19 @@ class Steps:
             return [i for i in self.bank.ids if i not in running]
         if word == "last":
             return self.last
+        if word in self.names:
+            return self.names[word]
+        if word == "others":
+            named = {i for branches in self.names.values() for i in branches}
+            return [i for i in self.bank.ids if i not in named]
         if word == "random":
             return [self.rng.choice(running)]
         if word in ("leader", "follower"):
             leader = self.wait_for(self.bank.leader, "a leader")
             return [leader] if word == "leader" else [self.rng.choice([i for i in running if i != leader])]
-        return [int(i) for i in word.split(",")]
+        if "," in word:
+            return [i for part in word.split(",") for i in self.targets(part)]
+        return [int(word)]
 
     def wait_for(self, condition, what, seconds=WAIT_SECONDS):
         # Polls: what is waited for lies in other processes that announce nothing.
@@ -156,6 +192,9 @@ class Steps:
         method = getattr(self, "do_" + words[0].replace("-", "_"), None)
         assert method, f"no such step: {words[0]}"
         method(*words[1:])
+
+    def do_name(self, name, word):
+        self.names[name] = self.targets(word)
 
     def do_ops(self, count):
         """Waits until `count` more operations were answered."""
@@ -219,6 +258,14 @@ class Steps:
         """As start, but waits for nothing."""
         self.bank.start(self.targets(word), *flags, wait=False)
 
+    def do_restart(self, word):
+        """Kills what still runs and starts it again."""
+        self.last = self.targets(word)
+        for branch in self.last:
+            self.bank.kill(branch)
+        self.bank.start(self.last)
+        self.fault_over()
+
     def do_start_refused(self, word, code, text):
         """The branch must end by itself with this exit code, and say this."""
         for branch in self.targets(word):
@@ -227,6 +274,11 @@ class Steps:
             log = self.bank.log(branch).read_text(errors="replace")
             assert ended == int(code), f"branch {branch} ended with {ended}, not {code}: {log[-500:]}"
             assert text in log.splitlines()[-1], f"branch {branch} said: {log.splitlines()[-1]}"
+
+    def do_serving(self, word, answer):
+        """Waits until the health of these branches says so: yes or no."""
+        for branch in self.targets(word):
+            self.wait_for(lambda b=branch: self.bank.serving(b) == (answer == "yes"), f"branch {branch} serving: {answer}")
 
     def do_ends(self, word, text):
         """Running branches must end by themselves and say this."""
@@ -355,6 +407,60 @@ class Steps:
             limit = open_now + int(count)
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, limit))
         self.fault()
+
+    def do_limit_memory(self, word, megabytes):
+        """At most so much more address space from now on."""
+        for branch in self.targets(word):
+            pid = self.bank.processes[branch].pid
+            pages = int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[0])
+            limit = pages * resource.getpagesize() + int(megabytes) * (1 << 20)
+            resource.prlimit(pid, resource.RLIMIT_AS, (limit, limit))
+        self.fault()
+
+    def do_take_port(self, word):
+        """Another program listens where these branches, which do not run, want to."""
+        for branch in self.targets(word):
+            taken = self.taken_ports[branch] = socket.socket()
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.wait_for(lambda t=taken, b=branch: bind(t, self.bank.port(b)), f"port {self.bank.port(branch)}")
+            taken.listen()
+
+    def do_free_port(self, word):
+        for branch in self.targets(word):
+            self.taken_ports.pop(branch).close()
+
+    def do_second_refused(self, word, code, text):
+        """A second process on the folder of a running branch must end by itself with this exit code, and say this."""
+        for branch in self.targets(word):
+            command = self.bank.command(branch)
+            command[command.index("--listen") + 1] = "localhost:0"
+            second = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS)
+            assert second.returncode == int(code), f"it ended with {second.returncode}, not {code}: {second.stderr[-500:]}"
+            assert text in second.stderr.splitlines()[-1], f"it said: {second.stderr[-500:]}"
+
+    def do_stale_reads(self, word, seconds):
+        """Pauses a branch, has the others acknowledge deposits, and asks the branch as it wakes: it may not answer what was before them.
+
+        The questions are sent after the deposits were acknowledged and wait in its connections, which are open already; half of them are
+        read as soon as it runs, the rest follow while it finds out that it was away."""
+        (asleep,) = self.targets(word)
+        awake = next(i for i in self.bank.running() if i != asleep)
+        readers = [customer.Customer(self.bank.address(asleep)) for _ in range(8)]
+        writer = customer.Customer(self.bank.address(awake))
+        for reader in readers:
+            assert reader.query(WAIT_SECONDS) is not None
+        self.do_pause(str(asleep))
+        self.do_hold(seconds)
+        balance = self.wait_for(lambda: writer.deposit(1, WAIT_SECONDS), "a deposit")
+        self.own_deposits += 1
+        asked = [reader.begin_query(WAIT_SECONDS) for reader in readers]
+        self.do_continue(str(asleep))
+        answers = [reader.query(WAIT_SECONDS) for reader in readers for _ in range(20)]
+        answers += [customer.balance_of(question) for question in asked]
+        stale = [answer for answer in answers if answer is not None and answer < balance]
+        assert not stale, f"branch {asleep} answered {stale} after {balance} was acknowledged"
+        for one in [writer, *readers]:
+            one.close()
 
     def do_snapshot(self, word):
         for branch in self.targets(word):

@@ -290,6 +290,15 @@ void BranchProcess::WriteHardState(const storage::HardState& state) {
   record_.OnHardStateDone();
 }
 
+void BranchProcess::WriteRebuilding() {
+  if (!up()) return;
+  ++world_.statistics.rebuilds_begun;
+  world_.trace.Note("must be rebuilt", id().value);
+  rebuilding_ = true;
+  const absl::Status status = storage_->BeginRebuild();
+  if (!status.ok()) OnDiskFailed(status);
+}
+
 void BranchProcess::QueueAppend(LogIndex first, std::vector<storage::Entry> entries) {
   if (!up()) return;
   if (entries.empty()) {

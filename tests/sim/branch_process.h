@@ -53,6 +53,9 @@ class BranchProcess final : public replication::DriverPorts {
   bool paused() const { return paused_; }
   // Its folder is not, or not known to be, whole: it must not count towards a majority.
   bool recovering() const { return rebuilding_ || damaged_; }
+  // Holds more than the founding. One that does not may find the bank there, and then cannot know
+  // that it was not wiped: it must not count towards a majority either.
+  bool filled() const { return record_.filled(); }
   const replication::ReplicatorStatus& status() const { return status_; }  // of the last step
 
   const ledger::Ledger& ledger() const { return driver_->ledger(); }  // while it is up
@@ -95,6 +98,7 @@ class BranchProcess final : public replication::DriverPorts {
   // replication::DriverPorts
   void Send(BranchId to, replication::Message message) override;
   void WriteHardState(const storage::HardState& state) override;
+  void WriteRebuilding() override;
   void QueueAppend(LogIndex first, std::vector<storage::Entry> entries) override;
   void QueueSaveSnapshot(storage::Snapshot snapshot) override;
   void QueueInstallSnapshot(storage::Snapshot snapshot) override;

@@ -273,7 +273,7 @@ void Nemesis::Flap(NodeId a, NodeId b, int times) {
   Later(random_.Between(5, 120) * kMillisecond, [this, a, b, times] { Flap(a, b, times - 1); });
 }
 
-// A branch that is being brought back does not vote; the rest must be able to.
+// A branch that is being brought back, or has to be, does not vote; the rest must be able to.
 bool Nemesis::MayDamage(const BranchProcess& branch) const {
   if (branch.recovering()) return false;
   if (!branch.voter()) return true;
@@ -282,7 +282,7 @@ bool Nemesis::MayDamage(const BranchProcess& branch) const {
   for (const BranchProcess* each : world_.branches) {
     if (!each->voter()) continue;
     ++voters;
-    if (!each->recovering() && each != &branch) ++whole;
+    if (!each->recovering() && each->filled() && each != &branch) ++whole;
   }
   return whole > voters / 2;
 }

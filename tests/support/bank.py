@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+SHARED = "shared"  # the account that every bank begins with
 BIN = pathlib.Path(os.environ.get("BANK_BIN", ROOT / "build/release/bin"))
 # How many times longer than a release build these programs may take (4 when sanitized).
 PATIENCE = int(os.environ.get("BANK_PATIENCE", 1))
@@ -149,6 +150,13 @@ class Bank:
         """Until `branch` has applied that far. Asks again and again: each answer takes its time."""
         while self.status(branch)["log_index"] < position:
             pass
+
+    def serving(self, branch):
+        """What the branch's health says; False if it does not answer."""
+        done = subprocess.run([BIN / "bankctl", "health", "--at", f"{branch}={self.address(branch)}", "--timeout", "2", "-w", "json"],
+                              capture_output=True, text=True, timeout=30)
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        return any(row.get("service") == "bank.v1.Customer" and row.get("health") == "serving" for row in rows)
 
     def digests(self):
         """One record per branch, all at one log index; raises if they cannot be had."""

@@ -4,6 +4,7 @@ Every pair of branches has its own, so any link can be held (bytes wait, as unde
 when it heals), delayed, or broken now and then. One thread runs all proxies of a test.
 """
 import asyncio
+import contextlib
 import random
 import threading
 
@@ -46,7 +47,8 @@ class Proxies:
                 return
             there = self._pump(link, reader, peer_writer, "held")
             back = self._pump(link, peer_reader, writer, "held_back")
-            await asyncio.gather(there, back)
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.gather(there, back)
             for end in (writer, peer_writer):
                 end.transport.abort()
 
@@ -83,9 +85,10 @@ class Proxies:
 
     def stop(self):
         async def end():
-            for task in asyncio.all_tasks():
-                if task is not asyncio.current_task():
-                    task.cancel()
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         self.call(end())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(timeout=10)

@@ -184,6 +184,7 @@ absl::Status Driver::State::Start(storage::Recovered recovered) {
                                " and there is no snapshot");
   }
 
+  introducing = HoldsFoundingOnly(recovered);
   rebuilding = recovered.rebuilding;
   vote_floor = recovered.vote_floor;
   log.Reset(recovered.first_index);
@@ -238,7 +239,8 @@ void Driver::State::Settle() {
 }
 
 void Driver::State::OnTimer() {
-  if (!rebuilding && now_ms >= engine.deadline_ms()) engine.Timeout(now_ms);
+  if (introducing && now_ms >= introduce_again_ms) Introduce();
+  if (!abstains() && now_ms >= engine.deadline_ms()) engine.Timeout(now_ms);
   proposals.Expire(now_ms);
   reads.Expire(now_ms);
   index_waiters.Expire(now_ms, due);
@@ -250,7 +252,7 @@ void Driver::State::OnTimer() {
 
 int64_t Driver::State::NextDeadlineMs() const {
   if (stopped) return kNever;
-  int64_t next = rebuilding ? kNever : engine.deadline_ms();
+  int64_t next = introducing ? introduce_again_ms : rebuilding ? kNever : engine.deadline_ms();
   if (transfer.has_value()) next = std::min(next, transfer->give_up_ms);
   return std::min({next, proposals.deadline_ms(), reads.deadline_ms(), probe_retry_ms,
                    index_waiters.deadline_ms(), position_waiters.deadline_ms(),
@@ -278,6 +280,7 @@ ReplicatorStatus Driver::State::GetStatus() const {
   status.applied_index = last_applied;
   status.last_index = log.last_index();
   status.snapshot_index = snapshot.has_value() ? snapshot->index : LogIndex(0);
+  status.founding = introducing;
   status.ledger = ledger.summary();
   status.ready = caught_up && !rebuilding && !stopped && status.leader != BranchId(0) &&
                  status.ledger.position > Position(0);

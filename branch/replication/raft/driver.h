@@ -10,6 +10,7 @@
 //   - term and vote are durable before any message of the same or a later step is sent;
 //   - a follower's success answer is sent only after its entries are durable;
 //   - an outcome is reported only when its entry is committed and applied;
+//   - a branch that may have lost what it acknowledged neither votes nor confirms reads;
 //   - a read is served only at or above an index that a quorum confirmed after the read began.
 #pragma once
 
@@ -63,6 +64,9 @@ class DriverPorts {
 
   // Durable when it returns; a failure stops the process before anything is said.
   virtual void WriteHardState(const storage::HardState& state) = 0;
+
+  // Likewise: from the next start on Recovered::rebuilding is true (until FinishRebuild).
+  virtual void WriteRebuilding() = 0;
 
   // The disk works strictly in the order of these calls and answers each by a call of the driver:
   // OnAppended, OnSnapshotSaved, OnSnapshotInstalled. TrimPrefix and FinishRebuild are not

@@ -44,6 +44,11 @@ Message MakeMessage(const core_message& in) {
 
 void Driver::State::OnMessage(BranchId from, Message& message) {
   if (from == options.self) return;
+  if (introducing && (std::holds_alternative<AppendEntries>(message) ||
+                      std::holds_alternative<InstallSnapshot>(message))) {
+    FindWiped();  // somebody leads
+    if (stopped) return;
+  }
   if (const auto* append = std::get_if<AppendEntries>(&message)) {
     engine.Receive(now_ms, from, message);
     if (append->term != engine.term() || engine.leader() != from) return;
@@ -57,18 +62,20 @@ void Driver::State::OnMessage(BranchId from, Message& message) {
   } else if (const auto* vote = std::get_if<RequestVote>(&message)) {
     // A branch that has lost its log, and perhaps the vote it cast, must not vote. It may have
     // voted for this candidate in this very term.
-    if (rebuilding && !vote->pre_vote) vote_floor = std::max(vote_floor, vote->term);
-    const bool mute = rebuilding && !IsPlanted(Planted::kRebuildingVotes);
-    if (mute || vote->term <= vote_floor || vote->candidate != from) return;
+    if (abstains() && !vote->pre_vote) vote_floor = std::max(vote_floor, vote->term);
+    const bool mute = abstains() && !IsPlanted(Planted::kRebuildingVotes);
+    if (mute || vote->candidate != from) return;
+    // A trial vote binds nobody; and a candidate gets past the floor by real elections only.
+    if (!vote->pre_vote && vote->term <= vote_floor) return;
     engine.Receive(now_ms, from, message);
   } else if (std::get_if<TimeoutNow>(&message) != nullptr) {
-    if (!rebuilding) engine.Receive(now_ms, from, message);
+    if (!abstains()) engine.Receive(now_ms, from, message);
   } else if (const auto* install = std::get_if<InstallSnapshot>(&message)) {
     OnInstallSnapshot(from, *install, message);
   } else if (std::get_if<RequestVoteResult>(&message) != nullptr) {
     engine.Receive(now_ms, from, message);
   } else if (const auto* probe = std::get_if<ReadProbe>(&message)) {
-    if (!rebuilding) ports.Send(from, ReadProbeResult{engine.term(), probe->round});
+    if (!abstains()) ports.Send(from, ReadProbeResult{engine.term(), probe->round});
   } else if (const auto* answer = std::get_if<ReadProbeResult>(&message)) {
     if (leads && answer->term == engine.term()) reads.Confirm(from, answer->round);
     if (!reads.in_flight()) probe_retry_ms = kNever;
@@ -76,6 +83,8 @@ void Driver::State::OnMessage(BranchId from, Message& message) {
     OnLostLog(from, *lost);
   } else if (const auto* behind = std::get_if<LogBehindAcknowledged>(&message)) {
     OnLogBehindAcknowledged(from, *behind);
+  } else if (const auto* introduction = std::get_if<Introduction>(&message)) {
+    OnIntroduction(from, *introduction);
   }
 }
 

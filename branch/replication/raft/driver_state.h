@@ -4,11 +4,13 @@
 //   driver_apply.cc      committed entries to the ledger; the leader's duties
 //   driver_snapshots.cc  snapshots taken, sent and installed
 //   driver_rebuild.cc    a branch that has lost what it acknowledged
+//   driver_founding.cc   a branch that cannot know whether it has
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -78,6 +80,16 @@ struct Driver::State final : EngineEvents {
   void ReportLostLog(BranchId leader);
   void FinishRebuildIfWhole();
 
+  // ---- driver_founding.cc
+  bool HoldsFoundingOnly(const storage::Recovered& recovered) const;
+  bool IsVoter(BranchId id) const;
+  size_t VoterCount() const;
+  void Introduce();
+  void OnIntroduction(BranchId from, const Introduction& message);
+  void FindWiped();
+  // Neither votes nor campaigns nor confirms reads.
+  bool abstains() const { return rebuilding || introducing; }
+
   const DriverOptions options;
   DriverPorts& ports;
   int64_t now_ms = 0;
@@ -126,6 +138,10 @@ struct Driver::State final : EngineEvents {
   std::optional<LogIndex> commit_to_reach;
   bool caught_up = false;
 
+  bool introducing = false;  // asks whether the bank exists
+  int64_t introduce_again_ms = 0;
+  std::set<BranchId> hold_nothing;  // the voters that said so,
+  std::set<BranchId> lost_theirs;   // or that
   bool rebuilding = false;
   Term vote_floor;
   Term lost_log_term;  // the newest in which the loss was reported

@@ -268,6 +268,12 @@ void Loop::WriteHardState(const storage::HardState& state) {
   if (auto status = storage_.WriteHardState(state); !status.ok()) Fail(status);
 }
 
+void Loop::WriteRebuilding() {
+  if (failed_.load(std::memory_order_acquire)) return;
+  spdlog::warn("the data folder is empty and the bank exists: it is filled by the others");
+  if (auto status = storage_.BeginRebuild(); !status.ok()) Fail(status);
+}
+
 void Loop::QueueAppend(LogIndex first, std::vector<storage::Entry> entries) {
   disk_->Queue(DiskAppend{first, std::move(entries)});
 }

@@ -146,6 +146,7 @@ class Loop final : private DriverPorts {
   // DriverPorts, on the loop's thread.
   void Send(BranchId to, Message message) override;
   void WriteHardState(const storage::HardState& state) override;
+  void WriteRebuilding() override;
   void QueueAppend(LogIndex first, std::vector<storage::Entry> entries) override;
   void QueueSaveSnapshot(storage::Snapshot snapshot) override;
   void QueueInstallSnapshot(storage::Snapshot snapshot) override;

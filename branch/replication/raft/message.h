@@ -88,8 +88,16 @@ struct LogBehindAcknowledged {
   LogIndex acknowledged;
 };
 
+// Between the voters of a bank that one of them takes for a new one (Driver, driver_founding.cc).
+struct Introduction {
+  Term term;
+  bool holds = false;  // the sender's log goes beyond the founding: the bank exists
+  bool lost = false;   // the sender is being rebuilt: it does not know what it held
+  bool asks = false;   // and what about the receiver?
+};
+
 using Message = std::variant<RequestVote, RequestVoteResult, AppendEntries, AppendEntriesResult,
                              InstallSnapshot, TimeoutNow, ReadProbe, ReadProbeResult, LostLog,
-                             LogBehindAcknowledged>;
+                             LogBehindAcknowledged, Introduction>;
 
 }  // namespace bank::replication

@@ -85,6 +85,14 @@ TEST(Convert, SmallMessagesKeepEveryField) {
   auto answer = std::get<ReadProbeResult>(ThereAndBack(ReadProbeResult{Term(5), 6}));
   EXPECT_EQ(answer.term, Term(5));
   EXPECT_EQ(answer.round, 6u);
+  for (const int set : {0, 1, 2}) {
+    const auto introduction = std::get<Introduction>(ThereAndBack(
+        Introduction{.term = Term(5), .holds = set == 0, .lost = set == 1, .asks = set == 2}));
+    EXPECT_EQ(introduction.term, Term(5));
+    EXPECT_EQ(introduction.holds, set == 0);
+    EXPECT_EQ(introduction.lost, set == 1);
+    EXPECT_EQ(introduction.asks, set == 2);
+  }
   EXPECT_EQ(std::get<LostLog>(ThereAndBack(LostLog{Term(5), LogIndex(6)})).last_log_index,
             LogIndex(6));
   EXPECT_EQ(

@@ -49,7 +49,13 @@ class BankOf;
 class FakeBranch final : public DriverPorts {
  public:
   FakeBranch(BankOf& bank, DriverOptions options) : bank_(bank), options_(std::move(options)) {
+    Found();
+  }
+
+  // The disk of a new branch.
+  void Found() {
     const storage::Recovered founding = Driver::Founding(options_);
+    disk = FakeDisk{};
     disk.hard_state = founding.hard_state;
     disk.entries.assign(founding.entries.begin(), founding.entries.end());
   }
@@ -68,6 +74,7 @@ class FakeBranch final : public DriverPorts {
 
   void Send(BranchId to, Message message) override;
   void WriteHardState(const storage::HardState& state) override { disk.hard_state = state; }
+  void WriteRebuilding() override { disk.rebuilding = true; }
   void QueueAppend(LogIndex first, std::vector<storage::Entry> entries) override {
     appended_sizes.push_back(entries.size());
     queue_.push_back([this, first, entries = std::move(entries)](int64_t now_ms) {
@@ -295,6 +302,13 @@ class BankOf {
     FakeBranch& branch = *branches_.at(id);
     branch.disk = FakeDisk{};
     branch.disk.rebuilding = true;
+    branch.Start(now_ms);
+  }
+  // Starts a branch again whose data folder is gone: as a new one.
+  void Wipe(uint64_t id) {
+    if (driver_or_null(id) != nullptr) Crash(id);
+    FakeBranch& branch = *branches_.at(id);
+    branch.Found();
     branch.Start(now_ms);
   }
   // Some branch of three that is not `leader`.

@@ -212,6 +212,91 @@ TEST(LostLog, AHealthyRestartIsNotSuspected) {
   EXPECT_EQ(bank.Balance(other), 15);
 }
 
+// ---- a branch that cannot know whether it has lost anything
+
+TEST(Founding, WaitsForAllOfThreeVotersOrFourOfFive) {
+  for (const auto& [branches, away] : {std::pair(3, 1), std::pair(5, 2)}) {
+    BankOf bank(branches);
+    for (int id = 1; id <= away; ++id) bank.Crash(static_cast<uint64_t>(id));
+    bank.Advance(20'000);
+    EXPECT_EQ(bank.leader(), 0u) << branches;
+    EXPECT_TRUE(bank.driver(3).GetStatus().founding);
+    bank[1].Start(bank.now_ms);
+    EXPECT_NE(bank.Elect(), 0u) << branches;
+    EXPECT_FALSE(bank.driver(3).GetStatus().founding);
+  }
+}
+
+TEST(Founding, OneThatComesLateIsFilledFirst) {
+  BankOf bank(5);
+  bank.Crash(5);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  Deposits(bank, leader, 5);
+  bank[5].Start(bank.now_ms);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return bank.Balance(5) == 5; }));
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return !bank[5].disk.rebuilding; }));
+  EXPECT_EQ(bank.leader(), leader);
+}
+
+TEST(Founding, WipedBranchIsFilledWithoutBeingTold) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  Deposits(bank, leader, 5);
+  const uint64_t victim = BankOf::Other(leader);
+  bank.Wipe(victim);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return bank[victim].disk.rebuilding; }));
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return !bank[victim].disk.rebuilding; }));
+  EXPECT_EQ(bank.Balance(victim), 5);
+  EXPECT_EQ(bank[victim].fatal, "");
+}
+
+TEST(Founding, WipedAndLaggingElectNobody) {
+  BankOf bank(3);
+  const uint64_t whole = bank.Elect();
+  bank.Open(whole, 0);
+  const uint64_t wiped = BankOf::Other(whole);
+  const uint64_t lagging = BankOf::Other(wiped);
+  bank.Isolate(lagging);
+  Deposits(bank, whole, 5);
+  bank.Crash(whole);
+  bank.Wipe(wiped);
+  bank.Heal();
+  bank.Advance(20'000);
+  EXPECT_EQ(bank.leader(), 0u) << "it would lack what " << whole << " and " << wiped << " had";
+  bank[whole].Start(bank.now_ms);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return bank.leader() != 0; }));
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return bank.Balance(wiped) == 5; }));
+  EXPECT_EQ(bank.Balance(lagging), 5);
+}
+
+TEST(Founding, SomeWereStartedWithRebuild) {
+  for (const int branches : {3, 5}) {
+    BankOf bank(branches);
+    for (int id = 1; id <= (branches - 1) / 2; ++id) {
+      bank.StartRebuilding(static_cast<uint64_t>(id));
+    }
+    bank.Open(bank.Elect(), 7);
+    ASSERT_TRUE(bank.AdvanceUntil([&] { return !bank[1].disk.rebuilding; }));
+    EXPECT_EQ(bank.Balance(1), 7);
+  }
+}
+
+TEST(Founding, RestartWhileBeingFilledStillAbstains) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t victim = BankOf::Other(leader);
+  bank.Wipe(victim);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return bank[victim].disk.rebuilding; }));
+  bank.Crash(leader);
+  bank.Crash(victim);
+  bank[victim].Start(bank.now_ms);
+  bank.Advance(20'000);
+  EXPECT_EQ(bank.leader(), 0u);
+}
+
 TEST(Rebuild, BranchComesBackWithoutVotingMeanwhile) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();

@@ -1,0 +1,72 @@
+// A voter whose log holds nothing but the founding: of a new bank, or with a folder that was wiped.
+//
+// The two look alike to the branch, and the difference matters: what it held before its folder was
+// wiped may have been acknowledged because of it. If it voted, a majority of the forgetful and the
+// lagging could elect a leader that lacks it. So before such a branch votes, campaigns or confirms
+// a read it asks the other voters what they hold:
+//   - one that holds more than the founding proves that the bank exists: the branch notes durably
+//     that it has to be rebuilt, and is filled before it votes (driver_rebuild.cc). So does one
+//     that leads;
+//   - as many that hold nothing as leave too few for a majority with this branch prove that
+//     nothing was ever acknowledged: the bank is new. Of three voters these are both others, of
+//     five three of the others;
+//   - as many that are being rebuilt as a bank can lose (one of three, two of five) mean that this
+//     branch is not one more.
+// Until then it waits. A bank is therefore founded by all of three voters or four of five, and
+// nobody has to tell a wiped branch that it is one.
+#include <algorithm>
+
+#include "branch/replication/raft/driver_state.h"
+
+namespace bank::replication {
+
+bool Driver::State::HoldsFoundingOnly(const storage::Recovered& recovered) const {
+  return VoterCount() > 1 && IsVoter(options.self) && !recovered.rebuilding &&
+         recovered.hard_state.term == Term(1) && recovered.hard_state.vote == BranchId(0) &&
+         recovered.vote_floor == Term(0) && !recovered.snapshot.has_value() &&
+         recovered.first_index == LogIndex(1) && recovered.entries.size() == 1;
+}
+
+bool Driver::State::IsVoter(BranchId id) const {
+  return std::any_of(options.founders.begin(), options.founders.end(),
+                     [&](const Member& member) { return member.voter && member.id == id; });
+}
+
+size_t Driver::State::VoterCount() const {
+  return static_cast<size_t>(std::count_if(options.founders.begin(), options.founders.end(),
+                                           [](const Member& member) { return member.voter; }));
+}
+
+void Driver::State::Introduce() {
+  introduce_again_ms = now_ms + options.heartbeat_ms;
+  for (const Member& member : options.founders) {
+    if (member.voter && member.id != options.self) {
+      ports.Send(member.id, Introduction{.term = engine.term(), .asks = true});
+    }
+  }
+}
+
+void Driver::State::OnIntroduction(BranchId from, const Introduction& message) {
+  if (message.asks) {
+    const bool holds = log.last_index() > LogIndex(1) || last_applied > LogIndex(1);
+    ports.Send(from, Introduction{.term = engine.term(), .holds = holds, .lost = rebuilding});
+    return;
+  }
+  if (!introducing || !IsVoter(from)) return;
+  if (message.holds) return FindWiped();
+  (message.lost ? lost_theirs : hold_nothing).insert(from);
+  // Should it have voted before it was wiped after all: not in a term that anyone has reached.
+  vote_floor = std::max(vote_floor, message.term);
+  const size_t may_be_lost = VoterCount() - VoterCount() / 2 - 1;
+  if (hold_nothing.size() > may_be_lost || lost_theirs.size() >= std::max<size_t>(may_be_lost, 1)) {
+    introducing = false;
+  }
+}
+
+void Driver::State::FindWiped() {
+  introducing = false;
+  rebuilding = true;
+  ports.WriteRebuilding();
+}
+
+}  // namespace bank::replication
