@@ -7,7 +7,7 @@ stops the customers, and lets the checker judge their histories and the branches
   tests/fault/run.py                       all scenarios
   tests/fault/run.py kill-leader pause-*   some
   tests/fault/run.py --seed 7 --repeat 5 storm
-  tests/fault/run.py --record              also writes the table of docs/TESTING.md
+  tests/fault/run.py --record [NAME ...]   also writes their rows of the table of docs/TESTING.md
 
 The steps are described in tests/fault/README.md.
 """
@@ -83,19 +83,22 @@ def run(scenario, seed, keep):
     return problem, figures
 
 
-def write_table(results):
+def write_row(scenario, seeds, problem, figures):
+    """Puts one result into the table of docs/TESTING.md; rows of other scenarios stay as they are."""
     page = bank.ROOT / "docs/TESTING.md"
     text = page.read_text()
     if MARKS[0] not in text:
         text += f"\n{MARKS[0]}\n{MARKS[1]}\n"
-    today = time.strftime("%Y-%m-%d")
-    lines = ["| scenario | fault | expected | last result | operations/s and p99 while it lasted |", "|---|---|---|---|---|"]
-    for scenario, seeds, problem, figures in results:
-        rate = f"{figures['rate']:,.0f}/s, {figures['p99_ms']:,.1f} ms" if figures.get("rate") is not None else ""
-        result = f"ok {today}, seeds {seeds}" if problem is None else f"FAILED {today}, seeds {seeds}"
-        lines.append(f"| `{scenario.name}` | {scenario.settings['fault']} | {scenario.settings['expected']} | {result} | {rate} |")
     before, _, rest = text.partition(MARKS[0])
-    after = rest.partition(MARKS[1])[2]
+    table, _, after = rest.partition(MARKS[1])
+    rows = {line.split("`")[1]: line for line in table.splitlines() if line.startswith("| `")}
+    today = time.strftime("%Y-%m-%d")
+    rate = f"{figures['rate']:,.0f}/s, {figures['p99_ms']:,.1f} ms" if figures.get("rate") else ""
+    result = f"{'ok' if problem is None else 'FAILED'} {today}, seed {seeds}"
+    settings = scenario.settings
+    rows[scenario.name] = f"| `{scenario.name}` | {settings['fault']} | {settings['expected']} | {result} | {rate} |"
+    lines = ["| scenario | fault | expected | last result | operations/s and p99 while it lasted |", "|---|---|---|---|---|"]
+    lines += [rows[name] for name in sorted(rows) if (SCENARIOS / f"{name}.txt").exists()]
     page.write_text(before + MARKS[0] + "\n\n" + "\n".join(lines) + "\n\n" + MARKS[1] + after)
 
 
@@ -118,17 +121,16 @@ def main():
             print(f"{scenario.name:32} {scenario.settings['fault']}")
         return 0
 
-    results, failed = [], 0
+    failed = 0
     for scenario in chosen:
         problem, figures = None, {}
         for seed in range(options.seed, options.seed + options.repeat):
             trouble, figures = run(scenario, seed, options.keep)
             problem = problem or trouble
         seeds = f"{options.seed}" if options.repeat == 1 else f"{options.seed} to {options.seed + options.repeat - 1}"
-        results.append((scenario, seeds, problem, figures))
+        if options.record:
+            write_row(scenario, seeds, problem, figures)
         failed += problem is not None
-    if options.record:
-        write_table(results)
     print(f"{len(chosen) - failed} passed, {failed} failed")
     return 1 if failed else 0
 
