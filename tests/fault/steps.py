@@ -1,4 +1,5 @@
 """The words of a fault scenario, and what they do to a real bank (README.md lists them)."""
+import itertools
 import json
 import os
 import pathlib
@@ -24,12 +25,16 @@ def bind(taken, port):
     return True
 
 
+banks = itertools.count()
+
+
 class Steps:
     def __init__(self, settings, rng, seed):
         self.rng, self.seed = rng, seed
         self.where = "start"
         options = dict(word.split("=", 1) for word in settings["bank"].split())
-        self.bank = bank.Bank(branches=int(options.pop("branches", 3)), balance=100000,
+        # The initial balance is part of a bank's number: a branch of another test's bank that comes to one of our ports is no member.
+        self.bank = bank.Bank(branches=int(options.pop("branches", 3)), balance=100_000 + 10 * os.getpid() + next(banks) % 10,
                               flags=[f"--{name}={value}" for name, value in options.items()])
         self.load_arguments = settings["load"].split() or [
             "--mode", "unary", "--concurrency", "8", "--accounts", "8",
@@ -58,7 +63,7 @@ class Steps:
         start = self.bank.start
 
         def start_with_faulty_disk(branches=None, *extra, wait=True):
-            for branch in branches or self.bank.ids:
+            for branch in self.bank.ids if branches is None else branches:
                 self.bank.env = {"FAULTY_DISK_FOLDER": str(self.bank.data(branch)), "LD_PRELOAD": str(library),
                                  "FAULTY_DISK_CONTROL": str(self.control[branch])}
                 start([branch], *extra, wait=False)

@@ -88,7 +88,7 @@ class Bank:
                 "--initial-balance", str(self.balance), *self.flags, *extra]
 
     def start(self, branches=None, *extra, wait=True):
-        for branch in branches or self.ids:
+        for branch in self.ids if branches is None else branches:
             with open(self.log(branch), "ab") as log:
                 self.processes[branch] = subprocess.Popen(
                     self.command(branch, *extra), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
