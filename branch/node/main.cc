@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <pthread.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -16,6 +17,9 @@
 
 namespace bank::node {
 namespace {
+
+// Stop() is bounded by what it waits for itself; this is for what it cannot bound.
+constexpr unsigned kStopSecondsMax = 10;
 
 int ExitCodeOf(const absl::Status& status) {
   switch (status.code()) {
@@ -72,7 +76,9 @@ int Main(int argc, const char* const* argv) {
   int signal = 0;
   sigwait(&signals, &signal);
   spdlog::info("stopping: {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
-  // A second signal ends the process at once.
+  // A second signal ends the process at once, and so does the alarm: gRPC without memory for a
+  // thread may never come to its end. What was acknowledged is on the disk whatever happens.
+  alarm(kStopSecondsMax);
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   (*branch)->Stop();
   spdlog::info("stopped");
