@@ -158,6 +158,7 @@ class Steps:
         if word == "dead":
             return [i for i in self.bank.ids if i not in running]
         if word == "last":
+            assert self.last, "no step before this one acted on a branch"
             return self.last
         if word in self.names:
             return self.names[word]
@@ -406,7 +407,8 @@ class Steps:
     # limits and orders
     def do_limit_files(self, word, count):
         """At most `count` file descriptors from now on."""
-        for branch in self.targets(word):
+        self.last = self.targets(word)
+        for branch in self.last:
             pid = self.bank.processes[branch].pid
             open_now = len(os.listdir(f"/proc/{pid}/fd"))
             limit = open_now + int(count)
@@ -415,7 +417,8 @@ class Steps:
 
     def do_limit_memory(self, word, megabytes):
         """At most so much more address space from now on."""
-        for branch in self.targets(word):
+        self.last = self.targets(word)
+        for branch in self.last:
             pid = self.bank.processes[branch].pid
             pages = int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[0])
             limit = pages * resource.getpagesize() + int(megabytes) * (1 << 20)
