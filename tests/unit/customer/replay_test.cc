@@ -149,7 +149,10 @@ TEST_F(Program, Converged) {
 
 TEST_F(Program, ARefusalIsAResult) {
   for (const char* name : {"same_customer_again.json", "branch_per_event.json"}) {
-    books_->balances["shared"] = 400;
+    {
+      std::lock_guard lock(books_->mutex);
+      books_->balances["shared"] = 400;
+    }
     ASSERT_EQ(Run("replay " + Input("forms/" + std::string(name)) + " --at " + at() + Files()), 0)
         << complaint_;
     EXPECT_EQ(Read("out.json"), Expected(name));
