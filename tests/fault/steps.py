@@ -60,12 +60,14 @@ class Steps:
                 for i in self.bank.ids}
         self.bank.command = lambda branch, *extra: bank_command(branch, *dial[branch], *extra)
         library = self.build_faulty_disk()
+        # The library hands on to the sanitizer's functions, if the branch has them; being before them is no mistake.
+        asan_options = f"{os.environ.get('ASAN_OPTIONS', '')}:verify_asan_link_order=0"
         start = self.bank.start
 
         def start_with_faulty_disk(branches=None, *extra, wait=True):
             for branch in self.bank.ids if branches is None else branches:
                 self.bank.env = {"FAULTY_DISK_FOLDER": str(self.bank.data(branch)), "LD_PRELOAD": str(library),
-                                 "FAULTY_DISK_CONTROL": str(self.control[branch])}
+                                 "FAULTY_DISK_CONTROL": str(self.control[branch]), "ASAN_OPTIONS": asan_options}
                 start([branch], *extra, wait=False)
             if wait:
                 self.bank.wait_ready()
@@ -102,6 +104,8 @@ class Steps:
                                       capture_output=True, text=True, timeout=WAIT_SECONDS)
                 assert done.returncode == 0, f"{what[0]} through branch {branch}: exit {done.returncode}: {done.stderr.strip()}"
         self.compare_digests()
+        unclean = self.bank.stop()
+        assert not unclean, f"branches ended badly, exit codes {unclean}"
         return self.figures()
 
     def compare_digests(self):

@@ -20,6 +20,7 @@ BIN = pathlib.Path(os.environ.get("BANK_BIN", ROOT / "build/release/bin"))
 # How many times longer than a release build these programs may take (4 when sanitized).
 PATIENCE = int(os.environ.get("BANK_PATIENCE", 1))
 STOP_SECONDS = 20 * PATIENCE
+SANITIZER_EXIT_CODE = 66  # ThreadSanitizer's own; CMakePresets.json gives it to the others too
 
 
 def free_base_port(count):
@@ -89,6 +90,9 @@ class Bank:
 
     def start(self, branches=None, *extra, wait=True):
         for branch in self.ids if branches is None else branches:
+            before = self.processes.get(branch)
+            if before and before.poll() == SANITIZER_EXIT_CODE:
+                raise AssertionError(f"a sanitizer ended branch {branch}:\n{self.log(branch).read_text(errors='replace')[-8000:]}")
             with open(self.log(branch), "ab") as log:
                 self.processes[branch] = subprocess.Popen(
                     self.command(branch, *extra), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
