@@ -24,11 +24,11 @@ Overloaded(F...) -> Overloaded<F...>;
 }  // namespace
 
 Loop::Loop(const DriverOptions& options, storage::Storage& storage, const Clock& clock,
-           Peers& peers, LoopObserver& observer, FatalHandler on_fatal)
+           Peers& peers, Dispatcher& dispatcher, FatalHandler on_fatal)
     : storage_(storage),
       clock_(clock),
       peers_(peers),
-      observer_(observer),
+      dispatcher_(dispatcher),
       on_fatal_(std::move(on_fatal)),
       driver_(std::make_unique<Driver>(options, static_cast<DriverPorts&>(*this))) {}
 
@@ -132,7 +132,7 @@ void Loop::Run() {
         const int64_t driver_ns = driver_ms > std::numeric_limits<int64_t>::max() / kNsPerMs
                                       ? std::numeric_limits<int64_t>::max()
                                       : driver_ms * kNsPerMs;
-        armed_ns_ = std::min(driver_ns, observer_.NextDeadlineNs());
+        armed_ns_ = std::min(driver_ns, dispatcher_.NextDeadlineNs());
         const int64_t wait_ns = armed_ns_ - clock_.NowNs();
         if (wait_ns > 0) {
           inbox_mutex_.AwaitWithTimeout(absl::Condition(this, &Loop::Due),
@@ -160,7 +160,7 @@ void Loop::Run() {
     Publish();
     RunCompletions();
     const int64_t now_ns = clock_.NowNs();
-    if (observer_.NextDeadlineNs() <= now_ns) observer_.OnTimer(now_ns);
+    if (dispatcher_.NextDeadlineNs() <= now_ns) dispatcher_.OnTimer(now_ns);
   }
 }
 
@@ -233,7 +233,7 @@ void Loop::Publish() {
     absl::MutexLock lock(&status_mutex_);
     status_ = status;
   }
-  observer_.OnStatus(status);
+  dispatcher_.OnStatus(status);
 }
 
 void Loop::RunCompletions() {

@@ -27,6 +27,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "branch/replication/raft/disk_queue.h"
+#include "branch/replication/raft/dispatcher.h"
 #include "branch/replication/raft/driver.h"
 #include "branch/replication/raft/peers.h"
 #include "branch/replication/replicator.h"
@@ -35,24 +36,13 @@
 
 namespace bank::replication {
 
-// Told by the loop's thread; must not block.
-class LoopObserver {
- public:
-  virtual ~LoopObserver() = default;
-  // After every round of work, before its completions.
-  virtual void OnStatus(const ReplicatorStatus& status) = 0;
-  // At or after NextDeadlineNs().
-  virtual void OnTimer(int64_t now_ns) = 0;
-  virtual int64_t NextDeadlineNs() const = 0;  // thread-safe; INT64_MAX: none
-};
-
 using FatalHandler = std::function<void(const absl::Status&)>;
 
-class Loop final : private DriverPorts {
+class Loop final : public Orders, private DriverPorts {
  public:
   // All references must outlive the loop.
   Loop(const DriverOptions& options, storage::Storage& storage, const Clock& clock, Peers& peers,
-       LoopObserver& observer, FatalHandler on_fatal);
+       Dispatcher& dispatcher, FatalHandler on_fatal);
   // Stops.
   ~Loop() override;
   Loop(const Loop&) = delete;
@@ -69,15 +59,16 @@ class Loop final : private DriverPorts {
   // Thread-safe inputs. Meaning as in driver.h; completions run on the loop's thread.
   void OnMessage(BranchId from, Message message);
   void Propose(std::string batch, uint64_t count, int64_t deadline_ms,
-               Replicator::ProposeCallback done);
-  void ReadIndex(int64_t deadline_ms, Driver::ReadIndexCallback done);
+               Replicator::ProposeCallback done) override;
+  void ReadIndex(int64_t deadline_ms, Driver::ReadIndexCallback done) override;
   void WaitPosition(Position position, int64_t deadline_ms, Replicator::ReadCallback done);
   void TakeSnapshot(int64_t deadline_ms, Replicator::ReadCallback done);
   using TransferCallback = absl::AnyInvocable<void(absl::Status)>;
   void TransferLeadership(BranchId to, TransferCallback done);
 
-  // Makes sure that the thread looks at the observer's deadline by then. Thread-safe, cheap.
-  void WakeBy(int64_t deadline_ns);
+  // Cheap.
+  void WakeBy(int64_t deadline_ns) override;
+  BranchId leader() const override { return GetStatus().leader; }
 
   // Thread-safe, under the ledger's reader lock.
   ledger::Outcome Query(std::string_view account) const;
@@ -159,7 +150,7 @@ class Loop final : private DriverPorts {
   storage::Storage& storage_;
   const Clock& clock_;
   Peers& peers_;
-  LoopObserver& observer_;
+  Dispatcher& dispatcher_;
   FatalHandler on_fatal_;
   std::atomic<bool> failed_{false};
 

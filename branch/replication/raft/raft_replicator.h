@@ -1,8 +1,7 @@
 // RaftReplicator: the bank's order by consensus, behind the replicator's seam, on any branch.
 //
-//   customer -> Forwarder -> (this branch leads: Loop | else: Peers -> the leader's Loop)
-//   reads    -> ReadGate  -> the same way, for an index; then the local ledger
-//   Loop     =  the driver (engine, log, ledger) with a thread and a disk
+//   Dispatcher = the way of operations and reads to whoever leads
+//   Loop       = the driver (engine, log, ledger) with a thread and a disk
 //
 // Construction, Start(), use, Stop(), destruction. Peers may call the PeerHandler half from
 // construction on. Stop() completes, in this order: customers' proposals and reads (of any
@@ -15,12 +14,11 @@
 #include <string>
 #include <string_view>
 
+#include "branch/replication/raft/dispatcher.h"
 #include "branch/replication/raft/driver.h"
 #include "branch/replication/raft/forwarder.h"
 #include "branch/replication/raft/loop.h"
 #include "branch/replication/raft/peers.h"
-#include "branch/replication/raft/read_gate.h"
-#include "branch/replication/raft/route.h"
 #include "branch/replication/replicator.h"
 #include "branch/storage/storage.h"
 #include "common/clock.h"
@@ -32,10 +30,7 @@ struct RaftOptions {
   ForwarderOptions forwarder;
 };
 
-class RaftReplicator final : public Replicator,
-                             public PeerHandler,
-                             private Route,
-                             private LoopObserver {
+class RaftReplicator final : public Replicator, public PeerHandler {
  public:
   // All references must outlive it. `on_fatal` is called once when the disk fails; the process is
   // expected to end soon.
@@ -66,26 +61,9 @@ class RaftReplicator final : public Replicator,
   void OnForward(BranchId from, ForwardRequest request, ForwardCallback reply) override;
 
  private:
-  // Route.
-  void Submit(BranchId leader, ForwardRequest request, ForwardCallback done) override;
-  void WakeBy(int64_t deadline_ns) override;
-
-  // LoopObserver.
-  void OnStatus(const ReplicatorStatus& status) override;
-  void OnTimer(int64_t now_ns) override;
-  int64_t NextDeadlineNs() const override;
-
-  // Lets this branch's driver decide, as leader or not.
-  void Decide(ForwardRequest request, ForwardCallback reply);
-
-  const BranchId self_;
   const DriverOptions driver_options_;
   storage::Storage& storage_;
-  const Clock& clock_;
-  Peers& peers_;
-  Forwarder forwarder_;
-  ReadGate read_gate_;
-  BranchId leader_;  // as last told to the forwarder; the loop's thread only
+  Dispatcher dispatcher_;
   Loop loop_;
 };
 
