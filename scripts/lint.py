@@ -13,7 +13,13 @@ ARROWS = {
     "branch/replication": ["branch/ledger", "branch/storage"],
     "branch/teller": ["branch/ledger", "branch/replication"],
     "branch/peers": ["branch/replication", "branch/storage", "branch/ledger", "bank/v1", "net"],
-    "branch/rpc": ["branch/ledger", "branch/teller", "branch/replication", "bank/v1", "net"],
+    "branch/monitor": ["branch/ledger", "branch/replication"],
+    "branch/command": ["branch/monitor", "branch/ledger", "branch/replication"],
+    "branch/agent": ["branch/command", "branch/monitor", "branch/ledger", "branch/replication",
+                     "bank/v1", "net"],
+    "branch/console": ["branch/command", "branch/monitor", "branch/ledger", "branch/replication"],
+    "branch/rpc": ["branch/command", "branch/monitor", "branch/agent", "branch/ledger",
+                   "branch/teller", "branch/replication", "bank/v1", "net"],
     "branch/node": ["branch", "bank/v1", "net"],
     "customer/script": [],
     "customer/history": [],
@@ -27,7 +33,7 @@ ARROWS = {
 }
 # Folders without gRPC or protobuf: decisions are made in pure code.
 PURE = ["common", "branch/ledger", "branch/storage", "branch/teller", "branch/replication",
-        "customer/script", "customer/history", "checker"]
+        "branch/monitor", "branch/command", "customer/script", "customer/history", "checker"]
 FILE_BYTES_MAX = 300_000
 
 
