@@ -35,6 +35,7 @@ absl::Status ValidateLimits(const Limits& limits) {
                                                    " is not in 1..", kSessionWindowLimit));
   }
   if (limits.sessions_max < 1) return absl::InvalidArgumentError("sessions_max is 0");
+  if (limits.remembered_max < 1) return absl::InvalidArgumentError("remembered_max is 0");
   if (limits.session_idle_ms_max < 0) {
     return absl::InvalidArgumentError("session_idle_ms_max is negative");
   }
@@ -124,6 +125,7 @@ Outcome Ledger::State::ApplyKeyed(const Row& row) {
   if (IsPlanted(Planted::kRefusalForgotten) && !resolve && record.code != Code::kOk) return outcome;
   if (IsPlanted(Planted::kLookupWithoutSeal) && resolve) return outcome;
   sessions.Remember(session, command.sequence, record);
+  sessions.ShrinkRememberedTo(limits.remembered_max);  // not this one: it is the one used last
   return outcome;
 }
 

@@ -29,6 +29,9 @@ struct Limits {
   // kSessionWindowLimit.
   uint64_t session_window_max = 16'384;
   int64_t session_idle_ms_max = 3'600'000;  // by the bank's time
+  // Outcomes remembered in all sessions together, of 32 to 64 bytes each: one more expires the
+  // session idle for longest, but never the one in use.
+  uint64_t remembered_max = 4'000'000;
 };
 
 // Digests are compared between branches at equal applied log index: replays and expiry change them

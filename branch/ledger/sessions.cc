@@ -39,12 +39,14 @@ void Sessions::Use(Session* session, int64_t now_ms, uint64_t answered_below) {
   if (IsPlanted(Planted::kForgetsTooEarly) && answered_below > 0) ++answered_below;
   session->window.RaiseFloor(answered_below, [&](uint64_t sequence, const Remembered& record) {
     digest_ -= DigestRemembered(session->id, sequence, record);
+    --remembered_;
   });
   digest_ += DigestSession(*session);
 }
 
 void Sessions::Remember(Session* session, uint64_t sequence, const Remembered& record) {
   session->window.Insert(sequence, record);
+  ++remembered_;
   digest_ += DigestRemembered(session->id, sequence, record);
 }
 
@@ -58,8 +60,13 @@ void Sessions::ShrinkTo(uint64_t count) {
   while (by_id_.size() > count) ExpireFirst();
 }
 
+void Sessions::ShrinkRememberedTo(uint64_t count) {
+  while (remembered_ > count && by_id_.size() > 1) ExpireFirst();
+}
+
 void Sessions::ExpireFirst() {
   const Session& session = by_last_use_.front();
+  remembered_ -= session.window.records().size();
   for (const Remembered& record : session.window.records()) {
     digest_ -= DigestRemembered(session.id, session.window.SequenceOf(record), record);
   }

@@ -38,8 +38,11 @@ class Sessions {
   void ExpireIdle(int64_t now_ms, int64_t idle_ms_max);
   // Ends the session idle for longest, until at most `count` are left.
   void ShrinkTo(uint64_t count);
+  // Likewise, until at most `count` outcomes are remembered or only the session used last is left.
+  void ShrinkRememberedTo(uint64_t count);
 
   uint64_t size() const { return by_id_.size(); }
+  uint64_t remembered() const { return remembered_; }
   uint64_t digest() const { return digest_; }
   uint64_t RecomputeDigest() const;  // from the sessions alone
 
@@ -51,6 +54,7 @@ class Sessions {
 
   std::list<Session> by_last_use_;
   absl::flat_hash_map<SessionId, std::list<Session>::iterator> by_id_;
+  uint64_t remembered_ = 0;  // outcomes, of all sessions
   uint64_t digest_ = 0;
 };
 

@@ -14,7 +14,7 @@ namespace bank::ledger {
 namespace {
 
 constexpr std::string_view kMagic = "BANKLEDG";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr size_t kChecksumBytes = 4;
 
 void WriteWide(ByteWriter* writer, absl::uint128 v) {
@@ -135,6 +135,7 @@ std::string Ledger::EncodeSnapshot() const {
   writer.U64(state.limits.sessions_max);
   writer.U64(state.limits.session_window_max);
   writer.U64(static_cast<uint64_t>(state.limits.session_idle_ms_max));
+  writer.U64(state.limits.remembered_max);
   writer.U64(state.position.value);
   writer.U64(static_cast<uint64_t>(state.time_ms));
   writer.U64(state.history_digest);
@@ -185,6 +186,7 @@ absl::StatusOr<Ledger> Ledger::DecodeSnapshot(std::string_view bytes) {
   limits.sessions_max = reader.U64();
   limits.session_window_max = reader.U64();
   limits.session_idle_ms_max = static_cast<int64_t>(reader.U64());
+  limits.remembered_max = reader.U64();
   if (!reader.ok() || !ValidateLimits(limits).ok()) return Damaged("limits");
 
   Ledger ledger(limits);

@@ -6,7 +6,7 @@
 // with `#` are comments. Each script gets a fresh ledger. `ledger_scripts --rewrite` records what
 // the ledger answers now; the diff is to be reviewed like code.
 //
-//   limits NAME=N ...              a fresh ledger (accounts, sessions, window, idle_ms)
+//   limits NAME=N ...              a fresh ledger (accounts, sessions, window, idle_ms, remembered)
 //   time MS                        the bank's time from here on
 //   session                        open a session
 //   open|deposit|withdraw KEY ACCOUNT AMOUNT
@@ -72,6 +72,7 @@ class Script {
       const uint64_t value = Number(words[i].substr(equals + 1));
       if (name == "accounts") limits.accounts_max = value;
       if (name == "sessions") limits.sessions_max = value;
+      if (name == "remembered") limits.remembered_max = value;
       if (name == "window") limits.session_window_max = value;
       if (name == "idle_ms") limits.session_idle_ms_max = static_cast<int64_t>(value);
     }
