@@ -174,6 +174,10 @@ void FillBatchReply(const teller::BatchReply& result, v1::BatchReply* reply) {
     // Two's complement: a replayed outcome's place may lie before its neighbour's.
     steps->AddAlreadyReserved(static_cast<int64_t>(outcome.position.value - before));
     before = outcome.position.value;
+    if (outcome.replayed) {
+      reply->mutable_replayed()->Resize(count, false);
+      reply->set_replayed(codes->size() - 1, true);
+    }
   }
 }
 

@@ -148,6 +148,7 @@ class StreamLane final : public Lane {
         completion.result = client::ResultName(code);
         completion.balance = reply->money(k);
         completion.index = Position(static_cast<uint64_t>(index));
+        completion.replayed = reply->replayed_size() > k && reply->replayed(k);
         if (kind == ReplyKind::kNotApplied) completion.ending = Ending::kFail;
         if (group.maybe_applied && (kind == ReplyKind::kLostKey || kind == ReplyKind::kTryLater)) {
           completion.ending = Ending::kInfo;

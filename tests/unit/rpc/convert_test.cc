@@ -120,6 +120,17 @@ TEST(Batch, StepsLeadFromOneReceiptToTheNext) {
   EXPECT_THAT(reply.log_index_step(), ElementsAre(0, 1, -7, 8));
   EXPECT_EQ(reply.code_size(), 4);
   EXPECT_EQ(reply.money_size(), 4);
+  EXPECT_EQ(reply.replayed_size(), 0) << "costs nothing when nothing was answered again";
+}
+
+TEST(Batch, TellsWhichOutcomesAreAnsweredAgain) {
+  const Outcome first{.code = Code::kOk, .replayed = false, .position = Position(10), .balance = 1};
+  Outcome again = first;
+  again.replayed = true;
+  v1::BatchReply reply;
+  FillBatchReply({.fate = teller::Fate::kApplied, .outcomes = {first, again, again, first}},
+                 &reply);
+  EXPECT_THAT(reply.replayed(), ElementsAre(false, true, true, false));
 }
 
 }  // namespace
