@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -32,17 +33,31 @@ struct ProposeResult {
 
 enum class Role { kFollower, kCandidate, kLeader, kLearner };
 
+// The state digest right after the entry at `index` was applied; equal on all branches.
+struct Checkpoint {
+  LogIndex index;
+  uint64_t state_digest = 0;
+};
+
+// So that branches can be compared while they move: checkpoints are at the same indexes everywhere.
+inline constexpr uint64_t kCheckpointEvery = 256;  // entries
+inline constexpr size_t kCheckpointsMax = 32;
+
 struct ReplicatorStatus {
   Role role = Role::kFollower;
   Term term;
-  BranchId leader;  // 0 if unknown
-  LogIndex commit_index;
+  BranchId leader;              // 0 if unknown
+  LogIndex commit_index;        // of what this branch holds
+  LogIndex known_commit_index;  // as a leader has told, also of what this branch does not hold yet
   LogIndex applied_index;
   LogIndex last_index;  // of the log, durable or not
   LogIndex snapshot_index;
   bool ready = false;  // has joined a quorum, applied what it had to, and holds the founding write
   bool founding = false;  // waits for the other voters, to learn whether the bank exists already
   ledger::Summary ledger;
+  // Of what was applied since the start, oldest first, at most kCheckpointsMax. nullptr: none.
+  // Shared, because a status is copied after every round of the loop and this seldom changes.
+  std::shared_ptr<const std::vector<Checkpoint>> checkpoints;
 };
 
 class Replicator {

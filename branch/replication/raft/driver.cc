@@ -277,11 +277,13 @@ ReplicatorStatus Driver::State::GetStatus() const {
   status.term = engine.term();
   status.leader = engine.leader();
   status.commit_index = std::max(engine.commit_index(), last_applied);
+  status.known_commit_index = std::max(status.commit_index, leader_commit);
   status.applied_index = last_applied;
   status.last_index = log.last_index();
   status.snapshot_index = snapshot.has_value() ? snapshot->index : LogIndex(0);
   status.founding = introducing;
   status.ledger = ledger.summary();
+  status.checkpoints = checkpoints;
   status.ready = caught_up && !rebuilding && !stopped && status.leader != BranchId(0) &&
                  status.ledger.position > Position(0);
   return status;

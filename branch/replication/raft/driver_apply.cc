@@ -26,6 +26,7 @@ void Driver::State::ApplyCommitted() {
       last_applied = index;
       applied_term = entry->term;
       changed = entry->type == storage::EntryType::kChange;
+      if (index.value % kCheckpointEvery == 0) NoteCheckpoint();
     }
     ports.EndApply();
     if (changed) engine.ConfigurationCommitted(now_ms, configuration_index, configuration);
@@ -49,6 +50,16 @@ void Driver::State::ApplyEntry(LogIndex index, const storage::Entry& entry) {
       break;
   }
   proposals.OnOtherApplied(index, entry.term);
+}
+
+void Driver::State::NoteCheckpoint() {
+  std::vector<Checkpoint> noted;
+  if (checkpoints != nullptr) {
+    const size_t drop = checkpoints->size() == kCheckpointsMax ? 1 : 0;
+    noted.assign(checkpoints->begin() + drop, checkpoints->end());
+  }
+  noted.push_back({last_applied, ledger.summary().state_digest});
+  checkpoints = std::make_shared<const std::vector<Checkpoint>>(std::move(noted));
 }
 
 Term Driver::State::LastTerm() const {

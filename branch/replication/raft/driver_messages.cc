@@ -52,6 +52,7 @@ void Driver::State::OnMessage(BranchId from, Message& message) {
   if (const auto* append = std::get_if<AppendEntries>(&message)) {
     engine.Receive(now_ms, from, message);
     if (append->term != engine.term() || engine.leader() != from) return;
+    leader_commit = std::max(leader_commit, append->leader_commit);
     if (!commit_to_reach.has_value()) commit_to_reach = append->leader_commit;
     if (rebuilding && (lost_log_term != append->term || now_ms >= lost_log_again_ms)) {
       ReportLostLog(from);

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -57,6 +58,7 @@ struct Driver::State final : EngineEvents {
   // ---- driver_apply.cc
   void ApplyCommitted();
   void ApplyEntry(LogIndex index, const storage::Entry& entry);
+  void NoteCheckpoint();
   void Lead();
   void SubmitProposals();
   void TellCommit();
@@ -104,7 +106,9 @@ struct Driver::State final : EngineEvents {
 
   ledger::Ledger ledger;
   LogIndex last_applied;
-  Term applied_term;  // of the entry at last_applied
+  Term applied_term;       // of the entry at last_applied
+  LogIndex leader_commit;  // the highest that any leader told
+  std::shared_ptr<const std::vector<Checkpoint>> checkpoints;
   std::vector<ledger::Outcome> outcomes;
   // The membership as of last_applied.
   LogIndex configuration_index;
