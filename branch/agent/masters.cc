@@ -1,0 +1,60 @@
+#include "branch/agent/masters.h"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "net/channel.h"
+
+namespace bank::agent {
+
+Masters::Masters(MastersOptions options, Worker& worker)
+    : options_(std::move(options)), worker_(worker) {}
+
+void Masters::Watch(std::function<void(const Master&)> changed) {
+  watchers_.push_back(std::move(changed));
+}
+
+void Masters::OnStatus(const replication::ReplicatorStatus& status) {
+  Master now;
+  now.term = status.term.value;
+  if (status.role == replication::Role::kLeader) {
+    now.branch = options_.self;
+    now.self = true;
+  } else if (status.leader != options_.self) {
+    now.branch = status.leader;
+  }
+  {
+    absl::MutexLock lock(&mutex_);
+    if (now.SameAs(master_)) return;
+    master_ = now;
+  }
+  worker_.Post([this] {
+    const Master master = Current();
+    for (const auto& changed : watchers_) changed(master);
+  });
+}
+
+Master Masters::Current() const {
+  absl::MutexLock lock(&mutex_);
+  Master master = master_;
+  if (master.branch.value != 0 && !master.self) master.stub = StubOf(master.branch);
+  if (master.branch.value != 0 && !master.self && master.stub == nullptr)
+    master.branch = BranchId(0);
+  return master;
+}
+
+std::shared_ptr<v1::Monitor::Stub> Masters::StubOf(BranchId branch) const {
+  if (const auto known = stubs_.find(branch); known != stubs_.end()) return known->second;
+  const auto address = options_.addresses.find(branch);
+  if (address == options_.addresses.end()) return nullptr;
+  auto channel = net::MakeChannel(address->second, options_.tls, net::ChannelKind::kPeer,
+                                  net::Connection::kOwn);
+  if (!channel.ok()) {
+    spdlog::error("branch {} cannot be dialled: {}", branch.value, channel.status().ToString());
+    return nullptr;
+  }
+  return stubs_.emplace(branch, v1::Monitor::NewStub(*channel)).first->second;
+}
+
+}  // namespace bank::agent
