@@ -7,6 +7,7 @@ stops the customers, and lets the checker judge their histories and the branches
   tests/fault/run.py                       all scenarios
   tests/fault/run.py kill-leader pause-*   some
   tests/fault/run.py --seed 7 --repeat 5 storm
+  tests/fault/run.py --minutes 30 'mixture*' again and again, with the next seed each time
   tests/fault/run.py --record [NAME ...]   also writes their rows of the table of docs/TESTING.md
 
 The steps are described in tests/fault/README.md.
@@ -107,6 +108,7 @@ def main():
     parser.add_argument("names", nargs="*", default=["*"], metavar="NAME", help="names or patterns of scenarios")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--repeat", type=int, default=1, help="seeds to run each with, from --seed on")
+    parser.add_argument("--minutes", type=float, default=0, help="instead: repeat all of them until so much time is over")
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--keep", action="store_true", help="keep the folders of runs that passed, too")
     parser.add_argument("--list", action="store_true")
@@ -121,16 +123,18 @@ def main():
             print(f"{scenario.name:32} {scenario.settings['fault']}")
         return 0
 
-    failed = 0
-    for scenario in chosen:
-        problem, figures = None, {}
-        for seed in range(options.seed, options.seed + options.repeat):
+    end = time.monotonic() + 60 * options.minutes
+    problems = {}
+    seed = options.seed
+    while seed < options.seed + options.repeat or time.monotonic() < end:
+        seeds = f"{seed}" if seed == options.seed else f"{options.seed} to {seed}"
+        for scenario in chosen:
             trouble, figures = run(scenario, seed, options.keep)
-            problem = problem or trouble
-        seeds = f"{options.seed}" if options.repeat == 1 else f"{options.seed} to {options.seed + options.repeat - 1}"
-        if options.record:
-            write_row(scenario, seeds, problem, figures)
-        failed += problem is not None
+            problems[scenario.name] = problems.get(scenario.name) or trouble
+            if options.record:
+                write_row(scenario, seeds, problems[scenario.name], figures)
+        seed += 1
+    failed = sum(problem is not None for problem in problems.values())
     print(f"{len(chosen) - failed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -28,7 +28,7 @@ MARKS = ("<!-- planted bugs: begin (tests/planted/run.py --record) -->", "<!-- p
 PROGRAMS = ["ledger_scripts", "raft_test", "teller_test", "ledger_test", "memory_replicator_contract", "storage_test",
             "customer_client_test", "replicator_test", "raft_replicator_contract"]
 # For what the simulation, which has its own customers and disk queue, does not see: tests/fault/scenarios.
-SCENARIOS = ["kill-leader", "isolate-leader", "storm"]
+SCENARIOS = ["torn-write", "impatient-customers", "replay-through-faults", "storm"]
 SCENARIO_TARGETS = ["branch", "customer", "checker", "bankctl"]
 TIMEOUT_S = 300
 MESSAGE_CHARACTERS_MAX = 120
