@@ -14,7 +14,7 @@ constexpr int64_t kIntervalNsMax = 60'000'000'000;
 
 void LearnInterval(Life& life, int64_t now_ns) {
   const int64_t gap_ns = now_ns - life.heard_ns;
-  if (life.heard_ns == 0 || gap_ns > kIntervalNsMax) return;
+  if (life.heard_ns == 0 || life.broken_ns > life.heard_ns || gap_ns > kIntervalNsMax) return;
   life.interval_ns += (gap_ns - life.interval_ns) / (gap_ns > life.interval_ns ? 2 : 8);
 }
 
@@ -69,8 +69,6 @@ Feed::State::AgentState* Feed::State::Admit(const AgentPtr& agent, int64_t now_n
   }
   AgentState& added = agents[agent->name];
   added.agent = agent;
-  // Not heard yet, and long ago: dead, until it is.
-  added.life.heard_ns = now_ns - options.dead_after_ns;
   return &added;
 }
 
@@ -200,7 +198,9 @@ void Feed::NoteBroken(std::string_view agent) {
   State& s = *state_;
   absl::MutexLock lock(&s.mutex);
   const auto known = s.agents.find(agent);
-  if (known != s.agents.end()) known->second.life.broken_ns = s.clock.NowNs();
+  if (known == s.agents.end()) return;
+  Life& life = known->second.life;
+  life.broken_ns = std::max(s.clock.NowNs(), life.heard_ns + 1);  // later than what it sent
 }
 
 FeedPosition Feed::LastOf(std::string_view agent) const {

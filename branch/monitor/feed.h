@@ -36,7 +36,7 @@ enum class Liveness { kLive, kSuspect, kDead };
 
 // Signs of life of one agent; times on this branch's steady clock.
 struct Life {
-  int64_t heard_ns = 0;     // the last one
+  int64_t heard_ns = 0;     // the last one; 0: none yet
   int64_t broken_ns = 0;    // when its connection broke last; 0: never
   int64_t interval_ns = 0;  // how far apart they usually are; 0: not known yet
 };
