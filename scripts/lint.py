@@ -14,7 +14,8 @@ ARROWS = {
     "branch/teller": ["branch/ledger", "branch/replication"],
     "branch/peers": ["branch/replication", "branch/storage", "branch/ledger", "bank/v1", "net"],
     "branch/monitor": ["branch/ledger", "branch/replication"],
-    "branch/command": ["branch/monitor", "branch/ledger", "branch/replication"],
+    "branch/command": ["branch/monitor", "branch/ledger", "branch/replication", "branch/storage"],
+    "branch/command/wire": ["branch/command", "branch/monitor", "bank/v1"],
     "branch/agent": ["branch/command", "branch/monitor", "branch/ledger", "branch/replication",
                      "bank/v1", "net"],
     "branch/console": ["branch/command", "branch/monitor", "branch/ledger", "branch/replication"],
@@ -27,7 +28,7 @@ ARROWS = {
     "customer/load": ["customer", "bank/v1", "net"],
     "customer": ["customer", "bank/v1", "net"],
     "checker": [],
-    "bankctl": ["bank/v1", "net"],
+    "bankctl": ["branch/command", "bank/v1", "net"],
     "bench": ["customer", "bank/v1", "net"],
     "tests": ["branch", "customer", "checker", "bankctl", "net", "bank/v1", "tests"],
 }
