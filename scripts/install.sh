@@ -4,11 +4,13 @@ set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-usage: scripts/install.sh [--check] [--help]
+usage: scripts/install.sh [--tests] [--check] [--help]
 
 Installs the missing Debian packages (Debian 12 or 13, Ubuntu 24.04) and says which.
 Root, or sudo, is needed only when something is missing.
 
+  --tests   also what only the tests need: a browser, a Prometheus server (not started), and the
+            tools that the collectors are compared with
   --check   install nothing; list what is missing and exit 1, or exit 0
 
 On Debian 12 the consensus library must come from the backports suite: the stock 0.15.0 loses
@@ -24,12 +26,16 @@ packages=(
   libgrpc++-dev libgrpc-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev
   nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libxxhash-dev libssl-dev
   libraft-dev
-  # tests and run_all.sh
+  # the console and its metrics; npm fetches one pinned package for its page
+  libcpp-httplib-dev prometheus-cpp-dev
+  # run_all.sh, and what builds with everything else
   libgtest-dev libgmock-dev python3 openssl
+  # clients of the tests that speak to a branch as a foreign client does
+  python3-grpcio python3-grpc-tools python3-protobuf
 )
-# Ubuntu and Debian name these alike. The Python gRPC packages are for the tests that speak to
-# a branch as a foreign client does.
-packages+=(python3-grpcio python3-grpc-tools python3-protobuf)
+test_packages=(procps sysstat ifstat chromium chromium-driver prometheus)
+# An npm from elsewhere is as good as the distribution's, and cannot be installed beside it.
+command -v npm >/dev/null || packages+=(npm)
 
 raft_minimum=0.22
 
@@ -47,18 +53,21 @@ missing_packages() {
   done
 }
 
+check=0
+for argument in "$@"; do
+  case "$argument" in
+    --help | -h) usage; exit 0 ;;
+    --check) check=1 ;;
+    --tests) packages+=("${test_packages[@]}") ;;
+    *) echo "install.sh: unknown argument '$argument' (see --help)" >&2; exit 1 ;;
+  esac
+done
 mapfile -t missing < <(missing_packages)
-case "${1:-}" in
-  --help | -h) usage; exit 0 ;;
-  --check)
-    [ ${#missing[@]} -eq 0 ] && exit 0
-    echo "missing packages: ${missing[*]}"
-    exit 1
-    ;;
-  "") ;;
-  *) echo "install.sh: unknown argument '$1' (see --help)" >&2; exit 1 ;;
-esac
 [ ${#missing[@]} -eq 0 ] && exit 0
+if [ "$check" = 1 ]; then
+  echo "missing packages: ${missing[*]}"
+  exit 1
+fi
 
 echo "installing: ${missing[*]}"
 as_root=()
@@ -66,7 +75,8 @@ if [ "$(id -u)" -ne 0 ]; then
   command -v sudo >/dev/null || { echo "install.sh: run as root, or install sudo" >&2; exit 1; }
   as_root=(sudo)
 fi
-apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@"; }
+# RUNLEVEL=1: packages that bring a service (prometheus) do not start it.
+apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -qq -o Dpkg::Use-Pty=0 "$@"; }
 write() { "${as_root[@]}" tee "$1" >/dev/null; }
 
 raft_candidate() { apt-cache policy libraft-dev | awk '/Candidate:/ {print $2}'; }

@@ -18,7 +18,7 @@ ARROWS = {
     "branch/command/wire": ["branch/command", "branch/monitor", "bank/v1"],
     "branch/agent": ["branch/command", "branch/monitor", "branch/ledger", "branch/replication",
                      "bank/v1", "net"],
-    "branch/console": ["branch/command", "branch/monitor", "branch/ledger", "branch/replication"],
+    "branch/console": ["branch/monitor", "branch/ledger", "branch/replication", "net"],
     "branch/rpc": ["branch/command", "branch/monitor", "branch/agent", "branch/ledger",
                    "branch/teller", "branch/replication", "bank/v1", "net"],
     "branch/node": ["branch", "bank/v1", "net"],

@@ -1,0 +1,232 @@
+#include "branch/console/view.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string_view>
+
+namespace bank::console {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr size_t kBalancesShown = 5;
+constexpr size_t kEventsShown = 200;
+constexpr int64_t kNsPerMs = 1'000'000;
+// A frame may arrive some time after its instant: points this far back are sent again.
+constexpr int64_t kLateMs = 3000;
+
+// A quantity of the page: the sum of the readings of one metric that have all these attributes.
+struct Quantity {
+  std::string_view name;
+  std::string_view metric;
+  std::vector<std::pair<std::string, std::string>> attributes;
+  bool whole = false;  // only the reading without further attributes
+};
+
+const std::vector<Quantity>& Quantities() {
+  static const std::vector<Quantity> quantities = {
+      {"ops", "bank.operations.rate", {}},
+      {"ops_read", "bank.operations.rate", {{"kind", "read"}}},
+      {"ops_write", "bank.operations.rate", {{"kind", "write"}}},
+      {"p50", "bank.request.duration", {{"quantile", "0.5"}}},
+      {"p99", "bank.request.duration", {{"quantile", "0.99"}}},
+      {"lag", "bank.raft.lag", {}},
+      {"sync", "bank.disk.sync.duration", {{"quantile", "0.99"}}},
+      {"cpu", "system.cpu.utilization", {}, true},
+      {"mem", "system.memory.utilization", {}, true},
+      {"dr", "system.disk.io", {{"direction", "read"}}, true},
+      {"dw", "system.disk.io", {{"direction", "write"}}, true},
+      {"ni", "system.network.io", {{"direction", "receive"}}},
+      {"no", "system.network.io", {{"direction", "transmit"}}},
+  };
+  return quantities;
+}
+
+bool Matches(const Quantity& quantity, const monitor::Series& series) {
+  if (series.metric != quantity.metric) return false;
+  if (quantity.whole && series.attributes.size() != quantity.attributes.size()) return false;
+  const auto has = [&](const auto& attribute) {
+    return std::find(series.attributes.begin(), series.attributes.end(), attribute) !=
+           series.attributes.end();
+  };
+  // What a host says to itself is no traffic.
+  if (has(std::pair<std::string, std::string>{"device", "lo"})) return false;
+  return std::all_of(quantity.attributes.begin(), quantity.attributes.end(), has);
+}
+
+Json ValuesOf(const monitor::Frame& frame) {
+  Json values = Json::object();
+  for (const Quantity& quantity : Quantities()) {
+    std::optional<double> sum;
+    for (const monitor::Reading& reading : frame.readings) {
+      if (Matches(quantity, *reading.series)) sum = sum.value_or(0) + reading.value;
+    }
+    if (sum) values[std::string(quantity.name)] = *sum;
+  }
+  return values;
+}
+
+std::string_view Name(monitor::Liveness liveness) {
+  switch (liveness) {
+    case monitor::Liveness::kLive:
+      return "live";
+    case monitor::Liveness::kSuspect:
+      return "suspect";
+    case monitor::Liveness::kDead:
+      return "dead";
+  }
+  return "dead";
+}
+
+std::string_view Name(replication::Role role) {
+  switch (role) {
+    case replication::Role::kLeader:
+      return "leader";
+    case replication::Role::kCandidate:
+      return "candidate";
+    case replication::Role::kLearner:
+      return "learner";
+    case replication::Role::kFollower:
+      return "follower";
+  }
+  return "follower";
+}
+
+std::string_view Name(monitor::EventKind kind) {
+  switch (kind) {
+    case monitor::EventKind::kElection:
+      return "election";
+    case monitor::EventKind::kJoined:
+      return "joined";
+    case monitor::EventKind::kLost:
+      return "lost";
+    case monitor::EventKind::kReadiness:
+      return "readiness";
+    case monitor::EventKind::kCustomer:
+      return "customer";
+    case monitor::EventKind::kCommand:
+      return "command";
+    case monitor::EventKind::kSnapshot:
+      return "snapshot";
+    case monitor::EventKind::kOther:
+      return "other";
+  }
+  return "other";
+}
+
+std::string_view Name(Agreement agreement) {
+  switch (agreement) {
+    case Agreement::kHolds:
+      return "holds";
+    case Agreement::kPartial:
+      return "partial";
+    case Agreement::kBroken:
+      return "broken";
+    case Agreement::kUnknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+const monitor::AgentView* Find(const std::vector<monitor::AgentView>& agents, BranchId branch) {
+  for (const monitor::AgentView& agent : agents) {
+    if (agent.agent->branch == branch) return &agent;
+  }
+  return nullptr;
+}
+
+bool IsLive(const monitor::AgentView* agent) {
+  return agent != nullptr && agent->liveness != monitor::Liveness::kDead;
+}
+
+const replication::ReplicatorStatus* StatusOf(const monitor::AgentView* agent) {
+  const bool known = agent != nullptr && agent->status.has_value();
+  return known ? &*agent->status : nullptr;
+}
+
+Json BranchJson(BranchId id, const monitor::AgentView* agent, bool leads) {
+  Json branch = {{"id", id.value},
+                 {"host", agent != nullptr ? agent->agent->hostname : ""},
+                 {"liveness", Name(agent != nullptr ? agent->liveness : monitor::Liveness::kDead)},
+                 {"leads", leads}};
+  if (const auto* status = StatusOf(agent)) {
+    branch["role"] = Name(status->role);
+    branch["term"] = status->term.value;
+    branch["ready"] = status->ready;
+    branch["log_index"] = status->ledger.position.value;
+    branch["digest"] = fmt::format("{:016x}", status->ledger.state_digest);
+  }
+  if (IsLive(agent) && agent->newest != nullptr) {
+    const Json values = ValuesOf(*agent->newest);
+    for (const char* name : {"ops", "ops_read", "ops_write", "p50", "p99", "lag"}) {
+      if (values.contains(name)) branch[name] = values[name];
+    }
+  }
+  return branch;
+}
+
+}  // namespace
+
+View::View(ViewSources sources, const monitor::Feed& feed)
+    : sources_(std::move(sources)), feed_(feed) {}
+
+std::string View::Compose(int64_t now_ms, int64_t since_ms) {
+  const int64_t from_ms = std::max(since_ms - kLateMs, now_ms - kHistoryMs);
+  const std::vector<monitor::AgentView> agents = feed_.Agents();
+
+  // Who leads: as the live branch of the highest term knows it, if that one is live.
+  Term term;
+  BranchId leader;
+  std::vector<Comparison::Branch> compared;
+  for (const BranchId id : sources_.members) {
+    const monitor::AgentView* agent = Find(agents, id);
+    const auto* status = StatusOf(agent);
+    compared.push_back({.id = id, .live = IsLive(agent), .status = status});
+    if (status == nullptr || !IsLive(agent) || status->term < term) continue;
+    if (status->term > term || status->role == replication::Role::kLeader) {
+      leader = status->role == replication::Role::kLeader ? id : status->leader;
+    }
+    term = status->term;
+  }
+
+  Json message = {{"t", now_ms}, {"branch", sources_.self.value}, {"serves", sources_.serves()}};
+  const Compared verdict = comparison_.Compare(compared);
+  const auto* own = StatusOf(Find(agents, sources_.self));
+  message["money"] = {
+      {"state", Name(verdict.agreement)},
+      {"detail", verdict.detail},
+      {"total", own != nullptr ? Json(std::to_string(own->ledger.balance_total)) : Json(nullptr)}};
+  message["balances"] = Json::array();
+  for (const auto& [name, balance] : sources_.balances(kBalancesShown)) {
+    message["balances"].push_back({name, std::to_string(balance)});
+  }
+  if (own != nullptr) message["accounts"] = own->ledger.accounts;
+
+  message["branches"] = Json::array();
+  message["points"] = Json::array();
+  for (const BranchId id : sources_.members) {
+    const monitor::AgentView* agent = Find(agents, id);
+    message["branches"].push_back(BranchJson(id, agent, IsLive(agent) && leader == id));
+    if (agent == nullptr) continue;
+    for (const monitor::FramePtr& frame : feed_.History(agent->agent->name, from_ms * kNsPerMs)) {
+      message["points"].push_back(
+          {{"b", id.value}, {"t", frame->time_unix_ns / kNsPerMs}, {"v", ValuesOf(*frame)}});
+    }
+  }
+  message["events"] = Json::array();
+  for (const monitor::Event& event : feed_.Events(kEventsShown)) {
+    if (since_ms != 0 && event.time_unix_ns / kNsPerMs < from_ms) continue;
+    message["events"].push_back({{"t", event.time_unix_ns / kNsPerMs},
+                                 {"agent", event.agent},
+                                 {"incarnation", std::to_string(event.incarnation)},
+                                 {"number", event.number},
+                                 {"kind", Name(event.kind)},
+                                 {"text", event.text}});
+  }
+  return message.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace bank::console

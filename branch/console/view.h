@@ -1,0 +1,53 @@
+// View: what the console's page is told, as JSON. PURE: reads the feed, decides nothing.
+//
+// One kind of message:
+//   {"t": ms, "branch": who is asked, "serves": bool,
+//    "money": {"state": "holds|partial|unknown|broken", "detail": "...", "total": "400" or null},
+//    "balances": [["shared", "400"], ...], "accounts": 1,
+//    "branches": [{"id", "host", "liveness", "leads", "role", "term", "ready", "log_index", "lag",
+//                  "digest", "ops", "ops_read", "ops_write", "p50", "p99"}, ...],
+//    "points": [{"b": branch, "t": ms, "v": {"ops": 12.5, ...}}, ...],
+//    "events": [{"t", "agent", "incarnation", "number", "kind", "text"}, ...]}
+// Amounts are strings: a browser's numbers end at 2^53. Times are Unix milliseconds of the agent.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "branch/console/comparison.h"
+#include "branch/monitor/feed.h"
+#include "common/ids.h"
+
+namespace bank::console {
+
+struct ViewSources {
+  BranchId self;
+  std::vector<BranchId> members;
+  std::function<bool()> serves;
+  // The largest balances, highest first, at most `limit`.
+  std::function<std::vector<std::pair<std::string, int64_t>>(size_t limit)> balances;
+};
+
+// One thread at a time.
+class View {
+ public:
+  // The feed must outlive the view.
+  View(ViewSources sources, const monitor::Feed& feed);
+
+  // How far a page's charts go back.
+  static constexpr int64_t kHistoryMs = 600'000;
+
+  // The message for a page that has seen everything before `since_ms` (0: nothing yet).
+  std::string Compose(int64_t now_ms, int64_t since_ms);
+
+ private:
+  const ViewSources sources_;
+  const monitor::Feed& feed_;
+  Comparison comparison_;
+};
+
+}  // namespace bank::console

@@ -1,0 +1,80 @@
+// Goal: the page is told what the feed holds: whole numbers stay whole, nothing is invented where
+// nothing is known, and a page that comes back gets what it missed.
+#include "branch/console/view.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/unit/console/feed_of_three.h"
+
+namespace bank::console {
+namespace {
+
+using nlohmann::json;
+
+constexpr int64_t kNowMs = 1'700'000'000'000;
+
+TEST(View, TellsOfEveryMember) {
+  FeedOfThree three;
+  for (size_t branch = 1; branch <= 2; ++branch) {
+    three.Add(branch, 1, kNowMs,
+              {FeedOfThree::Reading("bank.operations.rate", 30, {{"kind", "read"}}),
+               FeedOfThree::Reading("bank.operations.rate", 12, {{"kind", "write"}}),
+               FeedOfThree::Reading("system.cpu.utilization", 50),
+               FeedOfThree::Reading("system.cpu.utilization", 99, {{"cpu", "0"}}),
+               FeedOfThree::Reading("system.network.io", 5,
+                                    {{"device", "eth0"}, {"direction", "receive"}}),
+               FeedOfThree::Reading("system.network.io", 7,
+                                    {{"device", "lo"}, {"direction", "receive"}})});
+  }
+  View view(three.Sources(), three.feed);
+  const json message = json::parse(view.Compose(kNowMs, 0));
+
+  ASSERT_EQ(message["branches"].size(), 3u);
+  const json& first = message["branches"][0];
+  EXPECT_EQ(first["liveness"], "live");
+  EXPECT_EQ(first["host"], "host-1");
+  EXPECT_EQ(first["leads"], false);
+  EXPECT_EQ(first["ops"], 42);
+  EXPECT_EQ(first["ops_write"], 12);
+  EXPECT_FALSE(first.contains("p99")) << "nobody measured it";
+  EXPECT_EQ(message["branches"][1]["leads"], true);
+  EXPECT_EQ(message["branches"][2]["liveness"], "dead") << "never heard of";
+  EXPECT_FALSE(message["branches"][2].contains("role"));
+
+  EXPECT_EQ(message["money"]["state"], "partial");
+  EXPECT_EQ(message["money"]["total"], "9007199254740993");
+  EXPECT_EQ(message["balances"], json::parse(R"([["shared","400"]])"));
+
+  ASSERT_EQ(message["points"].size(), 2u);
+  const json& values = message["points"][0]["v"];
+  EXPECT_EQ(values["cpu"], 50) << "the whole machine, not one core beside it";
+  EXPECT_EQ(values["ni"], 5) << "what a host says to itself is no traffic";
+}
+
+TEST(View, SaysWhoDiffers) {
+  FeedOfThree three;
+  three.Add(1, 1, kNowMs, {}, 1);
+  three.Add(2, 1, kNowMs, {}, 2);
+  View view(three.Sources(), three.feed);
+  EXPECT_EQ(json::parse(view.Compose(kNowMs, 0))["money"]["state"], "broken");
+}
+
+TEST(View, APageThatComesBackGetsWhatItMissed) {
+  FeedOfThree three;
+  for (uint64_t second = 0; second < 60; ++second) {
+    three.Add(1, second + 1, kNowMs + static_cast<int64_t>(second) * 1000,
+              {FeedOfThree::Reading("bank.raft.lag", 1)});
+  }
+  View view(three.Sources(), three.feed);
+  const int64_t end_ms = kNowMs + 59'000;
+  EXPECT_EQ(json::parse(view.Compose(end_ms, 0))["points"].size(), 60u);
+  const json resumed = json::parse(view.Compose(end_ms, end_ms - 10'000));
+  EXPECT_GE(resumed["points"].size(), 11u);
+  EXPECT_LE(resumed["points"].size(), 20u) << "not everything again";
+}
+
+}  // namespace
+}  // namespace bank::console
