@@ -3,9 +3,22 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "common/one_line.h"
 #include "nlohmann/json.hpp"
 
 namespace bank::checker {
+namespace {
+
+constexpr size_t kReasonBytesMax = 400;
+
+// Whether a JSON integer is an int64.
+bool FitsSigned(const nlohmann::json& value) {
+  return value.is_number_integer() &&
+         (!value.is_number_unsigned() ||
+          value.get<uint64_t>() <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max()));
+}
+
+}  // namespace
 
 struct HistoryReader::Source {
   explicit Source(const std::string& path) : lines(path) {}
@@ -30,8 +43,9 @@ absl::Status HistoryReader::Open() {
 
 bool HistoryReader::Fail(const Source& source, std::string_view what) {
   if (status_.ok()) {
-    status_ = absl::InvalidArgumentError(absl::StrCat(
-        source.lines.path(), ":", source.lines.line_number(), ": ", std::string(what)));
+    status_ = absl::InvalidArgumentError(absl::StrCat(source.lines.path(), ":",
+                                                      source.lines.line_number(), ": ",
+                                                      OneLine(what, kReasonBytesMax)));
   }
   return false;
 }
@@ -86,11 +100,13 @@ void HistoryReader::ParseHeader(const Source& source, std::string_view text) {
   }
   if (const auto version = header.find("version");
       version != header.end() && (!version->is_number_integer() || *version != 1)) {
-    Fail(source, absl::StrCat("version ", version->dump(), " of the format is not known"));
+    // What is nested is not shown: it may be as deep as the line is long.
+    const std::string shown = version->is_primitive() ? version->dump() : "(no number)";
+    Fail(source, absl::StrCat("version ", OneLine(shown), " of the format is not known"));
     return;
   }
   if (const auto limit = header.find("accounts_max"); limit != header.end()) {
-    if (!limit->is_number_unsigned()) {
+    if (!FitsSigned(*limit) || *limit < 0) {
       Fail(source, "\"accounts_max\" must be an integer >= 0");
       return;
     }
@@ -104,10 +120,9 @@ void HistoryReader::ParseHeader(const Source& source, std::string_view text) {
   }
   std::vector<std::pair<uint32_t, int64_t>> balances;
   for (const auto& [name, balance] : found->items()) {
-    if (!balance.is_number_integer() || balance < 0 ||
-        (balance.is_number_unsigned() &&
-         balance.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))) {
-      Fail(source, absl::StrCat("the initial balance of \"", name, "\" must be an integer >= 0"));
+    if (!FitsSigned(balance) || balance < 0) {
+      Fail(source,
+           absl::StrCat("the initial balance of \"", OneLine(name), "\" must be an integer >= 0"));
       return;
     }
     balances.emplace_back(names_->Intern(name), balance.get<int64_t>());
@@ -159,8 +174,8 @@ void HistoryReader::ParseDigest(const Source& source, std::string_view text) {
   for (const char* key : {"accounts", "balance_total"}) {
     const auto it = object.find(key);
     if (it == object.end()) continue;
-    if (!it->is_number_integer()) {
-      Fail(source, absl::StrCat("\"", key, "\" must be an integer"));
+    if (!FitsSigned(*it)) {
+      Fail(source, absl::StrCat("\"", key, "\" must be a 64-bit integer"));
       return;
     }
   }

@@ -10,6 +10,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "checker/edn.h"
+#include "common/one_line.h"
 #include "fmt/format.h"
 
 namespace bank::checker {
@@ -19,6 +20,9 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr int64_t kNil = std::numeric_limits<int64_t>::min();
 constexpr size_t kStatesMax = 1'000'000;
+
+// Holds the sum of any number of 64-bit integers that fits in memory.
+__extension__ typedef __int128 Sum;
 
 enum class Function : uint8_t { kTransfer, kReadAll, kRead, kWrite, kCas };
 
@@ -62,8 +66,8 @@ std::string Words(const Step& s) {
 // told it, what they held then; for a register its value.
 struct State {
   int64_t value = kNil;
-  std::map<int64_t, int64_t> added;
-  std::map<int64_t, int64_t> base;
+  std::map<int64_t, Sum> added;
+  std::map<int64_t, Sum> base;
   bool base_known = false;
 
   bool Take(const Step& s) {
@@ -73,7 +77,7 @@ struct State {
         added[s.second] += s.amount;
         return true;
       case Function::kReadAll: {
-        std::map<int64_t, int64_t> then;
+        std::map<int64_t, Sum> then;
         for (const auto& [account, balance] : s.balances) {
           const auto it = added.find(account);
           then[account] = balance - (it == added.end() ? 0 : it->second);
@@ -214,7 +218,7 @@ class JepsenJudge {
         ++line_;
         if (absl::Status status = Take(event); !status.ok()) {
           return absl::InvalidArgumentError(
-              fmt::format("{}: event {}: {}", path, line_, std::string(status.message())));
+              fmt::format("{}: event {}: {}", path, line_, OneLine(std::string(status.message()))));
         }
       }
     }
@@ -228,10 +232,10 @@ class JepsenJudge {
     judgement.operations = count_;
     judgement.notes.push_back(bank_ ? "a bank's history" : "a register's history");
     const Step* first = nullptr;
-    int64_t first_total = 0;
+    Sum first_total = 0;
     for (const Step& step : steps_) {
       if (step.function != Function::kReadAll) continue;
-      int64_t total = 0;
+      Sum total = 0;
       for (const auto& [account, balance] : step.balances) total += balance;
       if (first == nullptr) {
         first = &step;

@@ -1,11 +1,11 @@
 #include "checker/line_parser.h"
 
-#include <algorithm>
 #include <cstring>
 #include <limits>
-#include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "common/one_line.h"
 #include "nlohmann/json.hpp"
 
 namespace bank::checker {
@@ -60,7 +60,6 @@ class FastParser {
     if (!Take('{')) return false;
     for (;;) {
       if (!Take('"') || !Pair()) return false;
-      if (line_->type == LineType::kHeader || line_->type == LineType::kDigest) return true;
       if (Take(',')) continue;
       return Take('}') && at_ == end_;
     }
@@ -98,6 +97,7 @@ class FastParser {
       ++at_;
     }
     *value = v;
+    if (at_ - start > 1 && *start == '0') return false;
     return at_ != start && at_ - start <= 18;  // longer ones could overflow: the general way
   }
   bool Signed(int64_t* value) {
@@ -111,7 +111,8 @@ class FastParser {
     if (!Take('"')) return false;
     const char* start = at_;
     while (at_ != end_ && *at_ != '"') {
-      if (*at_ == '\\' || static_cast<unsigned char>(*at_) < 0x20) return false;
+      const auto c = static_cast<unsigned char>(*at_);
+      if (c == '\\' || c < 0x20 || c >= 0x80) return false;
       ++at_;
     }
     *value = std::string_view(start, static_cast<size_t>(at_ - start));
@@ -128,7 +129,9 @@ class FastParser {
     switch (at_ == end_ ? '\0' : *at_) {
       case 't':
         if (Key("type\":")) {
-          return Once(Line::kType) && String(&word) && ParseType(word, &line_->type);
+          // Headers and digests have other keys.
+          return Once(Line::kType) && String(&word) && ParseType(word, &line_->type) &&
+                 line_->type != LineType::kHeader && line_->type != LineType::kDigest;
         }
         return Key("to\":") && Once(Line::kTo) && String(&line_->to);
       case 'p':
@@ -171,13 +174,12 @@ class GeneralParser {
 
   absl::Status Run(std::string_view text) {
     // A repeated key has no one meaning, and the parser would silently keep the last.
-    std::vector<std::string> keys;
+    absl::flat_hash_set<std::string> keys;
     std::string repeated;
     const auto watch = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
       if (event == nlohmann::json::parse_event_t::key && depth == 1) {
         std::string key = value.get<std::string>();
-        if (std::find(keys.begin(), keys.end(), key) != keys.end()) repeated = key;
-        keys.push_back(std::move(key));
+        if (!keys.insert(key).second) repeated = std::move(key);
       }
       return true;
     };
@@ -185,11 +187,12 @@ class GeneralParser {
     try {
       object = nlohmann::json::parse(text, watch);
     } catch (const nlohmann::json::exception& error) {
-      return absl::InvalidArgumentError(absl::StrCat("not JSON: ", error.what()));
+      return absl::InvalidArgumentError(absl::StrCat("not JSON: ", OneLine(error.what())));
     }
     if (!object.is_object()) return absl::InvalidArgumentError("not a JSON object");
     if (!repeated.empty()) {
-      return absl::InvalidArgumentError(absl::StrCat("the key \"", repeated, "\" stands twice"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("the key \"", OneLine(repeated), "\" stands twice"));
     }
     std::string word;
     bool known = true;
@@ -232,7 +235,7 @@ class GeneralParser {
 
  private:
   void Fail(std::string message) {
-    if (status_.ok()) status_ = absl::InvalidArgumentError(message);
+    if (status_.ok()) status_ = absl::InvalidArgumentError(OneLine(message));
   }
 
   // The value of `key` if it is there and not null.

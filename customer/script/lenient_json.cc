@@ -54,6 +54,9 @@ size_t MatchAny(std::string_view rest, const std::array<std::string_view, N>& ca
   return 0;
 }
 
+// Deeper than any input of the exercise; what walks over the values afterwards may recurse.
+constexpr size_t kDepthMax = 64;
+
 class Rewriter {
  public:
   explicit Rewriter(std::string_view text) : rest_(text) { out_.reserve(text.size()); }
@@ -81,7 +84,11 @@ class Rewriter {
     rest_.remove_prefix(1);
     if (c == ',') {
       comma_ = out_.size();
+    } else if (c == '[' || c == '{') {
+      comma_.reset();
+      if (++depth_ > kDepthMax) return Error(line_, "nested too deeply");
     } else if (c == ']' || c == '}') {
+      if (depth_ > 0) --depth_;
       if (comma_) out_[*comma_] = ' ';
       comma_.reset();
     } else if (c != ' ' && c != '\t' && c != '\r' && c != '\n') {
@@ -151,6 +158,7 @@ class Rewriter {
   std::string_view rest_;
   std::string out_;
   size_t line_ = 1;
+  size_t depth_ = 0;
   std::optional<size_t> comma_;  // in out_: a comma with nothing but blanks after it so far
 };
 

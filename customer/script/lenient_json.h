@@ -14,7 +14,8 @@
 
 namespace bank::script {
 
-// InvalidArgument ("line 3: ...") if a string or a comment does not end.
+// InvalidArgument ("line 3: ...") if a string or a comment does not end, or
+// brackets stand more than 64 deep.
 absl::StatusOr<std::string> ToStrictJson(std::string_view text);
 
 }  // namespace bank::script

@@ -14,6 +14,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "common/one_line.h"
 #include "customer/script/lenient_json.h"
 
 namespace bank::script {
@@ -265,7 +266,7 @@ std::string PlainParseError(absl::string_view what) {
   if (start != what.npos) what.remove_prefix(start + 2);
   start = what.find(": ");
   if (start != what.npos) what.remove_prefix(start + 2);
-  return absl::StrReplaceAll(what, {{"\n", " "}, {"<U+000A>", "end of line"}});
+  return OneLine(absl::StrReplaceAll(what, {{"\n", " "}, {"<U+000A>", "end of line"}}));
 }
 
 absl::StatusOr<Json> ParseJson(const Place& file, const std::string& text) {

@@ -49,6 +49,38 @@ TEST(Jepsen, BankReadsMustAddUpAndFollowTheTransfers) {
   EXPECT_EQ(JudgeEdn(Bank("{0 5, 1 10}")), Verdict::kInconsistent);   // money is gone
 }
 
+// Four transfers of 2^62 are 2^64: the accounts are not as before.
+TEST(Jepsen, SumsDoNotWrapAround) {
+  std::string text =
+      "{:type :invoke, :f :read, :process 1}\n"
+      "{:type :ok, :f :read, :value {0 5, 1 5}, :process 1}\n";
+  for (int i = 0; i < 4; ++i) {
+    for (const char* type : {"invoke", "ok"}) {
+      text += fmt::format(
+          "{{:type :{}, :f :transfer, :value {{:from 0, :to 1, :amount {}}}, :process 0}}\n", type,
+          int64_t{1} << 62);
+    }
+  }
+  text +=
+      "{:type :invoke, :f :read, :process 1}\n"
+      "{:type :ok, :f :read, :value {0 5, 1 5}, :process 1}\n";
+  EXPECT_EQ(JudgeEdn(text), Verdict::kInconsistent);
+
+  const std::string max = std::to_string(std::numeric_limits<int64_t>::max());
+  EXPECT_EQ(JudgeEdn("{:type :invoke, :f :read, :process 1}\n"
+                     "{:type :ok, :f :read, :value {0 " +
+                     max + ", 1 " + max + "}, :process 1}\n"),
+            Verdict::kConsistent);
+}
+
+TEST(Jepsen, RefusalsAreOneLine) {
+  const auto judgement = JudgeJepsen(
+      {WriteTemporary("bad.edn", "{:type :invoke, :process 1, :f \"a\nb\xff\", :value 1}")}, 1000);
+  ASSERT_FALSE(judgement.ok());
+  EXPECT_NE(judgement.status().message().find(":f a\\x0ab\\xff is neither"), std::string::npos)
+      << judgement.status();
+}
+
 TEST(Jepsen, MalformedInputIsRefused) {
   for (const char* text : {"{:type :invoke", "[1 2", "{:type}", "{:type :ok, :process 1, :f :read}",
                            "{:type :invoke, :process 1, :f :append, :value 1}"}) {
@@ -65,7 +97,9 @@ TEST(Reader, NamesFileAndLineOfWhatIsWrong) {
     return judgement.ok() ? std::string("accepted") : std::string(judgement.status().message());
   };
   EXPECT_EQ(message(good), "accepted");
-  EXPECT_EQ(message(good + R"({"type":"ok","process":1)"), "accepted");  // a torn last line
+  // A torn last line.
+  EXPECT_EQ(message(good + R"({"type":"ok","process":1)"), "accepted");
+  EXPECT_EQ(message(good + R"({"type":"digest","bran)"), "accepted");
   for (const char* bad :
        {"nonsense", "{}", R"({"type":"later"})", R"({"type":"ok","process":1,"id":2,"ns":3})",
         R"({"type":"invoke","process":1,"id":1,"op":"query","ns":4})",
@@ -73,10 +107,32 @@ TEST(Reader, NamesFileAndLineOfWhatIsWrong) {
         R"({"type":"invoke","process":1,"id":2,"op":"deposit","ns":4})",
         R"({"type":"ok","process":1,"id":1,"op":"deposit","ns":4})",
         R"({"type":"ok","process":1,"id":1,"result":"perhaps","ns":4})",
-        R"({"type":"ok","process":1,"id":1,"id":1,"ns":4})"}) {
+        R"({"type":"ok","process":1,"id":1,"id":1,"ns":4})",
+        R"({"type":"ok","process":01,"id":1,"ns":4})", R"({"type":"header","version":1)",
+        R"({"type":"header","version":[1]})",
+        R"({"type":"header","accounts_max":18446744073709551615})",
+        R"({"type":"digest","branch":1,"log_index":1,"state":"a","accounts":9223372036854775808})",
+        "{\"type\":\"ok\",\"process\":1,\"id\":1,\"account\":\"\xff\",\"ns\":4}"}) {
     EXPECT_NE(message(good + bad + "\n").find("history.jsonl:2: "), std::string::npos)
         << bad << " gives " << message(good + bad + "\n");
   }
+}
+
+TEST(Reader, TakesAnythingNestedToAnyDepth) {
+  constexpr size_t kDepth = 500'000;
+  for (const char* begin : {R"({"type":"header","version":)", R"({"type":"ok","more":)"}) {
+    const std::string line = begin + std::string(kDepth, '[') + std::string(kDepth, ']') + "}\n";
+    const auto judgement = JudgeText(line);
+    ASSERT_FALSE(judgement.ok());
+    EXPECT_LT(judgement.status().message().size(), 600u);
+  }
+}
+
+TEST(Reader, RefusalsAreOneLine) {
+  const auto judgement = JudgeText("{\"type\":\"a\\nb\\u001b[2J\",\"id\":1}\n");
+  ASSERT_FALSE(judgement.ok());
+  EXPECT_NE(judgement.status().message().find(R"(unknown type "a\x0ab\x1b[2J")"), std::string::npos)
+      << judgement.status();
 }
 
 TEST(Timeline, HoldsTheViolationAndNoMarkupFromNames) {
