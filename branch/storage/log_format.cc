@@ -117,7 +117,7 @@ class SegmentReader {
     header->next_index = LogIndex(in.U64());
     header->previous_end = in.U64();
     if (magic != kMagic || bank != identity.bank || branch != identity.branch ||
-        header->segment != segment_) {
+        header->segment != segment_ || header->next_batch == 0 || header->next_index.value == 0) {
       return Damage(path_, 0, "this log file's header is not of this format, branch and file");
     }
     return absl::OkStatus();
@@ -141,6 +141,9 @@ class SegmentReader {
     body.U32();
     const uint32_t entries = body.U32();
     batch.header = ReadBatchHeader(body);
+    if (!MakesSense(batch.header, entries)) {
+      return Damage(path_, offset, "the header of this batch of the log makes no sense");
+    }
     for (uint32_t i = 0; i < entries; ++i) {
       std::optional<Entry> entry = DecodeRecord(body, batch.header.first.Plus(i));
       if (!entry) return Damage(path_, offset, "a record of this batch contradicts its checksum");
@@ -149,6 +152,17 @@ class SegmentReader {
     if (!body.done()) return Damage(path_, offset, "this batch of the log contradicts itself");
     batch_end_ = (first + count) * kSectorBytes;
     return batch;
+  }
+
+  // Nothing that this code writes is otherwise, checksum or not.
+  static bool MakesSense(const BatchHeader& header, uint32_t entries) {
+    switch (header.kind) {
+      case BatchKind::kEntries:
+        return header.first.value >= 1 && header.first.Plus(entries) > header.first;
+      case BatchKind::kReset:
+        return header.first.value >= 1 && entries == 0;
+    }
+    return false;
   }
 
   static BatchHeader ReadBatchHeader(ByteReader& in) {

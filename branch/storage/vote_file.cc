@@ -41,7 +41,8 @@ absl::StatusOr<Promises> VoteFile::Load(std::vector<std::string>* notes) {
   promises_.hard_state.vote = BranchId(in.U64());
   promises_.vote_floor = Term(in.U64());
   promises_.phase = static_cast<RebuildPhase>(in.U8());
-  if (!in.done()) return Damage(path_, 0, "the record is not of this format");
+  if (!in.done() || promises_.phase > RebuildPhase::kLost)
+    return Damage(path_, 0, "the record is not of this format");
   return promises_;
 }
 

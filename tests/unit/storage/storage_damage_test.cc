@@ -1,6 +1,10 @@
 // Goal: no damage to a folder at rest ever changes what a branch believes; it is refused with file
 // and offset, or does not matter. Method: one folder with everything in it; flip every byte, blank
 // every sector, lose every file, one at a time, and start.
+#include <limits>
+
+#include "branch/storage/log_format.h"
+#include "branch/storage/twin_file.h"
 #include "tests/unit/storage/storage_model.h"
 
 namespace bank::storage {
@@ -143,6 +147,42 @@ TEST(StorageDamage, TheLastBatchIsProtectedEvenWithoutItsMark) {
     fs.FlipByte(kFolder + "/log-00000000000000000001", offset, 0x10);
     ASSERT_TRUE(absl::IsDataLoss(Open(fs).status())) << offset;
   }
+}
+
+// Whole by its checksum, and yet nothing that was ever written.
+TEST(StorageDamage, RecordsThatMakeNoSenseAreRefused) {
+  const SectorSeal seal(kIdentity, 1);
+  const auto read = [&](const SegmentHeader& header, const BatchHeader& batch,
+                        const std::vector<Entry>& entries) {
+    std::string bytes;
+    EncodeSegmentHeader(kIdentity, header, &bytes);
+    EncodeBatch(seal, bytes.size(), batch, entries, &bytes);
+    return DecodeSegment(kIdentity, 1, bytes, "log").status();
+  };
+  const SegmentHeader header{1, 1, LogIndex(1), 0};
+  const std::vector<Entry> one = {MakeEntry(1, "one")};
+  EXPECT_TRUE(read(header, {BatchKind::kEntries, 1, LogIndex(1), {}}, one).ok());
+  EXPECT_TRUE(read(header, {BatchKind::kReset, 1, LogIndex(9), {}}, {}).ok());
+  const LogIndex last(std::numeric_limits<uint64_t>::max());
+  for (const absl::Status& status :
+       {read({1, 0, LogIndex(1), 0}, {BatchKind::kEntries, 0, LogIndex(1), {}}, one),
+        read({1, 1, LogIndex(0), 0}, {BatchKind::kEntries, 1, LogIndex(1), {}}, one),
+        read(header, {BatchKind::kEntries, 1, LogIndex(0), {}}, one),
+        read(header, {BatchKind::kEntries, 1, LogIndex(1), {}}, {}),
+        read(header, {BatchKind::kEntries, 1, last, {}}, one),
+        read(header, {BatchKind::kReset, 1, LogIndex(9), {}}, one),
+        read(header, {BatchKind{7}, 1, LogIndex(1), {}}, one)}) {
+    EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  }
+}
+
+TEST(StorageDamage, AVoteInAnUnknownPhaseIsRefused) {
+  sim::SimFileSystem fs(1);
+  ASSERT_TRUE(Open(fs).ok());
+  std::string record(25, '\0');
+  record.back() = 4;
+  ASSERT_TRUE(TwinFile(fs, kFolder + "/vote", kIdentity, "BANKVOT1").Create(record).ok());
+  EXPECT_TRUE(absl::IsDataLoss(Open(fs).status()));
 }
 
 class RebuildTest : public testing::Test {
