@@ -21,6 +21,15 @@ if(BANK_SANITIZE)
   add_link_options(-fsanitize=${BANK_SANITIZE})
 endif()
 
+option(BANK_FUZZ "build the libFuzzer program; needs clang (the preset `fuzz`)" OFF)
+if(BANK_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES Clang)
+    message(FATAL_ERROR "BANK_FUZZ needs clang: use the preset `fuzz`")
+  endif()
+  # Coverage for the fuzzer in every library; its main only in the program (tests/fuzz).
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 option(BANK_PLANTED_BUGS "carry the bugs of common/planted.h, chosen by BANK_PLANTED_BUG; for tests only" OFF)
 if(BANK_PLANTED_BUGS)
   add_compile_definitions(BANK_PLANTED_BUGS)

@@ -41,6 +41,17 @@ Kind KindOf(int kind) {
   }
 }
 
+teller::Consistency ConsistencyOf(v1::Consistency consistency) {
+  switch (consistency) {
+    case v1::AT_LEAST:
+      return teller::Consistency::kAtLeast;
+    case v1::LOCAL:
+      return teller::Consistency::kLocal;
+    default:  // the strongest, for values of a newer version too
+      return teller::Consistency::kLinearizable;
+  }
+}
+
 template <class Column>
 auto SpanOf(const Column& column) {
   return std::span(column.data(), static_cast<size_t>(column.size()));
@@ -55,6 +66,18 @@ std::optional<Kind> KindOfInterface(std::string_view name) {
   if (name == "transfer") return Kind::kTransfer;
   if (name == "open") return Kind::kOpen;
   return std::nullopt;
+}
+
+teller::Operation OperationOf(Kind kind, const v1::Request& request) {
+  return {.kind = kind,
+          .account = request.account(),
+          .to = request.to_account(),
+          .amount = request.money(),
+          .session = SessionId(request.session()),
+          .sequence = request.sequence(),
+          .answered_below = request.answered_below(),
+          .consistency = ConsistencyOf(request.consistency()),
+          .minimum_position = Position(request.minimum_index())};
 }
 
 std::string_view MessageOf(Code code) {

@@ -21,6 +21,9 @@ namespace bank::rpc {
 // The kind that an interface names; names are case-exact. Empty if there is no such interface.
 std::optional<ledger::Kind> KindOfInterface(std::string_view name);
 
+// What the teller is asked; `kind` is the interface's. Refers to the request's bytes.
+teller::Operation OperationOf(ledger::Kind kind, const v1::Request& request);
+
 // One line for people. "" for kOk.
 std::string_view MessageOf(ledger::Code code);
 

@@ -9,17 +9,6 @@
 namespace bank::rpc {
 namespace {
 
-teller::Consistency ConsistencyOf(v1::Consistency consistency) {
-  switch (consistency) {
-    case v1::AT_LEAST:
-      return teller::Consistency::kAtLeast;
-    case v1::LOCAL:
-      return teller::Consistency::kLocal;
-    default:  // the strongest, for values of a newer version too
-      return teller::Consistency::kLinearizable;
-  }
-}
-
 // One call in the bank: inside the gate until it finishes.
 struct Call {
   const Desk& desk;
@@ -56,16 +45,8 @@ grpc::ServerUnaryReactor* Deliver(const Desk& desk, grpc::CallbackServerContext*
   }
   const std::optional<Call> call = Begin(desk, context, reactor, request.deadline_ms());
   if (!call) return reactor;
-  desk.teller.Execute({.kind = *kind,
-                       .account = request.account(),
-                       .to = request.to_account(),
-                       .amount = request.money(),
-                       .session = SessionId(request.session()),
-                       .sequence = request.sequence(),
-                       .answered_below = request.answered_below(),
-                       .consistency = ConsistencyOf(request.consistency()),
-                       .minimum_position = Position(request.minimum_index())},
-                      call->deadline_ns, [call = *call, reply](const teller::TellerReply& result) {
+  desk.teller.Execute(OperationOf(*kind, request), call->deadline_ns,
+                      [call = *call, reply](const teller::TellerReply& result) {
                         if (result.fate == teller::Fate::kApplied) {
                           FillReply(result.outcome, call.desk.branch, reply);
                         }

@@ -1,14 +1,13 @@
-#include "tests/fuzz/ledger/targets.h"
-
-#include <vector>
-
 #include "branch/ledger/ledger.h"
 #include "common/bytes.h"
 #include "common/check.h"
 #include "common/crc32c.h"
+#include "tests/fuzz/target.h"
 
-namespace bank::ledger {
+namespace bank::fuzz {
 namespace {
+
+using namespace ledger;
 
 std::string WithChecksum(std::string_view body) {
   std::string bytes(body);
@@ -21,7 +20,7 @@ void RunSnapshot(std::string_view body) {
   // The checksum is set right, or no mutation would get past it.
   const std::string bytes = WithChecksum(body);
   absl::StatusOr<Ledger> ledger = Ledger::DecodeSnapshot(bytes);
-  if (!ledger.ok()) return;
+  if (!ledger.ok()) return CheckRefusal(ledger.status());
   BANK_CHECK(ledger->EncodeSnapshot() == bytes) << "two encodings of one ledger";
   std::string batch;
   AppendCommand({.kind = Kind::kOpenSession}, &batch);
@@ -40,11 +39,12 @@ void RunEntry(std::string_view payload) {
   BANK_CHECK(ledger.Apply(EncodeEntry({0, 2}, batch), &outcomes).ok()) << "founding";
   const Summary before = ledger.summary();
   outcomes.clear();
-  const bool applied = ledger.Apply(payload, &outcomes).ok();
+  const absl::Status applied = ledger.Apply(payload, &outcomes);
   BANK_CHECK(ledger.CheckConservation().ok()) << "money is not conserved";
   EntryHeader header;
   std::string_view rows;
-  if (!applied) {
+  if (!applied.ok()) {
+    CheckRefusal(applied);
     BANK_CHECK(outcomes.empty()) << outcomes.size();
     BANK_CHECK(ledger.summary().history_digest == before.history_digest) << "applied in part";
     return;
@@ -104,20 +104,12 @@ std::vector<std::string> OutcomeSeeds() {
   return {bytes};
 }
 
-constexpr FuzzTarget kTargets[] = {{"snapshot", RunSnapshot, SnapshotSeeds},
-                                   {"entry", RunEntry, EntrySeeds},
-                                   {"outcomes", RunOutcomes, OutcomeSeeds}};
+constexpr FuzzTarget kTargets[] = {{"ledger_entry", RunEntry, EntrySeeds},
+                                   {"ledger_outcomes", RunOutcomes, OutcomeSeeds},
+                                   {"ledger_snapshot", RunSnapshot, SnapshotSeeds}};
 
 }  // namespace
 
-std::span<const FuzzTarget> FuzzTargets() { return kTargets; }
+std::span<const FuzzTarget> LedgerTargets() { return kTargets; }
 
-const FuzzTarget& FindFuzzTarget(std::string_view name) {
-  for (const FuzzTarget& target : kTargets) {
-    if (target.name == name) return target;
-  }
-  BANK_CHECK(false) << "no fuzz target " << name;
-  return kTargets[0];
-}
-
-}  // namespace bank::ledger
+}  // namespace bank::fuzz
