@@ -138,6 +138,10 @@ v1::PeerMessage ToWire(const Message& message) {
                    wire.mutable_introduction()->set_holds(m.holds);
                    wire.mutable_introduction()->set_lost(m.lost);
                    wire.mutable_introduction()->set_asks(m.asks);
+                 },
+                 [&](const replication::NoMember& m) {
+                   wire.mutable_no_member()->set_term(m.term.value);
+                   wire.mutable_no_member()->set_configuration_index(m.configuration_index.value);
                  }},
       message);
   return wire;
@@ -198,6 +202,9 @@ absl::StatusOr<Message> FromWire(BranchId from, v1::PeerMessage wire) {
                                        .holds = wire.introduction().holds(),
                                        .lost = wire.introduction().lost(),
                                        .asks = wire.introduction().asks()};
+    case v1::PeerMessage::kNoMember:
+      return replication::NoMember{Term(wire.no_member().term()),
+                                   LogIndex(wire.no_member().configuration_index())};
     case v1::PeerMessage::kHello:
     case v1::PeerMessage::MESSAGE_NOT_SET:
       break;

@@ -31,13 +31,20 @@ class Completions {
     indexes_.emplace_back(std::move(done), std::move(index));
   }
 
-  bool empty() const { return proposals_.empty() && reads_.empty() && indexes_.empty(); }
+  void AddChange(ChangeCallback done, ChangeResult result) {
+    changes_.emplace_back(std::move(done), std::move(result));
+  }
+
+  bool empty() const {
+    return proposals_.empty() && reads_.empty() && indexes_.empty() && changes_.empty();
+  }
 
   // Runs those that are due now; callbacks may add more for the next time.
   void Run() {
     RunAll(proposals_);
     RunAll(indexes_);
     RunAll(reads_);
+    RunAll(changes_);
   }
 
  private:
@@ -49,6 +56,7 @@ class Completions {
 
   std::vector<std::pair<Replicator::ProposeCallback, ProposeResult>> proposals_;
   std::vector<std::pair<Driver::ReadIndexCallback, absl::StatusOr<LogIndex>>> indexes_;
+  std::vector<std::pair<ChangeCallback, ChangeResult>> changes_;
   std::vector<std::pair<Replicator::ReadCallback, absl::Status>> reads_;
 };
 

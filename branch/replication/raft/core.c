@@ -53,7 +53,7 @@ static uint64_t ReadLe64(const uint8_t* bytes) {
 // Guard 19: raft_configuration_decode() trusts its input. Format: one byte 1, a 64-bit count, then
 // for each server a 64-bit id, a NUL-terminated address and a role byte; zeros up to a multiple
 // of 8.
-bool core_configuration_valid(const void* bytes, size_t size) {
+bool core_configuration_read(const void* bytes, size_t size, core_each_server each, void* self) {
   const uint8_t* at = bytes;
   const uint8_t* end = at + size;
   if (size < 16 || size % 8 != 0 || *at != 1) return false;
@@ -62,17 +62,24 @@ bool core_configuration_valid(const void* bytes, size_t size) {
   if (n == 0 || n > kServersMax) return false;
   for (uint64_t i = 0; i < n; i++) {
     if (end - at < 8 || ReadLe64(at) == 0) return false;
+    struct core_server server = {ReadLe64(at), (const char*)at + 8, 0};
     at += 8;
     const uint8_t* nul = memchr(at, 0, (size_t)(end - at));
     if (nul == NULL || nul == at || nul + 1 == end) return false;
     if (nul[1] != RAFT_STANDBY && nul[1] != RAFT_VOTER) return false;
+    server.role = nul[1];
     at = nul + 2;
+    if (each != NULL) each(self, &server);
   }
   if (end - at >= 8) return false;
   for (; at < end; at++) {
     if (*at != 0) return false;
   }
   return true;
+}
+
+bool core_configuration_valid(const void* bytes, size_t size) {
+  return core_configuration_read(bytes, size, NULL, NULL);
 }
 
 // False if the bytes are not a configuration; then nothing has to be closed.
@@ -635,6 +642,23 @@ enum core_status core_submit(struct core* core, uint64_t now_ms, const struct co
   return Submit(core, now_ms, entries, n);
 }
 
+// Guard 6: a voter that has not yet heard of its own promotion refuses to vote; two of them and no
+// leader is ever elected again. Those that the change takes the vote from need not know any more.
+static bool VotersKnowTheirRole(const struct core* core, const void* bytes, size_t size) {
+  struct raft_configuration next;
+  if (!Decode(core, bytes, size, &next)) return false;
+  bool known = true;
+  for (unsigned i = 0; known && i < next.n; i++) {
+    const struct raft_server* now = FindServer(core, next.servers[i].id);
+    if (now == NULL || now->role != RAFT_VOTER || next.servers[i].role != RAFT_VOTER) continue;
+    uint64_t match = 0;
+    known = core_match_index(core, now->id, &match) &&
+            match >= core_committed_configuration_index(core);
+  }
+  raft_configuration_close(&next);
+  return known;
+}
+
 enum core_status core_change(struct core* core, uint64_t now_ms, const void* bytes, size_t size) {
   const struct raft* raft = &core->raft;
   if (core_state_of(core) != CORE_LEADER) return CORE_NOT_LEADER;
@@ -642,18 +666,7 @@ enum core_status core_change(struct core* core, uint64_t now_ms, const void* byt
   // refuses every role but voter and standby.
   if (!core_configuration_valid(bytes, size)) return CORE_MALFORMED;
   if (raft_transferee(raft) != 0 || raft->configuration_uncommitted_index != 0) return CORE_BUSY;
-  if (Guarded(core, 6)) {
-    // Guard 6: a voter that has not yet heard of its own promotion refuses to vote; two of them and
-    // no leader is ever elected again.
-    for (unsigned i = 0; i < raft->configuration.n; i++) {
-      const struct raft_server* server = &raft->configuration.servers[i];
-      uint64_t match = 0;
-      if (server->role == RAFT_VOTER && (!core_match_index(core, server->id, &match) ||
-                                         match < raft->configuration_committed_index)) {
-        return CORE_NOT_YET;
-      }
-    }
-  }
+  if (Guarded(core, 6) && !VotersKnowTheirRole(core, bytes, size)) return CORE_NOT_YET;
   struct core_entry entry = {core_term(core), CORE_CHANGE, bytes, size};
   return Submit(core, now_ms, &entry, 1);
 }
@@ -752,5 +765,29 @@ struct core_server core_server_at(const struct core* core, size_t i) {
 }
 uint64_t core_pending_change(const struct core* core) {
   return core->raft.configuration_uncommitted_index;
+}
+uint64_t core_committed_configuration_index(const struct core* core) {
+  return core->raft.configuration_committed_index;
+}
+uint64_t core_configuration_index(const struct core* core) {
+  uint64_t pending = core_pending_change(core);
+  return pending != 0 ? pending : core_committed_configuration_index(core);
+}
+enum core_catch_up_state core_catch_up_state_of(const struct core* core, uint64_t id) {
+  int status = RAFT_CATCH_UP_NONE;
+  if (core->raft.state != RAFT_LEADER || FindServer(core, id) == NULL ||
+      raft_catch_up(&core->raft, id, &status) != 0) {
+    return CORE_CATCH_UP_NONE;
+  }
+  switch (status) {
+    case RAFT_CATCH_UP_RUNNING:
+      return CORE_CATCH_UP_RUNNING;
+    case RAFT_CATCH_UP_ABORTED:
+      return CORE_CATCH_UP_ABORTED;
+    case RAFT_CATCH_UP_FINISHED:
+      return CORE_CATCH_UP_FINISHED;
+    default:
+      return CORE_CATCH_UP_NONE;
+  }
 }
 bool core_traces(const struct core* core) { return core->raft.tracer != NULL; }

@@ -35,6 +35,12 @@ enum core_status {
 };
 
 enum core_role { CORE_STANDBY = 0, CORE_VOTER = 1 };
+enum core_catch_up_state {
+  CORE_CATCH_UP_NONE = 0,
+  CORE_CATCH_UP_RUNNING = 1,
+  CORE_CATCH_UP_ABORTED = 2,  // too slow, or it does not answer
+  CORE_CATCH_UP_FINISHED = 3,
+};
 enum core_state { CORE_FOLLOWER = 1, CORE_CANDIDATE = 2, CORE_LEADER = 3 };
 enum core_entry_type { CORE_COMMAND = 1, CORE_BARRIER = 2, CORE_CHANGE = 3 };
 
@@ -176,8 +182,10 @@ void core_timeout(struct core* core, uint64_t now_ms);
 // core_last_index() + 1 before the call.
 enum core_status core_submit(struct core* core, uint64_t now_ms, const struct core_entry* entries,
                              size_t n);
-// One change, alone.
+// One change, alone, of one server. CORE_NOT_YET: a voter that remains one is not known to hold
+// the last committed configuration.
 enum core_status core_change(struct core* core, uint64_t now_ms, const void* bytes, size_t size);
+// Of a standby, before it becomes a voter; core_catch_up_state_of() tells how it goes.
 enum core_status core_catch_up(struct core* core, uint64_t now_ms, uint64_t id);
 enum core_status core_transfer(struct core* core, uint64_t now_ms, uint64_t to);
 
@@ -198,6 +206,11 @@ size_t core_server_count(const struct core* core);
 struct core_server core_server_at(const struct core* core, size_t i);
 // Index of a change that is not known to be committed; 0: none.
 uint64_t core_pending_change(const struct core* core);
+// Index of the change that made the configuration in force.
+uint64_t core_configuration_index(const struct core* core);
+// Of the newest committed one, as core_configuration_committed() told it.
+uint64_t core_committed_configuration_index(const struct core* core);
+enum core_catch_up_state core_catch_up_state_of(const struct core* core, uint64_t id);
 // True if libraft formats a line for every message (it must not).
 bool core_traces(const struct core* core);
 
@@ -205,6 +218,10 @@ bool core_traces(const struct core* core);
 void* core_configuration_encode(const struct core_server* servers, size_t n, size_t* size);
 // True if the bytes are a configuration; the engine itself reads past the end of made-up ones.
 bool core_configuration_valid(const void* bytes, size_t size);
+// Calls `each` for every server; false, perhaps after some calls, if the bytes are none. Addresses
+// point into the bytes.
+typedef void (*core_each_server)(void* self, const struct core_server* server);
+bool core_configuration_read(const void* bytes, size_t size, core_each_server each, void* self);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -23,7 +23,8 @@ absl::Status Driver::Start(int64_t now_ms, storage::Recovered recovered) {
 }
 
 storage::Recovered Driver::Founding(const DriverOptions& options) {
-  absl::StatusOr<std::string> configuration = EncodeConfiguration(options.founders);
+  absl::StatusOr<std::string> configuration =
+      EncodeConfiguration(options.founders, options.founders);
   BANK_CHECK(configuration.ok()) << configuration.status().message();
   storage::Recovered founding;
   founding.hard_state = {Term(1), BranchId(0)};
@@ -131,6 +132,16 @@ absl::Status Driver::TransferLeadership(int64_t now_ms, BranchId to) {
   return status;
 }
 
+void Driver::ChangeMember(int64_t now_ms, MemberChange change, int64_t deadline_ms,
+                          ChangeCallback done) {
+  if (state_->Enter(now_ms) && state_->leads) {
+    state_->member_changes.Begin(std::move(change), deadline_ms, std::move(done));
+  } else {
+    state_->due.AddChange(std::move(done), {ChangeFate::kRefused, "this branch does not lead", {}});
+  }
+  state_->Settle();
+}
+
 void Driver::Stop(const std::string& reason) {
   state_->Stop(reason);
   state_->Settle();
@@ -139,9 +150,10 @@ void Driver::Stop(const std::string& reason) {
 int64_t Driver::NextDeadlineMs() const { return state_->NextDeadlineMs(); }
 const ledger::Ledger& Driver::ledger() const { return state_->ledger; }
 ReplicatorStatus Driver::GetStatus() const { return state_->GetStatus(); }
+Membership Driver::GetMembership() const { return state_->GetMembership(); }
 
 absl::Status Driver::State::Start(storage::Recovered recovered) {
-  absl::StatusOr<std::string> founding = EncodeConfiguration(options.founders);
+  absl::StatusOr<std::string> founding = EncodeConfiguration(options.founders, options.founders);
   if (!founding.ok()) return founding.status();
   const auto* first_entry = recovered.entries.empty() ? nullptr : &recovered.entries.front();
   const bool other_log = first_entry != nullptr && recovered.first_index == LogIndex(1) &&
@@ -165,6 +177,7 @@ absl::Status Driver::State::Start(storage::Recovered recovered) {
     applied_term = snapshot->term;
     configuration = snapshot->configuration;
     configuration_index = snapshot->configuration_index;
+    committed_members = DecodeConfiguration(configuration, options.founders);
 
     // A crash between the installation of a snapshot and the reset of the log leaves a log that
     // does not continue the snapshot: everything in it is older, or was never committed.
@@ -184,13 +197,20 @@ absl::Status Driver::State::Start(storage::Recovered recovered) {
                                " and there is no snapshot");
   }
 
-  introducing = HoldsFoundingOnly(recovered);
+  introducing = HoldsNothing(recovered);
   rebuilding = recovered.rebuilding;
   vote_floor = recovered.vote_floor;
   log.Reset(recovered.first_index);
   for (const storage::Entry& entry : recovered.entries) log.Append(entry);
-  return engine.Begin(now_ms, recovered.hard_state, snapshot.has_value() ? &*snapshot : nullptr,
-                      recovered.first_index, recovered.entries);
+  if (absl::Status status =
+          engine.Begin(now_ms, recovered.hard_state, snapshot.has_value() ? &*snapshot : nullptr,
+                       recovered.first_index, recovered.entries);
+      !status.ok()) {
+    return status;
+  }
+  // One that joins is not sent its own addition first.
+  removed = !abstains() && FindMember(engine.members(), options.self) == nullptr;
+  return absl::OkStatus();
 }
 
 bool Driver::State::Enter(int64_t time_ms) {
@@ -204,6 +224,7 @@ void Driver::State::Stop(const std::string& reason) {
   stopped = true;
   leads = false;
   proposals.Stop(reason);
+  member_changes.Stop(reason);
   reads.Fail(reason);
   index_waiters.Fail(reason, due);
   position_waiters.Fail(reason, due);
@@ -240,8 +261,9 @@ void Driver::State::Settle() {
 
 void Driver::State::OnTimer() {
   if (introducing && now_ms >= introduce_again_ms) Introduce();
-  if (!abstains() && now_ms >= engine.deadline_ms()) engine.Timeout(now_ms);
+  if (now_ms >= EngineDeadlineMs()) engine.Timeout(now_ms);
   proposals.Expire(now_ms);
+  member_changes.Expire(now_ms);
   reads.Expire(now_ms);
   index_waiters.Expire(now_ms, due);
   position_waiters.Expire(now_ms, due);
@@ -250,12 +272,17 @@ void Driver::State::OnTimer() {
   if (transfer.has_value() && now_ms >= transfer->give_up_ms) transfer.reset();
 }
 
+// Whoever must not campaign has no election timer.
+int64_t Driver::State::EngineDeadlineMs() const {
+  return abstains() || removed ? kNever : engine.deadline_ms();
+}
+
 int64_t Driver::State::NextDeadlineMs() const {
   if (stopped) return kNever;
-  int64_t next = introducing ? introduce_again_ms : rebuilding ? kNever : engine.deadline_ms();
+  int64_t next = introducing ? introduce_again_ms : EngineDeadlineMs();
   if (transfer.has_value()) next = std::min(next, transfer->give_up_ms);
-  return std::min({next, proposals.deadline_ms(), reads.deadline_ms(), probe_retry_ms,
-                   index_waiters.deadline_ms(), position_waiters.deadline_ms(),
+  return std::min({next, proposals.deadline_ms(), member_changes.deadline_ms(), reads.deadline_ms(),
+                   probe_retry_ms, index_waiters.deadline_ms(), position_waiters.deadline_ms(),
                    snapshot_waiters.deadline_ms()});
 }
 
@@ -282,6 +309,11 @@ ReplicatorStatus Driver::State::GetStatus() const {
   status.last_index = log.last_index();
   status.snapshot_index = snapshot.has_value() ? snapshot->index : LogIndex(0);
   status.founding = introducing;
+  status.removed = removed;
+  if (removed) {
+    status.role = Role::kLearner;
+    status.leader = BranchId(0);  // of a bank that this branch does not belong to
+  }
   status.ledger = ledger.summary();
   status.checkpoints = checkpoints;
   status.ready = caught_up && !rebuilding && !stopped && status.leader != BranchId(0) &&

@@ -22,6 +22,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "branch/ledger/ledger.h"
+#include "branch/replication/raft/member.h"
 #include "branch/replication/raft/message.h"
 #include "branch/replication/replicator.h"
 #include "branch/storage/entry.h"
@@ -29,16 +30,11 @@
 
 namespace bank::replication {
 
-struct Member {
-  BranchId id;
-  std::string address;  // host:port
-  bool voter = true;
-};
-
 struct DriverOptions {
   BranchId self;
-  std::vector<Member> founders;  // the founding configuration: the same on every branch
-  uint64_t seed = 1;             // of election jitter: must differ between branches
+  // The founding configuration: the same on every branch, also on those that join later.
+  std::vector<Member> founders;
+  uint64_t seed = 1;  // of election jitter: must differ between branches
   uint32_t election_timeout_ms = 1000;
   uint32_t heartbeat_ms = 100;
   uint32_t snapshot_timeout_ms = 3000;
@@ -129,6 +125,16 @@ class Driver {
   // FailedPrecondition if nothing was; DeadlineExceeded, Unavailable: it may still be taken.
   void TakeSnapshot(int64_t now_ms, int64_t deadline_ms, Replicator::ReadCallback done);
   absl::Status TransferLeadership(int64_t now_ms, BranchId to);  // to: 0 chooses
+
+  // Leader only, one at a time; anywhere else refused at once, as is what can never be. Whatever
+  // else stands against it (a voter that does not answer, a transfer, a change before it) is waited
+  // for until `deadline_ms`; then it is refused with that reason. kUnknown when this branch ceases
+  // to lead, or the time is up, while the change is in the log.
+  //
+  // A branch that joins starts with an empty folder and is sent everything; it abstains from votes
+  // until it holds all that was committed. A leader that is removed or made a standby steps down.
+  void ChangeMember(int64_t now_ms, MemberChange change, int64_t deadline_ms, ChangeCallback done);
+  Membership GetMembership() const;
 
   // Completes everything that waits: proposals in the log kUnknown, others kNotApplied, reads
   // Unavailable. Afterwards every input is ignored. Without it the callbacks are destroyed

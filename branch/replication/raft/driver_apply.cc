@@ -29,7 +29,12 @@ void Driver::State::ApplyCommitted() {
       if (index.value % kCheckpointEvery == 0) NoteCheckpoint();
     }
     ports.EndApply();
-    if (changed) engine.ConfigurationCommitted(now_ms, configuration_index, configuration);
+    if (!changed) continue;
+    OnMembersCommitted();
+    if (leads && applied_term == engine.term()) {
+      member_changes.OnCommitted(configuration_index, committed_members);
+    }
+    engine.ConfigurationCommitted(now_ms, configuration_index, configuration);
   }
 }
 
@@ -85,6 +90,7 @@ void Driver::State::Lead() {
   if (transfer.has_value()) {
     DriveTransfer();
   } else {
+    DriveMemberChange();
     SubmitProposals();
   }
   if (leads && !proposals.gathering()) TellCommit();  // else the next entry tells
@@ -140,6 +146,9 @@ void Driver::State::SendProbes() {
 absl::Status Driver::State::TransferLeadership(BranchId to) {
   if (!leads) return absl::FailedPreconditionError("this branch does not lead");
   if (transfer.has_value()) return absl::FailedPreconditionError("a transfer is running");
+  if (member_changes.running()) {
+    return absl::FailedPreconditionError("a change of the membership is under way");
+  }
   const std::vector<BranchId> voters = engine.voters();
   if (to == BranchId(0)) {
     // Whoever has most of the log.

@@ -1,12 +1,14 @@
-// A voter whose log holds nothing but the founding: of a new bank, or with a folder that was wiped.
+// A branch whose log holds nothing but the founding, or nothing at all: it is new, or its folder
+// was wiped.
 //
 // The two look alike to the branch, and the difference matters: what it held before its folder was
 // wiped may have been acknowledged because of it. If it voted, a majority of the forgetful and the
 // lagging could elect a leader that lacks it. So before such a branch votes, campaigns or confirms
-// a read it asks the other voters what they hold:
+// a read it is filled by a leader (driver_rebuild.cc). A branch that joins later, and one that was
+// founded as a standby and may have become a voter since, wait for that leader. But in a new bank
+// there is none; so a founding voter asks the other voters what they hold:
 //   - one that holds more than the founding proves that the bank exists: the branch notes durably
-//     that it has to be rebuilt, and is filled before it votes (driver_rebuild.cc). So does one
-//     that leads;
+//     that it has to be filled;
 //   - as many that hold nothing as leave too few for a majority with this branch prove that
 //     nothing was ever acknowledged: the bank is new. Of three voters these are both others, of
 //     five three of the others;
@@ -20,11 +22,12 @@
 
 namespace bank::replication {
 
-bool Driver::State::HoldsFoundingOnly(const storage::Recovered& recovered) const {
-  return VoterCount() > 1 && IsVoter(options.self) && !recovered.rebuilding &&
-         recovered.hard_state.term == Term(1) && recovered.hard_state.vote == BranchId(0) &&
-         recovered.vote_floor == Term(0) && !recovered.snapshot.has_value() &&
-         recovered.first_index == LogIndex(1) && recovered.entries.size() == 1;
+bool Driver::State::HoldsNothing(const storage::Recovered& recovered) const {
+  const bool is_the_bank = VoterCount() == 1 && IsVoter(options.self);
+  return !is_the_bank && !recovered.rebuilding && recovered.hard_state.term <= Term(1) &&
+         recovered.hard_state.vote == BranchId(0) && recovered.vote_floor == Term(0) &&
+         !recovered.snapshot.has_value() && recovered.first_index == LogIndex(1) &&
+         recovered.entries.size() <= 1;
 }
 
 bool Driver::State::IsVoter(BranchId id) const {
@@ -38,6 +41,10 @@ size_t Driver::State::VoterCount() const {
 }
 
 void Driver::State::Introduce() {
+  if (!IsVoter(options.self)) {
+    introduce_again_ms = kNever;  // there is a bank, or somebody else founds it
+    return;
+  }
   introduce_again_ms = now_ms + options.heartbeat_ms;
   for (const Member& member : options.founders) {
     if (member.voter && member.id != options.self) {

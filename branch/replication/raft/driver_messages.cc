@@ -53,11 +53,13 @@ void Driver::State::OnMessage(BranchId from, Message& message) {
     engine.Receive(now_ms, from, message);
     if (append->term != engine.term() || engine.leader() != from) return;
     leader_commit = std::max(leader_commit, append->leader_commit);
+    removed = false;  // it would not be spoken to
     if (!commit_to_reach.has_value()) commit_to_reach = append->leader_commit;
     if (rebuilding && (lost_log_term != append->term || now_ms >= lost_log_again_ms)) {
       ReportLostLog(from);
     }
   } else if (const auto* result = std::get_if<AppendEntriesResult>(&message)) {
+    if (leads && result->term == engine.term()) heard_ms[from] = now_ms;
     SuspectLostLog(from, *result);
     engine.Receive(now_ms, from, message);
   } else if (const auto* vote = std::get_if<RequestVote>(&message)) {
@@ -66,6 +68,7 @@ void Driver::State::OnMessage(BranchId from, Message& message) {
     if (abstains() && !vote->pre_vote) vote_floor = std::max(vote_floor, vote->term);
     const bool mute = abstains() && !IsPlanted(Planted::kRebuildingVotes);
     if (mute || vote->candidate != from) return;
+    TellIfNoMember(from);
     // A trial vote binds nobody; and a candidate gets past the floor by real elections only.
     if (!vote->pre_vote && vote->term <= vote_floor) return;
     engine.Receive(now_ms, from, message);
@@ -86,6 +89,8 @@ void Driver::State::OnMessage(BranchId from, Message& message) {
     OnLogBehindAcknowledged(from, *behind);
   } else if (const auto* introduction = std::get_if<Introduction>(&message)) {
     OnIntroduction(from, *introduction);
+  } else if (const auto* no_member = std::get_if<NoMember>(&message)) {
+    OnNoMember(*no_member);
   }
 }
 
@@ -169,7 +174,9 @@ void Driver::State::OnStateChange() {
   transfer.reset();
   probe_retry_ms = kNever;
   commit_told.clear();
+  heard_ms.clear();
   if (!leads) {
+    member_changes.OnLeadershipLost();
     proposals.OnLeadershipLost();
     reads.Fail("this branch does not lead any more");
   }

@@ -70,6 +70,7 @@ void Driver::State::OnSnapshotInstalled(LogIndex index) {
   ports.EndApply();
   configuration = done.snapshot.configuration;
   configuration_index = done.snapshot.configuration_index;
+  OnMembersCommitted();
   snapshot = std::move(done.snapshot);
   proposals.OnSkipped(index);
   engine.SnapshotInstalled(now_ms, *snapshot);

@@ -5,6 +5,7 @@
 //   driver_snapshots.cc  snapshots taken, sent and installed
 //   driver_rebuild.cc    a branch that has lost what it acknowledged
 //   driver_founding.cc   a branch that cannot know whether it has
+//   driver_membership.cc the membership, changed and known
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,7 @@
 #include "branch/replication/raft/driver.h"
 #include "branch/replication/raft/engine.h"
 #include "branch/replication/raft/log.h"
+#include "branch/replication/raft/member_changes.h"
 #include "branch/replication/raft/proposals.h"
 #include "branch/replication/raft/read_index.h"
 #include "branch/replication/raft/waiters.h"
@@ -42,6 +44,7 @@ struct Driver::State final : EngineEvents {
   // the end of each public call; a callback that calls the driver again only adds to the work.
   void Settle();
   void OnTimer();
+  int64_t EngineDeadlineMs() const;
   int64_t NextDeadlineMs() const;
   ReplicatorStatus GetStatus() const;
 
@@ -82,8 +85,16 @@ struct Driver::State final : EngineEvents {
   void ReportLostLog(BranchId leader);
   void FinishRebuildIfWhole();
 
+  // ---- driver_membership.cc
+  ChangeFacts GatherChangeFacts() const;
+  void DriveMemberChange();
+  void OnMembersCommitted();
+  void TellIfNoMember(BranchId from);
+  void OnNoMember(const NoMember& message);
+  Membership GetMembership() const;
+
   // ---- driver_founding.cc
-  bool HoldsFoundingOnly(const storage::Recovered& recovered) const;
+  bool HoldsNothing(const storage::Recovered& recovered) const;
   bool IsVoter(BranchId id) const;
   size_t VoterCount() const;
   void Introduce();
@@ -113,6 +124,8 @@ struct Driver::State final : EngineEvents {
   // The membership as of last_applied.
   LogIndex configuration_index;
   std::string configuration;
+  std::vector<Member> committed_members;  // as that says
+  bool removed = false;                   // this branch is none of them any more
 
   std::optional<storage::Snapshot> snapshot;  // the newest durable one
   std::optional<storage::Snapshot> taking;
@@ -135,6 +148,7 @@ struct Driver::State final : EngineEvents {
   std::optional<Transfer> transfer;
   int64_t probe_retry_ms = kNever;
   std::map<BranchId, LogIndex> commit_told;  // the newest commit index sent to each follower
+  std::map<BranchId, int64_t> heard_ms;      // when each follower answered last
   uint8_t append_version = 0;                // of the engine's own AppendEntries
   std::map<BranchId, int> suspicions;        // rejections of what was acknowledged, in a row
 
@@ -153,6 +167,7 @@ struct Driver::State final : EngineEvents {
 
   Completions due;
   Proposals proposals{options, due};
+  MemberChanges member_changes{due};
   ReadIndexRounds reads{due};
   Waiters<LogIndex> index_waiters;
   Waiters<Position> position_waiters;

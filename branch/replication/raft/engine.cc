@@ -1,7 +1,5 @@
 #include "branch/replication/raft/engine.h"
 
-#include <algorithm>
-#include <cstdlib>
 #include <utility>
 
 #include "common/check.h"
@@ -60,7 +58,8 @@ core_message View(BranchId from, const TimeoutNow& in) {
 
 }  // namespace
 
-Engine::Engine(const DriverOptions& options, EngineEvents& events) : events_(events) {
+Engine::Engine(const DriverOptions& options, EngineEvents& events)
+    : events_(events), founders_(options.founders) {
   // Otherwise a follower that is in step would be sent nothing for a while.
   BANK_CHECK(options.entries_open_max <= options.inflight_entries_max);
   core_options core_options{};
@@ -169,6 +168,21 @@ core_status Engine::Transfer(int64_t now_ms, BranchId to) {
   return core_transfer(core_, Ms(now_ms), to.value);
 }
 
+LogIndex Engine::Change(int64_t now_ms, std::string configuration, core_status* status) {
+  const storage::Entry entry{term(), storage::EntryType::kChange,
+                             std::make_shared<const std::string>(std::move(configuration))};
+  const LogIndex index = last_index().Next();
+  offered_ = &entry;
+  offered_first_ = index;
+  *status = core_change(core_, Ms(now_ms), entry.payload->data(), entry.payload->size());
+  offered_ = nullptr;
+  return *status == CORE_OK ? index : LogIndex(0);
+}
+
+core_status Engine::CatchUp(int64_t now_ms, BranchId id) {
+  return core_catch_up(core_, Ms(now_ms), id.value);
+}
+
 LogIndex Engine::match_index(BranchId peer) const {
   uint64_t match = 0;
   return core_match_index(core_, peer.value, &match) ? LogIndex(match) : LogIndex(0);
@@ -179,6 +193,16 @@ std::vector<BranchId> Engine::voters() const {
   for (size_t i = 0; i < core_server_count(core_); ++i) {
     const core_server server = core_server_at(core_, i);
     if (server.role == CORE_VOTER) out.push_back(BranchId(server.id));
+  }
+  return out;
+}
+
+std::vector<Member> Engine::members() const {
+  std::vector<Member> out;
+  for (size_t i = 0; i < core_server_count(core_); ++i) {
+    const core_server server = core_server_at(core_, i);
+    out.push_back(
+        MakeMember(BranchId(server.id), server.address, server.role == CORE_VOTER, founders_));
   }
   return out;
 }
@@ -216,27 +240,6 @@ bool Engine::EntryPort(void* self, uint64_t index, core_entry* entry) {
   if (found == nullptr) return false;
   *entry = View(*found);
   return true;
-}
-
-absl::StatusOr<std::string> EncodeConfiguration(const std::vector<Member>& members) {
-  std::vector<Member> sorted = members;
-  std::sort(sorted.begin(), sorted.end(),
-            [](const Member& a, const Member& b) { return a.id < b.id; });
-  std::vector<std::string> names;
-  for (const Member& member : sorted) names.push_back("branch-" + std::to_string(member.id.value));
-  std::vector<core_server> servers;
-  for (size_t i = 0; i < sorted.size(); ++i) {
-    servers.push_back(
-        {sorted[i].id.value, names[i].c_str(), sorted[i].voter ? CORE_VOTER : CORE_STANDBY});
-  }
-  size_t size = 0;
-  void* bytes = core_configuration_encode(servers.data(), servers.size(), &size);
-  if (bytes == nullptr) {
-    return absl::InvalidArgumentError("the founders are none, or their ids repeat or are 0");
-  }
-  std::string out(static_cast<const char*>(bytes), size);
-  std::free(bytes);
-  return out;
 }
 
 }  // namespace bank::replication

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "branch/replication/raft/configuration.h"
 #include "branch/replication/raft/core.h"
 #include "branch/replication/raft/driver.h"
 #include "branch/replication/raft/message.h"
@@ -60,6 +61,10 @@ class Engine {
   LogIndex Submit(int64_t now_ms, storage::EntryType type,
                   std::shared_ptr<const std::string> payload);
   core_status Transfer(int64_t now_ms, BranchId to);
+  // A change of the membership, as EncodeConfiguration() writes it. Its index if it was taken; else
+  // 0, and `*status` says why.
+  LogIndex Change(int64_t now_ms, std::string configuration, core_status* status);
+  core_status CatchUp(int64_t now_ms, BranchId id);
 
   Term term() const { return Term(core_term(core_)); }
   bool leads() const { return core_state_of(core_) == CORE_LEADER; }
@@ -73,6 +78,16 @@ class Engine {
   // What the leader knows `peer` to hold; 0 if it is no member or this branch does not lead.
   LogIndex match_index(BranchId peer) const;
   std::vector<BranchId> voters() const;
+  // The membership in force, committed or not, and the entry that made it.
+  std::vector<Member> members() const;
+  LogIndex configuration_index() const { return LogIndex(core_configuration_index(core_)); }
+  LogIndex committed_configuration_index() const {
+    return LogIndex(core_committed_configuration_index(core_));
+  }
+  bool change_pending() const { return core_pending_change(core_) != 0; }
+  core_catch_up_state catch_up(BranchId id) const {
+    return core_catch_up_state_of(core_, id.value);
+  }
 
  private:
   static void HardStatePort(void* self, uint64_t term, uint64_t vote);
@@ -83,16 +98,12 @@ class Engine {
   static bool EntryPort(void* self, uint64_t index, core_entry* entry);
 
   EngineEvents& events_;
+  const std::vector<Member>& founders_;  // of the driver's options
   core* core_;
   // The entries given with the running call, for EntriesPort.
   const storage::Entry* offered_ = nullptr;
   LogIndex offered_first_;
   std::vector<core_entry> scratch_;
 };
-
-// The configuration's bytes as the engine writes them, members sorted by id. They hold names made
-// from the ids where the engine has addresses: a bank may move to other addresses, and its log
-// stays valid. InvalidArgument if ids repeat or are 0, or there is no member.
-absl::StatusOr<std::string> EncodeConfiguration(const std::vector<Member>& members);
 
 }  // namespace bank::replication

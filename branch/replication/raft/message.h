@@ -96,8 +96,15 @@ struct Introduction {
   bool asks = false;   // and what about the receiver?
 };
 
+// To a branch that is no member, from one that knows it: as of the change at `configuration_index`,
+// which is committed.
+struct NoMember {
+  Term term;
+  LogIndex configuration_index;
+};
+
 using Message = std::variant<RequestVote, RequestVoteResult, AppendEntries, AppendEntriesResult,
                              InstallSnapshot, TimeoutNow, ReadProbe, ReadProbeResult, LostLog,
-                             LogBehindAcknowledged, Introduction>;
+                             LogBehindAcknowledged, Introduction, NoMember>;
 
 }  // namespace bank::replication

@@ -99,6 +99,8 @@ TEST(Convert, SmallMessagesKeepEveryField) {
       std::get<LogBehindAcknowledged>(ThereAndBack(LogBehindAcknowledged{Term(5), LogIndex(6)}))
           .acknowledged,
       LogIndex(6));
+  EXPECT_EQ(std::get<NoMember>(ThereAndBack(NoMember{Term(5), LogIndex(6)})).configuration_index,
+            LogIndex(6));
 }
 
 InstallSnapshot MakeInstall() {

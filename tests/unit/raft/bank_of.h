@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "branch/ledger/command.h"
+#include "branch/replication/raft/configuration.h"
 #include "branch/replication/raft/driver.h"
 #include "common/check.h"
 
@@ -152,8 +153,7 @@ class BankOf {
  public:
   explicit BankOf(int branches, DriverOptions options = {}, int voters = 5) {
     for (int i = 1; i <= branches; ++i) {
-      options.founders.push_back(
-          {BranchId(i), "127.0.0.1:" + std::to_string(50050 + i), i <= voters});
+      options.founders.push_back({BranchId(i), Address(static_cast<uint64_t>(i)), i <= voters});
     }
     for (int i = 1; i <= branches; ++i) {
       options.self = BranchId(i);
@@ -161,7 +161,34 @@ class BankOf {
       branches_.emplace(i, std::make_unique<FakeBranch>(*this, options));
     }
     for (auto& [id, branch] : branches_) branch->Start(now_ms);
+    options_ = options;
   }
+
+  // Starts a branch that no founder knows, with an empty folder.
+  void Join(uint64_t id) {
+    DriverOptions options = options_;
+    options.self = BranchId(id);
+    options.seed = 1000 + id;
+    const auto [at, is_new] = branches_.emplace(id, std::make_unique<FakeBranch>(*this, options));
+    BANK_CHECK(is_new);
+    at->second->disk = FakeDisk{};
+    at->second->Start(now_ms);
+  }
+  std::optional<ChangeResult> Change(uint64_t leader, uint64_t id, MemberTarget target,
+                                     int64_t timeout_ms = 20'000) {
+    std::optional<ChangeResult> result;
+    BeginChange(leader, id, target, &result, timeout_ms);
+    AdvanceUntil([&] { return result.has_value(); }, timeout_ms + 1);
+    return result;
+  }
+  void BeginChange(uint64_t leader, uint64_t id, MemberTarget target,
+                   std::optional<ChangeResult>* result, int64_t timeout_ms = 20'000) {
+    const bool founder = FindMember(options_.founders, BranchId(id)) != nullptr;
+    driver(leader).ChangeMember(now_ms, {BranchId(id), target, founder ? "" : Address(id)},
+                                now_ms + timeout_ms,
+                                [result](ChangeResult r) { *result = std::move(r); });
+  }
+  static std::string Address(uint64_t id) { return "127.0.0.1:" + std::to_string(50050 + id); }
 
   FakeBranch& operator[](uint64_t id) { return *branches_.at(id); }
   Driver& driver(uint64_t id) { return *branches_.at(id)->driver; }
@@ -184,9 +211,9 @@ class BankOf {
         moved = true;
         Message message = std::move(queue.front());
         queue.pop_front();
-        FakeBranch& to = *branches_.at(link.second);
-        if (to.driver != nullptr) {
-          to.driver->OnMessage(now_ms, BranchId(link.first), std::move(message));
+        const auto to = branches_.find(link.second);
+        if (to != branches_.end() && to->second->driver != nullptr) {
+          to->second->driver->OnMessage(now_ms, BranchId(link.first), std::move(message));
         }
       }
     }
@@ -320,6 +347,7 @@ class BankOf {
   std::function<bool(BranchId from, BranchId to, const Message&)> drop;
 
  private:
+  DriverOptions options_;
   std::map<uint64_t, std::unique_ptr<FakeBranch>> branches_;
   SessionId session_;
   uint64_t sequence_ = 0;
