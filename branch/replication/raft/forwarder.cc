@@ -10,6 +10,11 @@ namespace {
 constexpr int64_t kNsPerMs = 1'000'000;
 constexpr char kStopping[] = "this branch is stopping";
 
+// The ledger does not know the key any more: what an attempt before this one did, nobody can say.
+bool SaysNothingOfBefore(const ledger::Outcome& outcome) {
+  return outcome.code == ledger::Code::kUnknownSession || outcome.code == ledger::Code::kForgotten;
+}
+
 }  // namespace
 
 Forwarder::Forwarder(const ForwarderOptions& options, const Clock& clock, Route& route)
@@ -146,7 +151,8 @@ bool Forwarder::MaySendLocked() {
 Forwarder::Outgoing Forwarder::TakeLocked() {
   if (!MaySendLocked()) {
     Outgoing later;
-    if (linger_until_ns_ != 0 &&
+    // Over already, something else holds them back, which has a deadline of its own or none.
+    if (linger_until_ns_ != 0 && linger_until_ns_ > clock_.NowNs() &&
         linger_until_ns_ < next_deadline_ns_.load(std::memory_order_relaxed)) {
       next_deadline_ns_.store(linger_until_ns_, std::memory_order_relaxed);
       later.wake_ns = linger_until_ns_;
@@ -260,19 +266,20 @@ void Forwarder::PauseLocked() {
 }
 
 void Forwarder::Cut(std::vector<Op> ops, std::vector<ledger::Outcome> outcomes, Completions* out) {
-  if (ops.size() == 1) {
-    if (ops[0].done) {
-      out->push_back({std::move(ops[0].done), {Fate::kApplied, std::move(outcomes), {}}});
-    }
-    return;
-  }
   out->reserve(ops.size());
   auto next = outcomes.begin();
   for (Op& op : ops) {
     const auto end = next + static_cast<ptrdiff_t>(op.count);
     if (op.done) {
-      out->push_back(
-          {std::move(op.done), {Fate::kApplied, std::vector<ledger::Outcome>(next, end), {}}});
+      ProposeResult result{Fate::kApplied, {}, {}};
+      if (op.unsure && std::any_of(next, end, SaysNothingOfBefore)) {
+        result = {Fate::kUnknown, {}, "its session ended before an earlier attempt was answered"};
+      } else if (ops.size() == 1) {
+        result.outcomes = std::move(outcomes);
+      } else {
+        result.outcomes.assign(next, end);
+      }
+      out->push_back({std::move(op.done), std::move(result)});
     }
     next = end;
   }

@@ -7,7 +7,8 @@
 // The same commands are sent again, with the same keys, after a certain refusal, a broken
 // connection or a change of leader, until their deadline. What is known then decides:
 //   kNotApplied  never sent, or each attempt certainly refused
-//   kUnknown     some attempt may have come through
+//   kUnknown     some attempt may have come through; also when a later one is answered "unknown
+//                session" or "forgotten", which is certain of that attempt alone
 // Threads: all members from any thread; callbacks run on the thread that brought the answer, or
 // the one that calls OnTimer() or Stop().
 #pragma once

@@ -144,6 +144,21 @@ TEST_F(ForwarderTest, NobodyWaitsForCompanyForLong) {
   EXPECT_EQ(route_.submitted.size(), 1u);
 }
 
+// Found by the simulation: the loop asked again and again, without a pause, until a leader was
+// known.
+TEST_F(ForwarderTest, AWaitForCompanyThatIsOverDoesNotWakeAgainAndAgain) {
+  forwarder_.OnLeader(BranchId(1));
+  Propose("abcd", 4);
+  route_.Take().done(Applied(4));
+  Propose("e");
+  forwarder_.OnLeader(BranchId(0));
+  PassMs(3);
+  EXPECT_TRUE(route_.submitted.empty());
+  EXPECT_GT(forwarder_.NextDeadlineNs(), clock_.now_ns);
+  forwarder_.OnLeader(BranchId(1));
+  EXPECT_EQ(route_.submitted.size(), 1u);
+}
+
 TEST_F(ForwarderTest, CallsHaveAMaximum) {
   Propose("abcd", 4);
   Propose("efg", 3);
@@ -175,6 +190,25 @@ TEST_F(ForwarderTest, OneUncertainAttemptMakesItUnknown) {
   forwarder_.OnLeader(BranchId(0));
   PassMs(5000);
   EXPECT_EQ(a.fate(), Fate::kUnknown);
+}
+
+// Found by the simulation: the first attempt was applied, its session expired, and the second one's
+// answer, which is certain of the second alone, was told as if the write had never been made; the
+// teller made it again under a new key.
+TEST_F(ForwarderTest, AfterAnUncertainAttemptALostSessionMakesItUnknown) {
+  for (const ledger::Code lost : {ledger::Code::kUnknownSession, ledger::Code::kForgotten}) {
+    forwarder_.OnLeader(BranchId(1));
+    Proposal& a = Propose("a");
+    route_.Take().done(Failed(Fate::kUnknown));
+    Proposal& b = Propose("b");
+    PassMs(30);
+    ASSERT_EQ(route_.submitted.size(), 1u);
+    ForwardResult answer = Applied(2);
+    answer.outcomes[0].code = answer.outcomes[1].code = lost;
+    route_.Take().done(std::move(answer));
+    EXPECT_EQ(a.fate(), Fate::kUnknown);
+    EXPECT_EQ(b.fate(), Fate::kApplied) << "it was sent once";
+  }
 }
 
 TEST_F(ForwarderTest, UnderWayAtTheDeadlineIsUnknown) {
