@@ -21,8 +21,10 @@ void Auditor::OnWritten(BranchId branch, LogIndex first,
     const LogIndex index = first.Plus(i);
     const EntryId id = EntryId::Of(entries[i]);
     const uint64_t content = id.payload_hash * 4 + static_cast<uint64_t>(id.type);
-    const auto [it, is_new] = written_.emplace(std::pair(id.term, index), content);
-    if (!is_new && it->second != content) {
+    const bool command = id.type == storage::EntryType::kCommand;
+    const auto [it, is_new] = written_.emplace(
+        std::pair(id.term, index), Written{content, command ? entries[i].payload : nullptr});
+    if (!is_new && it->second.content != content) {
       world_.Violate(absl::StrCat("branch ", branch.value, " holds another entry of term ",
                                   id.term.value, " at index ", index.value,
                                   " than a branch before it"));
@@ -41,6 +43,15 @@ void Auditor::OnApplied(BranchId branch, LogIndex index, const EntryId& entry) {
                                 index.value, ": of term ", entry.term.value, ", not ",
                                 known.term.value));
   }
+}
+
+std::vector<std::string> Auditor::Applied() const {
+  std::vector<std::string> payloads(applied_.size());
+  for (size_t i = 0; i < applied_.size(); ++i) {
+    const auto it = written_.find({applied_[i].term, LogIndex(i + 1)});
+    if (it != written_.end() && it->second.commands != nullptr) payloads[i] = *it->second.commands;
+  }
+  return payloads;
 }
 
 void Auditor::OnLedger(BranchId branch, LogIndex applied, const ledger::Summary& summary) {

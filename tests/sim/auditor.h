@@ -8,6 +8,8 @@
 #pragma once
 
 #include <map>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "branch/ledger/ledger.h"
@@ -29,13 +31,19 @@ class Auditor {
   void OnProgress(BranchId branch, const replication::ReplicatorStatus& before,
                   const replication::ReplicatorStatus& now);
 
-  LogIndex applied_max() const { return LogIndex(applied_.size()); }
+  // What was applied, in order, and by whom does not matter: [i] is entry i + 1. Empty payloads:
+  // the founding, and whatever is no command.
+  std::vector<std::string> Applied() const;
 
  private:
   World& world_;
   std::map<Term, BranchId> leaders_;
-  std::map<std::pair<Term, LogIndex>, uint64_t> written_;  // payload hash and type, mixed
-  std::vector<EntryId> applied_;                           // [i] is index i + 1; term 0: not seen
+  struct Written {
+    uint64_t content = 0;                         // payload hash and type, mixed
+    std::shared_ptr<const std::string> commands;  // null if it is none
+  };
+  std::map<std::pair<Term, LogIndex>, Written> written_;
+  std::vector<EntryId> applied_;  // [i] is index i + 1; term 0: not seen
   std::map<LogIndex, ledger::Summary> ledgers_;
 };
 

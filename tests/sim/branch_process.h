@@ -1,5 +1,10 @@
-// BranchProcess: one simulated branch: the production driver, ledger and storage on a simulated
-// disk, clock and network, in a process that can be paused, killed and started again.
+// BranchProcess: one simulated branch: the production teller, dispatcher, driver, ledger and
+// storage on a simulated disk, clock and network, in a process that can be paused, killed and
+// started again. Its members live in one file per noun:
+//   branch_process.cc  the process: its power, and who calls it
+//   branch_folder.cc   its disk
+//   branch_ports.cc    what its driver asks of the world
+//   branch_time.cc     its steps and timers
 //
 // What a power loss or a failed write must prevent is kept by one rule: from that moment on nothing
 // leaves the process any more (no message, no disk order, no answer), though the call that was
@@ -8,15 +13,17 @@
 
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "branch/replication/raft/driver.h"
 #include "branch/storage/storage.h"
+#include "tests/sim/call.h"
+#include "tests/sim/counter.h"
 #include "tests/sim/disk/sim_file_system.h"
 #include "tests/sim/disk_queue.h"
 #include "tests/sim/durable_record.h"
@@ -25,11 +32,6 @@
 #include "tests/sim/world.h"
 
 namespace bank::sim {
-
-struct ReadResult {
-  bool ok = false;  // false: nothing was read
-  ledger::Outcome outcome;
-};
 
 class BranchProcess final : public replication::DriverPorts {
  public:
@@ -79,22 +81,36 @@ class BranchProcess final : public replication::DriverPorts {
   // The folder as it stood at an earlier time, as an operator might bring it back from a backup.
   void RestoreFolder(const SimFileSystem::Image& image);
 
-  // What customers call; `done` runs at most once, and never after the end of the process.
-  using WriteDone = replication::Replicator::ProposeCallback;
-  using ReadDone = absl::AnyInvocable<void(ReadResult)>;
-  void Write(std::string batch, uint64_t count, int64_t timeout_ms, WriteDone done);
-  void Read(std::string account, int64_t timeout_ms, ReadDone done);
-  // From this branch's own ledger, once it has reached `minimum`.
-  void ReadAtLeast(std::string account, Position minimum, int64_t timeout_ms, ReadDone done);
+  // What customers and other branches call; `done` runs at most once, and never after the end of
+  // the process.
+  void Serve(const Call& call, absl::AnyInvocable<void(CallReply)> done);
+  void OnForward(BranchId from, uint64_t number, replication::ForwardRequest request);
+
+  // For the parts of the process.
+  uint64_t life() const { return life_; }
+  const Clock& steady_clock() const { return steady_clock_; }
+  // Runs `task` inside the process: not after its end, and not while it is paused.
+  void Later(SimTime delay, Scheduler::Task task);
+  // A callback that gives its result to `done` in a later step.
+  template <class Result>
+  absl::AnyInvocable<void(Result)> InNextStep(absl::AnyInvocable<void(Result)> done) {
+    return [this, done = std::move(done)](Result result) mutable {
+      Later(0, [done = std::move(done), result = std::move(result)]() mutable {
+        done(std::move(result));
+      });
+    };
+  }
+  // Calls the driver and looks at what became of it.
+  template <class F>
+  void Drive(F&& call) {
+    call(*driver_, NowMs());
+    if (!up()) return;
+    Inspect();
+    ArmTimer();
+  }
+  void ArmTimer();
 
  private:
-  // What a follower asks of the leader on behalf of its customers (cluster.proto, Forward).
-  struct ForwardReply {
-    replication::ProposeResult write;
-    LogIndex read_index;  // 0: none
-  };
-  using ForwardDone = absl::AnyInvocable<void(ForwardReply)>;
-
   // replication::DriverPorts
   void Send(BranchId to, replication::Message message) override;
   void WriteHardState(const storage::HardState& state) override;
@@ -116,25 +132,12 @@ class BranchProcess final : public replication::DriverPorts {
   void Bury();
 
   int64_t NowMs() const { return clock_.LocalMs(world_.scheduler.now()); }
-  // Runs `task` inside the process: not after its end, and not while it is paused.
-  void Later(SimTime delay, Scheduler::Task task);
   void Enter(Scheduler::Task task);
-  // Calls the driver and looks at what became of it.
-  template <class F>
-  void Call(F&& f);
   void CheckPromise(const replication::Message& message);
   void Inspect();
-  void ArmTimer();
+  int64_t NextDeadlineMs() const;
+  void ArmTimerAt(SimTime when);
   void OnTimer();
-
-  void Forward(BranchId leader, std::string batch, uint64_t count, bool read_index,
-               int64_t timeout_ms, ForwardDone done);
-  void OnForwarded(BranchId from, uint64_t number, std::string batch, uint64_t count,
-                   bool read_index, int64_t timeout_ms);
-  void OnForwardReply(uint64_t number, ForwardReply reply);
-  void FinishRead(std::string account, LogIndex index, int64_t timeout_ms, ReadDone done);
-  ForwardDone Detached(ForwardDone done);
-  static replication::Replicator::ReadCallback Waited(ForwardDone done);
 
   World& world_;
   replication::DriverOptions options_;
@@ -142,6 +145,7 @@ class BranchProcess final : public replication::DriverPorts {
   bool voter_ = true;
   Random random_;
   SkewedClock clock_;
+  ProcessClock steady_clock_{world_.scheduler, clock_};
   std::unique_ptr<SimFileSystem> files_;
   DiskQueue::Pace disk_pace_;
   DurableRecord record_;
@@ -160,14 +164,13 @@ class BranchProcess final : public replication::DriverPorts {
   std::unique_ptr<storage::Storage> storage_;
   std::unique_ptr<DiskQueue> disk_;
   std::unique_ptr<replication::Driver> driver_;
+  std::unique_ptr<Counter> counter_;
   LogShadow log_;  // the log in the driver's memory
   LogIndex inspected_;
   replication::ReplicatorStatus status_;
   bool applying_ = false;
   SimTime timer_at_ = -1;  // when the earliest timer task runs; -1: none
   uint64_t timer_number_ = 0;
-  uint64_t forwards_ = 0;
-  std::map<uint64_t, ForwardDone> forwards_open_;
 };
 
 }  // namespace bank::sim

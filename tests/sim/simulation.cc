@@ -7,8 +7,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/sim/auditor.h"
+#include "tests/sim/book.h"
 #include "tests/sim/branch_process.h"
 #include "tests/sim/certificate.h"
+#include "tests/sim/client.h"
 #include "tests/sim/customer.h"
 #include "tests/sim/nemesis.h"
 #include "tests/sim/world.h"
@@ -61,7 +63,9 @@ class Simulation {
   void Await(const char* what, SimTime limit, const std::function<bool()>& condition);
   bool CustomersIdle() const {
     return std::all_of(customers_.begin(), customers_.end(),
-                       [](const auto& customer) { return customer->idle(); });
+                       [](const auto& customer) { return customer->idle(); }) &&
+           std::all_of(clients_.begin(), clients_.end(),
+                       [](const auto& client) { return client->idle(); });
   }
   bool Converged() const;
   std::string Standing() const;  // one line per branch, for a failure's message
@@ -76,6 +80,7 @@ class Simulation {
   std::vector<SimFileSystem::Image> copies_;  // of each folder, taken in the middle of the faults
   std::unique_ptr<Nemesis> nemesis_;
   std::vector<std::unique_ptr<Customer>> customers_;
+  std::vector<std::unique_ptr<Client>> clients_;
 };
 
 void Simulation::Found() {
@@ -102,6 +107,10 @@ void Simulation::Found() {
   if ((options_.guards_off >> 17 & 1) != 0) driver.trailing_entries = 1 + random.Below(3);
   limits_.session_window_max =
       random.OneIn(2) ? 16'384 : static_cast<uint64_t>(random.Between(32, 128));
+  // In some banks customers come and go so fast that sessions end all the time.
+  if (random.OneIn(3)) limits_.sessions_max = static_cast<uint64_t>(random.Between(1, 8));
+  if (random.OneIn(3)) limits_.session_idle_ms_max = random.Between(100, 3000);
+  if (random.OneIn(4)) limits_.remembered_max = static_cast<uint64_t>(random.Between(1, 200));
   driver.ledger_limits = limits_;
   driver.engine_guards_off = options_.guards_off;
   patience_ = 20 * kSecond + SimTime{driver.election_timeout_ms} * 40 * kMillisecond;
@@ -132,6 +141,7 @@ void Simulation::Invite() {
     options.in_flight_max = static_cast<uint64_t>(random.Between(1, 8));
     options.batch_max = static_cast<uint64_t>(random.Between(1, 5));
     options.read_permille = random.Below(700);
+    options.keyless_permille = random.OneIn(2) ? random.Below(400) : 0;
     options.forgets = random.OneIn(2);
     options.timeout_ms = random.Between(80, 1500);
     options.attempts_max = static_cast<uint64_t>(random.Between(1, 8));
@@ -139,10 +149,25 @@ void Simulation::Invite() {
     customers_.push_back(std::make_unique<Customer>(world_, history_, options));
     customers_.back()->Begin();
   }
+  ClientOptions client;
+  client.accounts = options.accounts;
+  for (int64_t i = random.Between(0, 3); i > 0; --i) {
+    client.number = static_cast<uint64_t>(i);
+    client.read_permille = random.Below(700);
+    client.patience = {.attempt_ns_max = random.Between(50, 1000) * 1'000'000,
+                       .operation_ns_max = random.Between(100, 4000) * 1'000'000,
+                       .lookup_ns_max = random.Between(50, 2000) * 1'000'000,
+                       .backoff_ns_min = random.Between(1, 20) * 1'000'000,
+                       .backoff_ns_max = random.Between(20, 250) * 1'000'000};
+    client.think_max = random.Between(1, 150) * kMillisecond;
+    clients_.push_back(std::make_unique<Client>(world_, history_, client));
+    clients_.back()->Begin();
+  }
 }
 
 void Simulation::Judge() {
   for (const auto& customer : customers_) customer->Drain();
+  for (const auto& client : clients_) client->Drain();
   const auto idle = [this] { return CustomersIdle(); };
   Await("the requests under way answered", patience_, idle);
   for (const auto& customer : customers_) customer->ResolveUnknown();
@@ -154,6 +179,8 @@ void Simulation::Judge() {
   if (world_.random.OneIn(4)) RestoreOldCopy();
   for (const auto& customer : customers_) customer->ReplayAll();
   Await("every write answered once more", patience_, idle);
+  customers_.front()->TakeSession();
+  Await("a session", patience_, idle);
   for (BranchProcess* branch : world_.branches) customers_.front()->Probe(branch->id());
   Await("a write and a read through every branch", patience_, idle);
   Await("all branches at one applied index", patience_, [this] { return Converged(); });
@@ -184,6 +211,14 @@ void Simulation::RestoreOldCopy() {
 }
 
 void Simulation::JudgeEnd() {
+  Book book(limits_);
+  for (const std::string& payload : auditor_.Applied()) {
+    if (const std::string wrong = book.Read(payload); !wrong.empty()) return world_.Violate(wrong);
+  }
+  world_.statistics.sessions_expired = book.sessions_expired();
+  if (const std::string wrong = book.Settle(&history_); !wrong.empty()) {
+    return world_.Violate(wrong);
+  }
   Model model;
   if (const std::string wrong = CheckCertificate(history_, &model); !wrong.empty()) {
     return world_.Violate(wrong);
@@ -197,6 +232,9 @@ void Simulation::JudgeEnd() {
     }
     if (const absl::Status sum = branch->ledger().CheckConservation(); !sum.ok()) {
       return world_.Violate(sum.ToString());
+    }
+    if (const std::string wrong = book.Compare(branch->ledger()); !wrong.empty()) {
+      return world_.Violate(absl::StrCat("branch ", branch->id().value, ": ", wrong));
     }
     for (const auto& [account, balance] : model.balances()) {
       const ledger::Outcome told = branch->ledger().Query(account);

@@ -14,6 +14,7 @@ class SkewedClock {
   SkewedClock(int64_t zero_us, int64_t rate_ppm) : local_us_(zero_us), rate_ppm_(rate_ppm) {}
 
   int64_t LocalMs(SimTime now) const { return LocalUs(now) / 1000; }
+  int64_t LocalNs(SimTime now) const { return LocalUs(now) * 1000; }
 
   // The earliest time at which LocalMs() is at least `local_ms`, unless the clock is changed.
   SimTime When(int64_t local_ms, SimTime now) const {

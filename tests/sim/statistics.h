@@ -61,7 +61,16 @@ namespace bank::sim {
   X(reads, true)                       \
   X(reads_through_follower, true)      \
   X(reads_failed, true)                \
-  X(reads_at_least, true)
+  X(reads_at_least, true)              \
+  X(reads_local, true)                 \
+  X(writes_without_key, true)          \
+  X(keys_contended, true)              \
+  X(sessions_expired, true)            \
+  X(late_retries_refused, true)        \
+  X(client_ok, true)                   \
+  X(client_fail, true)                 \
+  X(client_info, true)                 \
+  X(client_lookups, true)
 
 struct Statistics {
 #define BANK_SIM_FIELD(name, required) uint64_t name = 0;

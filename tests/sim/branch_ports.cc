@@ -1,0 +1,150 @@
+// What the driver of a branch process asks of the world.
+#include "tests/sim/branch_process.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "tests/sim/auditor.h"
+
+namespace bank::sim {
+namespace {
+
+// A snapshot's bytes travel apart from the messages and take their time.
+constexpr SimTime kSnapshotDelayPerKilobyte = 200;
+
+}  // namespace
+
+void BranchProcess::Send(BranchId to, replication::Message message) {
+  if (!up()) return;
+  if (to.value < 1 || to.value > world_.branches.size() || to == id()) {
+    world_.Violate(absl::StrCat("branch ", id().value, " sends to branch ", to.value));
+    return;
+  }
+  CheckPromise(message);
+  Lane lane = Lane::kMessages;
+  SimTime size_delay = 0;
+  if (const auto* install = std::get_if<replication::InstallSnapshot>(&message)) {
+    lane = Lane::kSnapshots;
+    size_delay = static_cast<SimTime>(install->snapshot.state->size() / 1024 + 1) *
+                 kSnapshotDelayPerKilobyte;
+  }
+  BranchProcess* const receiver = world_.branches[to.value - 1];
+  world_.network.Send(node(), receiver->node(), lane, size_delay,
+                      [receiver, from = id(), message = std::move(message)]() mutable {
+                        receiver->Enter([receiver, from, message = std::move(message)]() mutable {
+                          receiver->Drive([&](replication::Driver& driver, int64_t now_ms) {
+                            driver.OnMessage(now_ms, from, std::move(message));
+                          });
+                        });
+                      });
+}
+
+// What others count on must be true when it is said.
+void BranchProcess::CheckPromise(const replication::Message& message) {
+  if (const auto* result = std::get_if<replication::AppendEntriesResult>(&message)) {
+    const LogIndex index = result->last_log_index;
+    const EntryId* const entry = log_.Find(index);
+    if (result->rejected == LogIndex(0) && entry != nullptr && !record_.Keeps(index, *entry)) {
+      world_.Violate(absl::StrCat("branch ", id().value, " acknowledges entry ", index.value,
+                                  ", which is not durable"));
+    }
+  } else if (const auto* vote = std::get_if<replication::RequestVoteResult>(&message)) {
+    if (vote->vote_granted && lost_log_) {
+      world_.Violate(absl::StrCat("branch ", id().value, " votes without its log"));
+    }
+  }
+}
+
+void BranchProcess::WriteHardState(const storage::HardState& state) {
+  if (!up()) return;
+  record_.OnHardStateBegins(state);
+  const absl::Status status = storage_->WriteHardState(state);
+  if (!status.ok()) return OnDiskFailed(status);
+  record_.OnHardStateDone();
+}
+
+void BranchProcess::WriteRebuilding() {
+  if (!up()) return;
+  ++world_.statistics.rebuilds_begun;
+  world_.trace.Note("must be rebuilt", id().value);
+  rebuilding_ = true;
+  const absl::Status status = storage_->BeginRebuild();
+  if (!status.ok()) OnDiskFailed(status);
+}
+
+void BranchProcess::QueueAppend(LogIndex first, std::vector<storage::Entry> entries) {
+  if (!up()) return;
+  if (entries.empty()) {
+    world_.Violate(absl::StrCat("branch ", id().value, " appends nothing"));
+    return;
+  }
+  if (first <= log_.last()) {
+    ++world_.statistics.log_truncations;
+    world_.trace.Note("truncate", id().value, first.value, log_.last().value);
+    if (first <= inspected_) {
+      world_.Violate(absl::StrCat("branch ", id().value, " replaces entry ", first.value,
+                                  " though it has applied ", inspected_.value));
+    }
+  }
+  if (!log_.Append(first, entries)) {
+    world_.Violate(absl::StrCat("branch ", id().value, " leaves a gap in its log: ", first.value,
+                                " after ", log_.last().value));
+    return;
+  }
+  world_.auditor->OnWritten(id(), first, entries);
+  disk_->Push(AppendOrder{first, std::move(entries)});
+}
+
+void BranchProcess::QueueSaveSnapshot(storage::Snapshot snapshot) {
+  if (!up()) return;
+  ++world_.statistics.snapshots_taken;
+  world_.trace.Note("save snapshot", id().value, snapshot.index.value);
+  disk_->Push(SaveOrder{std::move(snapshot)});
+}
+
+void BranchProcess::QueueInstallSnapshot(storage::Snapshot snapshot) {
+  if (!up()) return;
+  ++world_.statistics.snapshots_installed;
+  world_.trace.Note("install snapshot", id().value, snapshot.index.value);
+  log_.Reset(snapshot.index.Next());
+  inspected_ = std::max(inspected_, snapshot.index);
+  disk_->Push(InstallOrder{std::move(snapshot)});
+}
+
+void BranchProcess::QueueTrimPrefix(LogIndex first) {
+  if (!up()) return;
+  disk_->Push(TrimOrder{first});
+}
+
+void BranchProcess::QueueFinishRebuild(Term vote_floor) {
+  if (!up()) return;
+  ++world_.statistics.rebuilds_finished;
+  world_.trace.Note("rebuilt", id().value, vote_floor.value);
+  lost_log_ = false;
+  disk_->Push(FinishRebuildOrder{vote_floor});
+}
+
+void BranchProcess::Fatal(const std::string& reason) {
+  if (!up()) return;
+  world_.trace.Note("fatal", id().value);
+  if (world_.trace.printing()) printf("    %s\n", reason.c_str());
+  if (!old_copy_) {
+    world_.Violate(absl::StrCat("branch ", id().value, " gives up: ", reason));
+  }
+  ++world_.statistics.old_copies_noticed;
+  damaged_ = storage_->MarkLost().ok();
+  End();
+}
+
+void BranchProcess::BeginApply() {
+  if (applying_) world_.Violate("BeginApply twice");
+  applying_ = true;
+}
+
+void BranchProcess::EndApply() {
+  if (!applying_) world_.Violate("EndApply without BeginApply");
+  applying_ = false;
+}
+
+}  // namespace bank::sim
