@@ -130,6 +130,8 @@ function drawCharts() {
   const seconds = points.seconds();
   for (const { plot, columns } of charts) {
     plot.setData([seconds, ...columns.map(([branch, quantity]) => points.column(branch, quantity))]);
+    // Without a pointer over the chart its legend tells the newest whole second.
+    if (!known(plot.cursor.idx)) plot.setLegend({ idx: WINDOW_SECONDS - 2 });
   }
 }
 
