@@ -32,17 +32,26 @@ MergedAttempts MergeAttempts(const std::vector<Operation>& attempts) {
       if (op.is_positioned()) {
         if (!op.same_content(*first)) {
           report(key + " was answered for two different contents", *first, op);
-        } else if (op.index != first->index) {
+        } else if (op.has_index && first->has_index && op.index != first->index) {
           report(fmt::format("{} took effect twice, at positions {} and {}", key, first->index,
                              op.index),
                  *first, op);
-        } else if (op.answer != first->answer || op.has_balance != first->has_balance ||
-                   op.balance != first->balance) {
+        } else if (op.answer != first->answer ||
+                   (op.has_balance && first->has_balance && op.balance != first->balance)) {
           report(key + " was answered in two ways", *first, op);
         }
       }
       if (op.same_content(*first) && (op.is_positioned() || op.is_unknown())) {
         effect.invoke_ns = std::min(effect.invoke_ns, op.invoke_ns);
+      }
+      if (!op.is_positioned()) continue;
+      if (!effect.has_index && op.has_index) {  // one of the answers told more
+        effect.has_index = true;
+        effect.index = op.index;
+      }
+      if (!effect.has_balance && op.has_balance) {
+        effect.has_balance = true;
+        effect.balance = op.balance;
       }
     }
     if (sealed != nullptr) report(key + " was applied, and certainly not applied", *first, *sealed);

@@ -46,7 +46,7 @@ bool Certificate::Add(const Operation& op) {
 }
 
 void Certificate::AddUnknown(const Operation& op) {
-  if (!Concerns(op)) return;
+  if (!Concerns(op) || options_.order_only) return;
   unknown_.push_back(op);
   is_placed_.push_back(false);
   Operation& added = unknown_.back();
@@ -105,7 +105,7 @@ void Certificate::Judge(const Operation& op, bool is_read) {
     has_newest_read_ = false;
   }
   if (!CheckRealTime(op)) return;
-  if (Concerns(op)) {
+  if (Concerns(op) && !options_.order_only) {
     CheckAnswer(op);
     if (violation_) return;
     Apply(op);
@@ -357,20 +357,31 @@ void Certificate::Report(ViolationKind kind, std::string why, std::vector<Operat
   violation_ = std::move(violation);
 }
 
-Certificate::Totals Certificate::totals() const {
-  Totals totals;
-  totals.known = total_known_ && !options_.foreign_writers;
-  for (const World& world : worlds_) totals.sums.push_back(total_ + world.total);
-  totals.accounts = account_count_;
-  return totals;
-}
-
-std::vector<Operation> Certificate::unplaced() const {
-  std::vector<Operation> rest;
+Standing Certificate::standing() const {
+  Standing standing;
+  standing.total_known = total_known_ && !options_.foreign_writers;
+  for (const World& world : worlds_) standing.sums.push_back(total_ + world.total);
+  standing.accounts = account_count_;
+  standing.index_newest = last_index_;
+  standing.positions = last_index_ - unheld_ + placed_;
   for (size_t i = 0; i < unknown_.size(); ++i) {
-    if (!is_placed_[i]) rest.push_back(unknown_[i]);
+    if (is_placed_[i]) continue;
+    const Operation& op = unknown_[i];
+    // Behind every answer that told a balance which it changes, and behind what was over before it.
+    uint64_t behind = op.account < accounts_.size() ? accounts_[op.account].observed : 0;
+    if (op.kind == OpKind::kTransfer && op.to < accounts_.size()) {
+      behind = std::max(behind, accounts_[op.to].observed);
+    }
+    uint64_t room = 0;
+    int64_t return_min = kNever;
+    for (auto gap = gaps_.rbegin(); gap != gaps_.rend(); ++gap) {
+      return_min = std::min(return_min, gap->return_min);
+      if (gap->first <= behind || return_min < op.invoke_ns) break;
+      room += gap->length;
+    }
+    standing.unknown.push_back({op, room});
   }
-  return rest;
+  return standing;
 }
 
 }  // namespace bank::checker

@@ -24,6 +24,7 @@
 #include "checker/history_reader.h"
 #include "checker/operation.h"
 #include "checker/rules.h"
+#include "checker/standing.h"
 #include "checker/violation.h"
 
 namespace bank::checker {
@@ -39,6 +40,9 @@ class Certificate {
     // wrong then is wrong for certain: transfers of unknown outcome are no longer tied to the
     // state of their other account.
     uint32_t only_account = kNoAccount;
+    // Some answers name no position: judge how the positions that are there go with time, not what
+    // was answered.
+    bool order_only = false;
   };
 
   Certificate(const HistoryReader::Initial& initial, const AccountNames* names, Options options);
@@ -62,14 +66,8 @@ class Certificate {
   size_t placed() const { return placed_; }  // unknown operations that turned out to have happened
   size_t worlds() const { return worlds_.size(); }
 
-  struct Totals {
-    bool known = false;
-    std::vector<Wide> sums;  // the possible totals, without unknown operations not placed
-    uint64_t accounts = 0;
-  };
-  Totals totals() const;
-  // Unknown operations that no world needed.
-  std::vector<Operation> unplaced() const;
+  // At the end; see digests.h.
+  Standing standing() const;
 
  private:
   struct Account {

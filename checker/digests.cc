@@ -19,27 +19,38 @@ Violation Make(ViolationKind kind, std::string why, uint64_t index) {
   return violation;
 }
 
-// What the totals may be when any of the unknown operations happened. False: too many to tell.
-bool PossibleTotals(const Certificate& certificate, std::set<Wide>* totals) {
-  const Certificate::Totals known = certificate.totals();
-  totals->insert(known.sums.begin(), known.sums.end());
-  for (const Operation& op : certificate.unplaced()) {
+// What the totals may be when any of the unknown operations happened for which there is room among
+// the positions up to `log_index`. False: too many to tell.
+bool PossibleTotals(const Standing& standing, uint64_t log_index, std::set<Wide>* totals) {
+  const uint64_t left = log_index - std::min(log_index, standing.positions);
+  const uint64_t behind = log_index - std::min(log_index, standing.index_newest);
+  std::vector<std::pair<uint64_t, Wide>> changes;  // room, change
+  for (const auto& [op, room] : standing.unknown) {
     const Wide change = op.kind == OpKind::kWithdraw   ? -static_cast<Wide>(op.amount)
                         : op.kind == OpKind::kTransfer ? Wide{0}
                                                        : static_cast<Wide>(op.amount);
     if (change == 0) continue;
-    std::vector<Wide> more;
-    for (Wide total : *totals) more.push_back(total + change);
-    totals->insert(more.begin(), more.end());
-    if (totals->size() > kSumsMax) return false;
+    changes.emplace_back(room > left ? left : std::min(left, room + behind), change);
   }
+  // What one of less room can take, one of more room can take too: so it is enough to count.
+  std::sort(changes.begin(), changes.end());
+  std::set<std::pair<Wide, uint64_t>> reached;  // sum, how many happened
+  for (Wide sum : standing.sums) reached.emplace(sum, 0);
+  for (const auto& [room, change] : changes) {
+    std::vector<std::pair<Wide, uint64_t>> more;
+    for (const auto& [sum, count] : reached) {
+      if (count < room) more.emplace_back(sum + change, count + 1);
+    }
+    reached.insert(more.begin(), more.end());
+    if (reached.size() > kSumsMax) return false;
+  }
+  for (const auto& [sum, count] : reached) totals->insert(sum);
   return true;
 }
 
-void CheckTotal(const Digest& digest, const Certificate& certificate,
-                std::vector<Violation>* violations, std::vector<std::string>* notes) {
-  const Certificate::Totals known = certificate.totals();
-  if (!known.known || !digest.has_balance_total) {
+void CheckTotal(const Digest& digest, const Standing& standing, std::vector<Violation>* violations,
+                std::vector<std::string>* notes) {
+  if (!standing.total_known || !digest.has_balance_total) {
     if (digest.has_balance_total) {
       notes->push_back("the bank's total is not compared: the history does not know all accounts");
     }
@@ -47,22 +58,22 @@ void CheckTotal(const Digest& digest, const Certificate& certificate,
   }
   if (digest.accounts >= 0) {
     const auto accounts = static_cast<uint64_t>(digest.accounts);
-    if (accounts > known.accounts) {
+    if (accounts > standing.accounts) {
       notes->push_back(
           fmt::format("the bank's total is not compared: it has {} accounts, the history {}",
-                      accounts, known.accounts));
+                      accounts, standing.accounts));
       return;
     }
-    if (accounts < known.accounts) {
+    if (accounts < standing.accounts) {
       violations->push_back(Make(ViolationKind::kTotal,
                                  fmt::format("branch {} has {} accounts, but the history needs {}",
-                                             digest.branch, accounts, known.accounts),
+                                             digest.branch, accounts, standing.accounts),
                                  digest.log_index));
       return;
     }
   }
   std::set<Wide> totals;
-  if (!PossibleTotals(certificate, &totals)) {
+  if (!PossibleTotals(standing, digest.log_index, &totals)) {
     notes->push_back("the bank's total is not compared: too many operations of unknown outcome");
     return;
   }
@@ -79,8 +90,7 @@ void CheckTotal(const Digest& digest, const Certificate& certificate,
 
 }  // namespace
 
-std::vector<Violation> CheckDigests(const std::vector<Digest>& digests,
-                                    const Certificate* certificate,
+std::vector<Violation> CheckDigests(const std::vector<Digest>& digests, const Standing* standing,
                                     std::vector<std::string>* notes) {
   std::vector<Violation> violations;
   std::map<uint64_t, std::vector<const Digest*>> by_index;
@@ -123,17 +133,25 @@ std::vector<Violation> CheckDigests(const std::vector<Digest>& digests,
     violations.push_back(
         Make(ViolationKind::kDigest, "branches stand at different log indexes: " + text, 0));
   }
-  if (certificate == nullptr || !violations.empty() || last.empty()) return violations;
+  if (standing == nullptr || !violations.empty() || last.empty()) return violations;
   const Digest& any = *last.begin()->second;
-  if (any.log_index < certificate->last_index()) {
+  if (any.log_index < standing->index_newest) {
     violations.push_back(
         Make(ViolationKind::kDigest,
              fmt::format("the branches end at log index {}, but position {} was answered",
-                         any.log_index, certificate->last_index()),
+                         any.log_index, standing->index_newest),
              any.log_index));
     return violations;
   }
-  CheckTotal(any, *certificate, &violations, notes);
+  if (any.log_index < standing->positions) {
+    violations.push_back(
+        Make(ViolationKind::kDigest,
+             fmt::format("the branches end at log index {}, but {} operations took a position",
+                         any.log_index, standing->positions),
+             any.log_index));
+    return violations;
+  }
+  CheckTotal(any, *standing, &violations, notes);
   return violations;
 }
 

@@ -40,12 +40,7 @@ class HistoryJudge {
       : options_(options), judgement_(*judgement) {}
 
   absl::Status Run() {
-    for (bool again = true; again;) {
-      if (absl::Status status = Pass(&again); !status.ok()) return status;
-      if (++judgement_.passes > kPassesMax) {
-        return absl::InternalError("the history cannot be brought into order");
-      }
-    }
+    if (absl::Status status = PassUntilSettled(); !status.ok()) return status;
     return Conclude();
   }
 
@@ -57,10 +52,15 @@ class HistoryJudge {
   void Count(const Operation& op);
   absl::Status Conclude();
   absl::Status ReadDigests();
-  absl::Status Confirm(std::optional<Violation>* violation);
+  absl::Status Confirm(std::optional<Violation>* violation, bool* certain);
   absl::Status Explain(Violation* violation);
   absl::Status ForEachEffect(const std::function<void(const Operation&)>& take);
-  absl::Status RunSearch(size_t operations_max, SearchResult* result);
+  absl::Status RunSearch(size_t operations_max, bool positions, SearchResult* result);
+  absl::Status PassUntilSettled();
+  absl::Status JudgeByCertificate();
+  absl::Status JudgeBySearch();
+  void ReportSearch(const SearchResult& search);
+  absl::StatusOr<Standing> StandingByCounting();
 
   const JudgeOptions& options_;
   Judgement& judgement_;
@@ -69,6 +69,8 @@ class HistoryJudge {
   std::vector<Digest> digests_;
   std::vector<Violation> key_violations_;
   uint64_t indexless_ = 0;
+  uint64_t indexed_ = 0;
+  bool order_only_ = false;
   uint32_t only_account_ = kNoAccount;  // judge this one only
 
   // Of the pass that runs.
@@ -96,6 +98,7 @@ void HistoryJudge::Prepare() {
   judgement_.counts = {};
   judgement_.operations = 0;
   indexless_ = 0;
+  indexed_ = 0;
   keys_ = {};
   given_up_.clear();
   window_full_ = false;
@@ -104,6 +107,7 @@ void HistoryJudge::Prepare() {
   Certificate::Options options;
   options.foreign_writers = options_.foreign_writers;
   options.only_account = only_account_;
+  options.order_only = order_only_;
   certificate_ = std::make_unique<Certificate>(initial_, &judgement_.names, options);
   bool again = false;
   for (const auto& [id, op] : knowledge_.operations) Feed(op, &again);
@@ -124,7 +128,10 @@ void HistoryJudge::Feed(const Operation& op, bool* again) {
   } else if (op.is_read() || op.is_positioned()) {
     if (!op.has_index) {
       ++indexless_;
-    } else if (!certificate_->Add(op)) {
+      return;
+    }
+    ++indexed_;
+    if (!certificate_->Add(op)) {
       knowledge_.operations[{op.process, op.id}] = op;
       *again = true;
     }
@@ -197,7 +204,8 @@ absl::Status HistoryJudge::Pass(bool* again) {
   }
   if (!reader_->status().ok()) return reader_->status();
   for (const auto& [id, key] : given_up_) {
-    if (key.sequence != 0 && !keys_.Insert(key)) {
+    if (key.sequence == 0 || knowledge_.attempts.contains(key)) continue;
+    if (!keys_.Insert(key)) {
       knowledge_.attempts[key];
       *again = true;
     }
@@ -227,14 +235,19 @@ absl::Status HistoryJudge::ReadDigests() {
   return absl::OkStatus();
 }
 
+absl::Status HistoryJudge::PassUntilSettled() {
+  const uint64_t most = judgement_.passes + kPassesMax;
+  for (bool again = true; again;) {
+    if (absl::Status status = Pass(&again); !status.ok()) return status;
+    if (++judgement_.passes > most) {
+      return absl::InternalError("the history cannot be brought into order");
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status HistoryJudge::Conclude() {
-  certificate_->Finish();
   judgement_.notes = reader_->notes();
-  judgement_.method = "certificate";
-  judgement_.last_index = certificate_->last_index();
-  judgement_.unheld_positions = certificate_->unheld_positions();
-  judgement_.placed = certificate_->placed();
-  judgement_.window_peak = certificate_->window_peak();
   if (!initial_.given) {
     judgement_.notes.push_back(
         "no initial balances: what an account held is taken from its first answer");
@@ -244,64 +257,138 @@ absl::Status HistoryJudge::Conclude() {
   for (const Digest& digest : digests_) branches.insert(digest.branch);
   judgement_.branches = branches.size();
 
-  judgement_.violations = std::move(key_violations_);
-  const bool judged = indexless_ == 0;
-  const bool violated = certificate_->violation().has_value();
-  if (judged && violated) {
-    std::optional<Violation> violation = certificate_->violation();
-    if (certificate_->inexact()) {
-      if (absl::Status status = Confirm(&violation); !status.ok()) return status;
-    }
-    judgement_.violations.push_back(*violation);
-  }
-  std::vector<Violation> digests =
-      CheckDigests(digests_, judged && !violated ? certificate_.get() : nullptr, &judgement_.notes);
-  for (Violation& violation : digests) judgement_.violations.push_back(std::move(violation));
-  const bool searching = !judged || !judgement_.undecided_because.empty();
-  SearchResult search;
-  if (searching || violated) {
-    const size_t most = searching ? kSearchedMax : kSecondOpinionMax;
-    if (absl::Status status = RunSearch(most, &search); !status.ok()) return status;
-  }
-  if (!judged) {
-    judgement_.method = "search";
-    judgement_.notes.push_back(
-        fmt::format("{} answers have no position in the bank's order", indexless_));
-    if (search.answer == SearchAnswer::kUnknown) {
-      judgement_.undecided_because = options_.foreign_writers
-                                         ? "positions are needed when others wrote too"
-                                         : "the search came to the end of its budget";
-    }
-  } else if (violated) {
-    judgement_.method = "certificate, then search";
-    if (search.answer == SearchAnswer::kLinearizable) {
-      judgement_.notes.push_back("without their positions the answers are linearizable");
+  judgement_.violations = key_violations_;
+  std::optional<Standing> standing;
+  if (indexless_ == 0) {
+    certificate_->Finish();
+    if (!certificate_->violation()) standing = certificate_->standing();
+    if (absl::Status status = JudgeByCertificate(); !status.ok()) return status;
+  } else {
+    if (absl::Status status = JudgeBySearch(); !status.ok()) return status;
+    if (!digests_.empty() && judgement_.operations <= kSearchedMax) {
+      absl::StatusOr<Standing> counted = StandingByCounting();
+      if (!counted.ok()) return counted.status();
+      standing = *std::move(counted);
     }
   }
-  if (searching && search.answer == SearchAnswer::kViolation) {
-    judgement_.undecided_because.clear();
-    judgement_.violations.clear();
-    Violation violation;
-    violation.kind = ViolationKind::kSearch;
-    violation.why = "no order of these operations explains their answers";
-    violation.operations = search.culprits;
+  for (Violation& violation :
+       CheckDigests(digests_, standing ? &*standing : nullptr, &judgement_.notes)) {
     judgement_.violations.push_back(std::move(violation));
   }
-  judgement_.searched_states = search.states;
   for (Violation& violation : judgement_.violations) {
     if (absl::Status status = Explain(&violation); !status.ok()) return status;
   }
-  const bool certain = !judgement_.violations.empty() &&
-                       (judgement_.undecided_because.empty() || judgement_.violations.size() > 1);
-  judgement_.verdict = certain                                ? Verdict::kInconsistent
+  if (!judgement_.violations.empty()) judgement_.undecided_because.clear();
+  judgement_.verdict = !judgement_.violations.empty()         ? Verdict::kInconsistent
                        : judgement_.undecided_because.empty() ? Verdict::kConsistent
                                                               : Verdict::kUndecided;
   return absl::OkStatus();
 }
 
+// All answers have a position.
+absl::Status HistoryJudge::JudgeByCertificate() {
+  judgement_.method = "certificate";
+  judgement_.last_index = certificate_->last_index();
+  judgement_.unheld_positions = certificate_->unheld_positions();
+  judgement_.placed = certificate_->placed();
+  judgement_.window_peak = certificate_->window_peak();
+  std::optional<Violation> violation = certificate_->violation();
+  if (!violation) return absl::OkStatus();
+  judgement_.method = "certificate, then search";
+  SearchResult search;
+  if (certificate_->inexact()) {
+    bool certain = false;
+    if (absl::Status status = Confirm(&violation, &certain); !status.ok()) return status;
+    if (!certain) {
+      if (absl::Status s = RunSearch(kSearchedMax, true, &search); !s.ok()) return s;
+      if (search.answer == SearchAnswer::kViolation) ReportSearch(search);
+      if (search.answer == SearchAnswer::kUnknown) {
+        judgement_.undecided_because = "operations of unknown outcome may explain what was found";
+      }
+      return absl::OkStatus();
+    }
+  }
+  judgement_.violations.push_back(*violation);
+  if (absl::Status s = RunSearch(kSecondOpinionMax, false, &search); !s.ok()) return s;
+  if (search.answer == SearchAnswer::kLinearizable) {
+    judgement_.notes.push_back("without their positions the answers are linearizable");
+  }
+  return absl::OkStatus();
+}
+
+// Some answers, or all, have no position.
+absl::Status HistoryJudge::JudgeBySearch() {
+  judgement_.method = "search";
+  judgement_.notes.push_back(
+      fmt::format("{} answers have no position in the bank's order", indexless_));
+  const bool positions = indexed_ != 0;
+  if (positions) {
+    order_only_ = true;
+    if (absl::Status status = PassUntilSettled(); !status.ok()) return status;
+    certificate_->Finish();
+    judgement_.last_index = certificate_->last_index();
+    if (certificate_->violation()) {
+      judgement_.violations.push_back(*certificate_->violation());
+      return absl::OkStatus();
+    }
+  }
+  if (options_.foreign_writers) {
+    judgement_.undecided_because = "positions are needed when others wrote too";
+    return absl::OkStatus();
+  }
+  SearchResult search;
+  if (absl::Status s = RunSearch(kSearchedMax, positions, &search); !s.ok()) return s;
+  if (search.answer == SearchAnswer::kViolation) ReportSearch(search);
+  if (search.answer == SearchAnswer::kUnknown) {
+    judgement_.undecided_because =
+        search.lacks_room ? "an order was found, but not where all of it took a position"
+                          : "the search came to the end of its budget";
+  }
+  return absl::OkStatus();
+}
+
+void HistoryJudge::ReportSearch(const SearchResult& search) {
+  Violation violation;
+  violation.kind = ViolationKind::kSearch;
+  violation.why = "no order of these operations explains their answers";
+  violation.operations = search.culprits;
+  judgement_.violations.push_back(std::move(violation));
+}
+
+// What the operations add up to, whatever their order was.
+absl::StatusOr<Standing> HistoryJudge::StandingByCounting() {
+  Standing standing;
+  standing.total_known = initial_.given && !options_.foreign_writers;
+  standing.index_newest = judgement_.last_index;
+  Wide total = 0;
+  std::set<uint32_t> accounts;
+  for (const auto& [account, balance] : initial_.balances) {
+    total += balance;
+    accounts.insert(account);
+  }
+  std::set<uint32_t> used;
+  const absl::Status status = ForEachEffect([&](const Operation& op) {
+    if (op.is_positioned()) ++standing.positions;
+    if (op.is_unknown()) standing.unknown.push_back({op});
+    if (!op.took_effect()) return;
+    if (op.kind == OpKind::kOpen) accounts.insert(op.account);
+    used.insert(op.account);
+    if (op.to != kNoAccount) used.insert(op.to);
+    if (op.kind == OpKind::kOpen || op.kind == OpKind::kDeposit) total += op.amount;
+    if (op.kind == OpKind::kWithdraw) total -= op.amount;
+  });
+  if (!status.ok()) return status;
+  for (uint32_t account : used) {
+    if (!accounts.contains(account)) standing.total_known = false;
+  }
+  standing.sums = {total};
+  standing.accounts = accounts.size();
+  return standing;
+}
+
 // The certificate failed, but did not try everything the unknown operations may have done. Judges
 // each account of the violation alone: what is wrong there is wrong for certain.
-absl::Status HistoryJudge::Confirm(std::optional<Violation>* violation) {
+absl::Status HistoryJudge::Confirm(std::optional<Violation>* violation, bool* certain) {
   std::set<uint32_t> accounts;
   for (const Operation& op : (*violation)->operations) {
     accounts.insert(op.account);
@@ -309,17 +396,14 @@ absl::Status HistoryJudge::Confirm(std::optional<Violation>* violation) {
   }
   for (uint32_t account : accounts) {
     only_account_ = account;
-    for (bool again = true; again;) {
-      if (absl::Status status = Pass(&again); !status.ok()) return status;
-      ++judgement_.passes;
-    }
+    if (absl::Status status = PassUntilSettled(); !status.ok()) return status;
     certificate_->Finish();
     if (certificate_->violation() && !certificate_->inexact()) {
       *violation = certificate_->violation();
+      *certain = true;
       return absl::OkStatus();
     }
   }
-  judgement_.undecided_because = "operations of unknown outcome may explain what was found";
   return absl::OkStatus();
 }
 
@@ -391,7 +475,7 @@ absl::Status HistoryJudge::ForEachEffect(const std::function<void(const Operatio
   return absl::OkStatus();
 }
 
-absl::Status HistoryJudge::RunSearch(size_t operations_max, SearchResult* result) {
+absl::Status HistoryJudge::RunSearch(size_t operations_max, bool positions, SearchResult* result) {
   *result = {};
   if (judgement_.operations > operations_max || options_.foreign_writers) return absl::OkStatus();
   std::vector<Operation> operations;
@@ -399,7 +483,9 @@ absl::Status HistoryJudge::RunSearch(size_t operations_max, SearchResult* result
   if (!status.ok()) return status;
   SearchOptions options;
   options.budget_ms = options_.budget_ms;
+  options.positions = positions;
   *result = Search(operations, initial_, judgement_.names, options);
+  judgement_.searched_states += result->states;
   return absl::OkStatus();
 }
 

@@ -29,7 +29,7 @@ Truth WouldOverflow(const AccountView& account, int64_t amount) {
   return account.balance + amount > kBalanceMax ? Truth::kYes : Truth::kNo;
 }
 Truth TotalWouldOverflow(const BankView& state, int64_t amount) {
-  if (!state.total_known) return Truth::kMaybe;
+  if (!state.total_known) return state.total_may_overflow ? Truth::kMaybe : Truth::kNo;
   return state.total + amount > kBalanceMax ? Truth::kYes : Truth::kNo;
 }
 Truth Or(Truth a, Truth b) { return std::max(a, b); }
@@ -61,9 +61,10 @@ Answers PossibleAnswers(const Operation& op, const BankView& state) {
                        ? Truth::kMaybe
                        : Known(state.account.presence == AccountView::kPresent),
                    Answer::kAccountExists);
-      refusals.Add(
-          state.accounts_known ? Known(state.accounts >= state.accounts_max) : Truth::kMaybe,
-          Answer::kTooManyAccounts);
+      refusals.Add(state.accounts_known         ? Known(state.accounts >= state.accounts_max)
+                   : state.accounts_may_run_out ? Truth::kMaybe
+                                                : Truth::kNo,
+                   Answer::kTooManyAccounts);
       refusals.Add(TotalWouldOverflow(state, op.amount), Answer::kOverflow);
       break;
     case OpKind::kQuery:

@@ -30,6 +30,9 @@ struct BankView {
   uint64_t accounts = 0;  // if accounts_known
   uint64_t accounts_max = 0;
   bool accounts_known = false;
+  // If not known: whether there may have been so much, or so many.
+  bool total_may_overflow = true;
+  bool accounts_may_run_out = true;
   bool bad_account = false;  // a name the bank refuses
 };
 

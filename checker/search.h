@@ -1,30 +1,32 @@
 // Search: is there any order of the operations, in keeping with time, that explains all answers?
 //
-// Wing and Gong's algorithm with Lowe's memoisation of (what is done, state), run apart for every
-// group of accounts that transfers connect (linearizability is local; Herlihy and Wing 1990).
-// Positions are not looked at. Operations of unknown outcome may be put anywhere after their
-// invocation, or left out.
+// In three steps, each of which can find that there is none: every account alone, as if nothing
+// were known of the others; every group of accounts that transfers connect (linearizability is
+// local: Herlihy and Wing 1990); and, if some operations have positions, all together in their
+// order. Operations of unknown outcome may be put anywhere after their invocation, or left out.
+// Queries that need not be fresh may see any state that could be reached before they were answered.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "checker/group_search.h"
 #include "checker/history_reader.h"
 #include "checker/operation.h"
 
 namespace bank::checker {
 
-enum class SearchAnswer : uint8_t { kLinearizable, kViolation, kUnknown };
-
 struct SearchOptions {
   int64_t budget_ms = 10'000;
   uint64_t states_max = 4'000'000;  // remembered, 16 bytes each and the table's slack
+  bool positions = false;           // operations that have a position stand in that order
 };
 
 struct SearchResult {
   SearchAnswer answer = SearchAnswer::kUnknown;
   uint64_t states = 0;
+  bool lacks_room = false;  // kUnknown: an order was found, but not where all of it took a position
   // kViolation: the smallest set found that no order explains, by invocation.
   std::vector<Operation> culprits;
 };

@@ -1,0 +1,127 @@
+// GroupSearch: is there an order of these operations, in keeping with time, that explains them all?
+//
+// Wing and Gong's algorithm with Lowe's memoisation of (what is done, state) ("Testing for
+// linearizability", 2017), and three ways to try less without missing an order:
+//   - An answer that is right and changes nothing is taken at once: it can never do harm.
+//   - Operations of unknown outcome are not tried everywhere. One that happened matters from the
+//     first answer on that is wrong without it, so it is put right before that answer, and only
+//     those sets of them are tried that make the answer right (unknown_sums.h).
+//   - With positions, what names one comes in their order.
+// One owner. Memory: 16 bytes for each remembered state, and what the operations take.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "checker/history_reader.h"
+#include "checker/key_book.h"
+#include "checker/operation.h"
+#include "checker/rules.h"
+#include "checker/unknown_sums.h"
+
+namespace bank::checker {
+
+enum class SearchAnswer : uint8_t { kLinearizable, kViolation, kUnknown };
+
+// An operation that must stand in the order; the others of a group may.
+inline bool IsRequired(const Operation& op) {
+  if (op.is_read()) return op.freshness == Freshness::kLinearizable;
+  return op.is_positioned();
+}
+
+class GroupSearch {
+ public:
+  struct Options {
+    uint64_t states_max = 0;
+    std::chrono::steady_clock::time_point deadline;
+    // Positions count: what has one is taken in their order. The group must be the whole history if
+    // `dense`: then writes without a recorded position must find room between those that have one.
+    bool positions = false;
+    bool dense = false;
+    // Try operations of unknown outcome everywhere. Slow, and never wrong.
+    bool everywhere = false;
+    // All money, or all accounts, that can ever have been there may have been too much.
+    bool total_may_overflow = true;
+    bool accounts_may_run_out = true;
+  };
+
+  // `operations`: those with IsRequired() and those of unknown outcome.
+  GroupSearch(const std::vector<Operation>& operations, const HistoryReader::Initial& initial,
+              const AccountNames& names, const Options& options);
+  ~GroupSearch();
+
+  SearchAnswer Run();
+
+  // After kViolation: an order may have been missed; search `everywhere` to be certain.
+  bool inexact() const { return inexact_; }
+  uint64_t states() const { return seen_.size(); }
+  // After kLinearizable: the order found, without the unknown operations that it did not need.
+  std::vector<Operation> Order() const;
+
+ private:
+  struct Fingerprint;
+  struct Link;
+  struct Frame;
+  struct Move;
+  struct Saved;
+
+  void MakeList();
+  void MakePlaces();
+  bool Step(Frame* frame);
+  bool StepHarmless(Frame* frame);
+  bool StepPlain(Frame* frame);
+  bool StepBlocks(Frame* frame);
+  bool StepAnywhere(Frame* frame);
+  void FindMoves(Frame* frame);
+  UnknownSums* SumsFor(uint32_t account, int64_t until);
+  bool MayHappen(size_t optional) const;
+  bool CarryOutBlock(Frame* frame, const std::vector<uint32_t>& block);
+
+  void Begin(Frame* frame);
+  void Take(Frame* frame, uint32_t link);
+  void TakeOptional(size_t optional);
+  void Undo(Frame* frame);
+  void Carry(const Operation& op, bool required);
+  void Set(uint32_t account, const AccountView& view);
+  bool InPlace(uint32_t required) const;
+  AccountView ViewOf(uint32_t account) const;
+  BankView StateFor(const Operation& op) const;
+  uint32_t FirstReturn() const;
+
+  void Unlink(uint32_t link);
+  void Relink(uint32_t link);
+
+  const AccountNames& names_;
+  const Options options_;
+  std::vector<Operation> required_;  // by invocation, as are the optional ones
+  std::vector<Operation> optional_;
+  std::vector<size_t> earlier_;  // the optional operation of the same content before
+  std::vector<bool> done_;       // optional ones
+  absl::flat_hash_set<OperationKey> used_keys_;
+  std::vector<Link> links_;
+  std::vector<uint32_t> return_link_;
+  // Required operations with positions, by place; a doubly linked list, [0] is the head.
+  std::vector<std::pair<uint32_t, uint32_t>> places_;
+  std::vector<uint64_t> place_of_;    // 0: none
+  std::vector<uint32_t> place_link_;  // by required operation
+  std::vector<uint32_t> at_place_;    // the operation, by link
+
+  absl::flat_hash_map<uint32_t, AccountView> accounts_;
+  uint64_t last_index_ = 0;  // dense: of what is done
+  uint64_t since_ = 0;       // dense: writes done behind it that name no position
+  uint64_t taken_ = 0;       // dense: positions taken by all writes done
+  std::unique_ptr<Fingerprint> fingerprint_;
+  absl::flat_hash_set<std::pair<uint64_t, uint64_t>> seen_;
+  std::vector<Saved> saved_;           // views before they changed
+  std::vector<uint32_t> done_blocks_;  // optional operations done, in order
+  std::vector<Frame> frames_;
+  absl::flat_hash_map<std::pair<uint64_t, uint64_t>, std::unique_ptr<UnknownSums>> sums_;
+  bool inexact_ = false;
+};
+
+}  // namespace bank::checker
