@@ -73,6 +73,13 @@ absl::Status Complete(std::string_view peers, const std::vector<std::string>& di
     return absl::InvalidArgumentError(
         fmt::format("--peers does not name branch {} itself", config.self.value));
   }
+  // Whoever is being filled does not vote, and without its vote the rest of so few elects nobody.
+  if (config.rebuild && founders->size() < 3) {
+    return absl::InvalidArgumentError(fmt::format(
+        "--rebuild: a bank of {} cannot bring back a branch that lost its log; put the files back "
+        "as they were when it last stopped",
+        founders->size()));
+  }
   if (config.driver.heartbeat_ms * 2 > config.driver.election_timeout_ms) {
     return absl::InvalidArgumentError(
         fmt::format("--heartbeat-ms {} must be at most half of --election-timeout-ms {}",

@@ -109,6 +109,16 @@ TEST(ParseConfig, DialMayBeRepeated) {
   EXPECT_EQ(parsed.config->dial.at(BranchId(3)), "localhost:8");
 }
 
+TEST(ParseConfig, NobodyFillsABranchOfABankWithoutAMajorityOfOthers) {
+  EXPECT_EQ(Parse({"--id", "1", "--peers", "1=localhost:1,2=localhost:2", "--data", "/tmp/x",
+                   "--rebuild"})
+                .exit_code,
+            kExitBadInput);
+  EXPECT_TRUE(Parse({"--id", "1", "--peers", "1=localhost:1,2=localhost:2,3=localhost:3", "--data",
+                     "/tmp/x", "--rebuild"})
+                  .config.has_value());
+}
+
 TEST(ParseConfig, ExitCodes) {
   const char* peers = "1=localhost:50051";
   EXPECT_EQ(Parse({"--help"}).exit_code, kExitOk);
