@@ -1,0 +1,33 @@
+#include "branch/monitor/collectors/all.h"
+
+#include <utility>
+
+#include "branch/monitor/collectors/cpu.h"
+#include "branch/monitor/collectors/disk.h"
+#include "branch/monitor/collectors/files.h"
+#include "branch/monitor/collectors/load.h"
+#include "branch/monitor/collectors/memory.h"
+#include "branch/monitor/collectors/network.h"
+#include "branch/monitor/collectors/pressure.h"
+#include "branch/monitor/collectors/process.h"
+#include "branch/monitor/collectors/uptime.h"
+
+namespace bank::monitor {
+
+std::vector<std::unique_ptr<Collector>> MakeCollectors(const std::string& proc, StatusSource status,
+                                                       ProcessMetricsSource metrics) {
+  std::vector<std::unique_ptr<Collector>> all;
+  all.push_back(std::make_unique<CpuCollector>(proc));
+  all.push_back(std::make_unique<MemoryCollector>(proc));
+  all.push_back(std::make_unique<DiskCollector>(proc));
+  all.push_back(std::make_unique<NetworkCollector>(proc));
+  all.push_back(std::make_unique<LoadCollector>(proc));
+  all.push_back(std::make_unique<UptimeCollector>(proc));
+  all.push_back(std::make_unique<FilesCollector>(proc));
+  all.push_back(std::make_unique<PressureCollector>(proc));
+  all.push_back(std::make_unique<ProcessCollector>(proc, HostUnits::OfThisHost()));
+  all.push_back(std::make_unique<BankCollector>(std::move(status), std::move(metrics)));
+  return all;
+}
+
+}  // namespace bank::monitor
