@@ -664,23 +664,34 @@ enum core_status core_change(struct core* core, uint64_t now_ms, const void* byt
   if (core_state_of(core) != CORE_LEADER) return CORE_NOT_LEADER;
   // Guard 8 begins here: a spare's aborted catch-up leaves a timer in the past for ever, and this
   // refuses every role but voter and standby.
-  if (!core_configuration_valid(bytes, size)) return CORE_MALFORMED;
+  if ((Guarded(core, 8) || Guarded(core, 19)) && !core_configuration_valid(bytes, size)) {
+    return CORE_MALFORMED;
+  }
   if (raft_transferee(raft) != 0 || raft->configuration_uncommitted_index != 0) return CORE_BUSY;
   if (Guarded(core, 6) && !VotersKnowTheirRole(core, bytes, size)) return CORE_NOT_YET;
   struct core_entry entry = {core_term(core), CORE_CHANGE, bytes, size};
   return Submit(core, now_ms, &entry, 1);
 }
 
-enum core_status core_catch_up(struct core* core, uint64_t now_ms, uint64_t id) {
+// Guard 10: the engine checks nothing of this; each missing check is a memory error, or a catch-up
+// that silently ends another one.
+static enum core_status CatchUpAllowed(const struct core* core, uint64_t id) {
   const struct raft* raft = &core->raft;
-  // Guard 10: the engine checks nothing here; each missing check is a memory error.
   if (core_state_of(core) != CORE_LEADER) return CORE_NOT_LEADER;
   const struct raft_server* server = FindServer(core, id);
   if (server == NULL || server->role != RAFT_STANDBY) return CORE_UNKNOWN_ID;
-  int status = RAFT_CATCH_UP_NONE;
-  if (raft_transferee(raft) != 0 || raft->configuration_uncommitted_index != 0 ||
-      raft_catch_up(raft, id, &status) != 0 || status == RAFT_CATCH_UP_RUNNING) {
-    return CORE_BUSY;
+  if (raft_transferee(raft) != 0 || core_pending_change(core) != 0) return CORE_BUSY;
+  for (unsigned i = 0; i < raft->configuration.n; i++) {
+    uint64_t other = raft->configuration.servers[i].id;
+    if (core_catch_up_state_of(core, other) == CORE_CATCH_UP_RUNNING) return CORE_BUSY;
+  }
+  return CORE_OK;
+}
+
+enum core_status core_catch_up(struct core* core, uint64_t now_ms, uint64_t id) {
+  if (Guarded(core, 10)) {
+    enum core_status status = CatchUpAllowed(core, id);
+    if (status != CORE_OK) return status;
   }
   // Guard 11: the catch-up of an idle server that has everything never ends.
   uint64_t match = 0;

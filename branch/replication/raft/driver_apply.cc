@@ -87,10 +87,10 @@ void Driver::State::Lead() {
     lead_start_ms = now_ms;
     lead_start_bank_ms = ledger.time_ms();
   }
+  DriveMemberChange();
   if (transfer.has_value()) {
     DriveTransfer();
   } else {
-    DriveMemberChange();
     SubmitProposals();
   }
   if (leads && !proposals.gathering()) TellCommit();  // else the next entry tells

@@ -354,6 +354,18 @@ class BankOf {
   std::map<std::pair<uint64_t, uint64_t>, std::deque<Message>> network_;
 };
 
+// What became of an operator's change.
+inline void ExpectDone(const std::optional<ChangeResult>& changed) {
+  ASSERT_TRUE(changed.has_value());
+  EXPECT_EQ(changed->fate, ChangeFate::kDone) << changed->reason;
+}
+
+inline void ExpectRefused(const std::optional<ChangeResult>& changed, const std::string& reason) {
+  ASSERT_TRUE(changed.has_value());
+  EXPECT_EQ(changed->fate, ChangeFate::kRefused);
+  EXPECT_NE(changed->reason.find(reason), std::string::npos) << changed->reason;
+}
+
 inline void FakeBranch::Send(BranchId to, Message message) {
   bank_.Post(options_.self, to, std::move(message));
 }

@@ -2,6 +2,7 @@
 // are played by the test; where the fault is harmless enough to look at, the same steps are taken
 // again with the guard off. docs/ENGINE.md has the list.
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include "tests/unit/raft/core_unit.h"
 
@@ -87,13 +88,16 @@ TEST(Guard4, AnswersOfThisTermAreLeftAlone) {
   EXPECT_EQ(unit.sent[0].append_entries_result.last_log_index, 1u);
 }
 
-TEST(Guard5, EntriesFromTheBeginningAtACompactedLog) {
+uint64_t LastAfterEntriesFromTheBeginning(uint32_t guards_off) {
   const core_snapshot snapshot{10, 1, 1, kThree.data(), kThree.size()};
-  CoreUnit unit;
-  ASSERT_EQ(unit.Begin(1, {Command(1)}, &snapshot), CORE_OK);
+  CoreUnit unit(guards_off);
+  EXPECT_EQ(unit.Begin(1, {Command(1)}, &snapshot), CORE_OK);
   unit.Append(2, 1, 0, 0, 1, {Founding(kThree), Command(1)});
-  EXPECT_TRUE(unit.entries_at.empty());
-  EXPECT_EQ(core_last_index(unit.get()), 11u);
+  return core_last_index(unit.get());
+}
+TEST(Guard5, EntriesFromTheBeginningAtACompactedLog) {
+  EXPECT_EQ(LastAfterEntriesFromTheBeginning(0), 11u);
+  EXPECT_EQ(LastAfterEntriesFromTheBeginning(CORE_GUARD(5)), 13u) << "1 and 2 become 12 and 13";
 }
 
 core_status ChangeWithAVoterBehind(uint32_t guards_off) {
@@ -163,6 +167,32 @@ TEST(Guard8, NoServerBecomesASpare) {
             CORE_MALFORMED);
 }
 
+// A spare that never answers: after its catch-up was given up.
+uint64_t TimersOfALeaderWithASpare(uint32_t guards_off) {
+  constexpr int kSpare = 2;
+  CoreUnit unit(guards_off);
+  unit.Begin(1, {Founding(TestConfiguration(
+                    {{1, CORE_VOTER}, {2, CORE_VOTER}, {3, CORE_VOTER}, {4, kSpare}}))});
+  unit.Lead({2, 3});
+  const uint64_t term = core_term(unit.get());
+  core_catch_up(unit.get(), unit.now_ms, 4);
+  uint64_t timers = 0;
+  for (const uint64_t end = unit.now_ms + 20'000; unit.now_ms < end; ++timers) {
+    unit.now_ms = std::max(unit.now_ms + 1, core_deadline_ms(unit.get()));
+    core_timeout(unit.get(), unit.now_ms);
+    unit.AppendResult(2, term, 0, unit.last());
+    unit.AppendResult(3, term, 0, unit.last());
+  }
+  EXPECT_EQ(core_state_of(unit.get()), CORE_LEADER);
+  return timers;
+}
+TEST(Guard8, TheTimerDoesNotLieInThePastForEver) {
+  // The roles are checked by 19 and 10 too.
+  const uint32_t spares = CORE_GUARD(10) | CORE_GUARD(19);
+  EXPECT_LT(TimersOfALeaderWithASpare(spares), 1'000u);
+  EXPECT_GT(TimersOfALeaderWithASpare(spares | CORE_GUARD(8)), 10'000u);
+}
+
 core_message InstallMessage(uint64_t index) {
   core_message message{};
   message.type = CORE_INSTALL_SNAPSHOT;
@@ -184,6 +214,25 @@ TEST(Guard9, SecondInstallDuringAnInstallIsDropped) {
   EXPECT_EQ(core_last_index(unit.get()), 10u);
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they count by themselves
+size_t BytesKeptAfterSecondInstalls(uint32_t guards_off) {
+  CoreUnit unit(guards_off);
+  unit.Begin(2, {Founding(kThree)});
+  unit.Receive(InstallMessage(10));
+  unit.Receive(InstallMessage(20));
+  const size_t before = mallinfo2().uordblks;
+  for (uint64_t index = 21; index < 121; ++index) unit.Receive(InstallMessage(index));
+  unit.sent.clear();
+  return mallinfo2().uordblks - before;
+}
+TEST(Guard9, SecondInstallsAreNotKeptInMemory) {
+  const size_t guarded = BytesKeptAfterSecondInstalls(0);
+  const size_t bare = BytesKeptAfterSecondInstalls(CORE_GUARD(9));
+  EXPECT_LT(guarded, 100u * 100u);
+  EXPECT_GT(bare, guarded + 100u * 100u);
+}
+#endif
+
 const std::string kThreeAndStandby =
     TestConfiguration({{1, CORE_VOTER}, {2, CORE_VOTER}, {3, CORE_VOTER}, {4, CORE_STANDBY}});
 
@@ -196,6 +245,26 @@ TEST(Guard10, CatchUpIsRefusedWhereTheEngineWouldFail) {
   EXPECT_EQ(core_catch_up(unit.get(), unit.now_ms, 2), CORE_UNKNOWN_ID);
   EXPECT_EQ(core_catch_up(unit.get(), unit.now_ms, 4), CORE_OK);
   EXPECT_EQ(core_catch_up(unit.get(), unit.now_ms, 4), CORE_BUSY);
+}
+
+TEST(Guard10DeathTest, WithoutItAnUnknownServerIsAMemoryError) {
+  CoreUnit unit(CORE_GUARD(10) | CORE_GUARD(11));
+  unit.Begin(1, {Founding(kThreeAndStandby)});
+  unit.Lead({2, 3});
+  EXPECT_DEATH(core_catch_up(unit.get(), unit.now_ms, 9), "");
+}
+
+TEST(Guard10, OneCatchUpAtATime) {
+  CoreUnit unit;
+  unit.Begin(1, {Founding(TestConfiguration({{1, CORE_VOTER},
+                                             {2, CORE_VOTER},
+                                             {3, CORE_VOTER},
+                                             {4, CORE_STANDBY},
+                                             {5, CORE_STANDBY}}))});
+  unit.Lead({2, 3});
+  EXPECT_EQ(core_catch_up(unit.get(), unit.now_ms, 4), CORE_OK);
+  EXPECT_EQ(core_catch_up_state_of(unit.get(), 4), CORE_CATCH_UP_RUNNING);
+  EXPECT_EQ(core_catch_up(unit.get(), unit.now_ms, 5), CORE_BUSY);
 }
 
 core_status CatchUpOfAnIdleServer(uint32_t guards_off) {
@@ -222,6 +291,21 @@ core_status TransferToALaggard(uint32_t guards_off) {
 TEST(Guard12, TransferWaitsForTheWholeLog) {
   EXPECT_EQ(TransferToALaggard(0), CORE_NOT_YET);
   EXPECT_EQ(TransferToALaggard(CORE_GUARD(12)), CORE_OK);
+}
+
+TEST(Guard12, WithoutItALaggardIsToldToCampaign) {
+  CoreUnit unit(CORE_GUARD(12));
+  unit.Begin(1, {Founding(kThree)});
+  unit.Lead({2, 3});
+  const uint64_t term = core_term(unit.get());
+  unit.AppendResult(2, term, 0, unit.last());
+  unit.Submit({Command(term), Command(term)});
+  EXPECT_EQ(core_transfer(unit.get(), unit.now_ms, 2), CORE_OK);
+  unit.sent.clear();
+  unit.AppendResult(2, term, 0, unit.last() - 1);
+  EXPECT_TRUE(std::any_of(unit.sent.begin(), unit.sent.end(), [](const core_message& message) {
+    return message.type == CORE_TIMEOUT_NOW;
+  })) << "it lacks an entry, and ignores that";
 }
 
 uint64_t TermInARefusedPreVote(uint32_t guards_off) {
@@ -279,6 +363,22 @@ TEST(Guard19, MadeUpConfigurationsAreRefused) {
   }
   const std::string longer = kThree + std::string(8, '\0');
   EXPECT_FALSE(core_configuration_valid(longer.data(), longer.size()));
+}
+
+// Bytes that say more servers than they hold: the rest is read from what lies behind them.
+core_status BeginWithAConfigurationCutShort(uint32_t guards_off, size_t* servers) {
+  const std::string four = Voters({1, 2, 3, 4});
+  CoreUnit unit(guards_off);
+  const core_snapshot snapshot{10, 1, 1, four.data(), four.size() - 24};
+  const core_status status = unit.Begin(1, {}, &snapshot);
+  *servers = status == CORE_OK ? core_server_count(unit.get()) : 0;
+  return status;
+}
+TEST(Guard19, NothingIsReadBehindAConfiguration) {
+  size_t servers = 0;
+  EXPECT_EQ(BeginWithAConfigurationCutShort(0, &servers), CORE_MALFORMED);
+  EXPECT_EQ(BeginWithAConfigurationCutShort(CORE_GUARD(19), &servers), CORE_OK);
+  EXPECT_EQ(servers, 4u);
 }
 
 TEST(Guard19, MessagesWithMadeUpConfigurationsAreDropped) {
