@@ -77,7 +77,11 @@ absl::Status Branch::Serve() {
   teller_ = std::make_unique<teller::Teller>(
       teller::TellerOptions{.session_window_max = config_.driver.ledger_limits.session_window_max},
       *replicator_, clock_);
-  const rpc::Desk desk{.teller = *teller_, .gate = *gate_, .clock = clock_, .branch = config_.self};
+  const rpc::Desk desk{.teller = *teller_,
+                       .gate = *gate_,
+                       .clock = clock_,
+                       .branch = config_.self,
+                       .metrics = operation_metrics_};
   customer_service_ = std::make_unique<rpc::CustomerService>(desk);
   exercise_service_ = std::make_unique<rpc::ExerciseService>(desk);
   admin_service_ = std::make_unique<rpc::AdminService>(

@@ -18,6 +18,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "branch/monitor/process_metrics.h"
 #include "branch/node/config.h"
 #include "branch/node/readiness.h"
 #include "branch/peers/cluster_service.h"
@@ -64,6 +65,7 @@ class Branch {
   std::unique_ptr<replication::RaftReplicator> replicator_;
   std::unique_ptr<teller::Teller> teller_;
   std::unique_ptr<rpc::Gate> gate_;
+  monitor::OperationMetrics operation_metrics_;
   std::unique_ptr<peers::ClusterService> cluster_service_;
   std::unique_ptr<rpc::CustomerService> customer_service_;
   std::unique_ptr<rpc::ExerciseService> exercise_service_;

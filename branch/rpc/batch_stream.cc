@@ -1,9 +1,12 @@
 #include "branch/rpc/batch_stream.h"
 
+#include <algorithm>
+
 #include "branch/rpc/convert.h"
 #include "branch/rpc/deadline.h"
 
 namespace bank::rpc {
+
 BatchStream::BatchStream(const Desk& desk, grpc::CallbackServerContext* call)
     : desk_(desk), call_(*call) {
   absl::MutexLock lock(&mutex_);
@@ -40,13 +43,23 @@ void BatchStream::Submit(Slot* slot) {
     slot->reply.set_message(StatusOfEntry(entry).error_message());
     return Answered(slot);
   }
-  desk_.teller.ExecuteBatch(ColumnsOf(batch_, &scratch_),
-                            DeadlineNs(desk_.clock, call_, batch_.deadline_ms()),
-                            [this, slot, weight](const teller::BatchReply& result) {
-                              FillBatchReply(result, &slot->reply);
-                              desk_.gate.Leave(weight);
-                              Answered(slot);
-                            });
+  const teller::Batch batch = ColumnsOf(batch_, &scratch_);
+  slot->begin_ns = desk_.clock.NowNs();
+  slot->reads =
+      static_cast<uint64_t>(std::count(batch.kind.begin(), batch.kind.end(), ledger::Kind::kQuery));
+  slot->writes = batch.kind.size() - slot->reads;
+  desk_.teller.ExecuteBatch(
+      batch, DeadlineNs(desk_.clock, call_, batch_.deadline_ms()),
+      [this, slot](const teller::BatchReply& result) { OnReply(slot, result); });
+}
+
+void BatchStream::OnReply(Slot* slot, const teller::BatchReply& result) {
+  const int64_t took_ns = desk_.clock.NowNs() - slot->begin_ns;
+  if (slot->reads > 0) desk_.metrics.reads.Record(took_ns, slot->reads);
+  if (slot->writes > 0) desk_.metrics.writes.Record(took_ns, slot->writes);
+  FillBatchReply(result, &slot->reply);
+  desk_.gate.Leave(static_cast<int64_t>(slot->reads + slot->writes));
+  Answered(slot);
 }
 
 void BatchStream::Answered(Slot* slot) {

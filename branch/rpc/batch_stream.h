@@ -35,11 +35,16 @@ class BatchStream final : public grpc::ServerBidiReactor<v1::Batch, v1::BatchRep
   // that a completion may hold a pointer to its own.
   struct Slot {
     bool answered = false;
+    int64_t begin_ns = 0;
+    uint64_t reads = 0;
+    uint64_t writes = 0;
     v1::BatchReply reply;
   };
 
   // Hands batch_ to the teller, or answers the slot at once.
   void Submit(Slot* slot);
+  // The bank has answered the slot's batch. `this` may be gone when it returns.
+  void OnReply(Slot* slot, const teller::BatchReply& result);
   // The slot's reply is complete. `this` may be gone when it returns.
   void Answered(Slot* slot);
   // Gives back one count of pending_ and goes on. `this` may be gone when it returns.

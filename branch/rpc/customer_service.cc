@@ -13,25 +13,30 @@ namespace {
 struct Call {
   const Desk& desk;
   grpc::ServerUnaryReactor* reactor;
+  LatencyHistogram& latency;
+  int64_t begin_ns;
   int64_t deadline_ns;
 
   void Finish(const teller::TellerReply& result) const {
-    reactor->Finish(
-        result.fate == teller::Fate::kApplied
-            ? grpc::Status::OK
-            : StatusOfFate(result.fate, result.reason, desk.clock.NowNs() >= deadline_ns));
+    const int64_t now_ns = desk.clock.NowNs();
+    latency.Record(now_ns - begin_ns);
+    reactor->Finish(result.fate == teller::Fate::kApplied
+                        ? grpc::Status::OK
+                        : StatusOfFate(result.fate, result.reason, now_ns >= deadline_ns));
     desk.gate.Leave();
   }
 };
 
 // Empty: the gate is closed or busy, and the call is finished.
 std::optional<Call> Begin(const Desk& desk, grpc::CallbackServerContext* context,
-                          grpc::ServerUnaryReactor* reactor, int64_t deadline_ms) {
+                          grpc::ServerUnaryReactor* reactor, LatencyHistogram& latency,
+                          int64_t deadline_ms) {
   if (const Gate::Entry entry = desk.gate.Enter(); entry != Gate::Entry::kEntered) {
     reactor->Finish(StatusOfEntry(entry));
     return std::nullopt;
   }
-  return Call{desk, reactor, DeadlineNs(desk.clock, *context, deadline_ms)};
+  return Call{desk, reactor, latency, desk.clock.NowNs(),
+              DeadlineNs(desk.clock, *context, deadline_ms)};
 }
 
 grpc::ServerUnaryReactor* Deliver(const Desk& desk, grpc::CallbackServerContext* context,
@@ -43,7 +48,9 @@ grpc::ServerUnaryReactor* Deliver(const Desk& desk, grpc::CallbackServerContext*
     reactor->Finish(grpc::Status::OK);
     return reactor;
   }
-  const std::optional<Call> call = Begin(desk, context, reactor, request.deadline_ms());
+  LatencyHistogram& latency =
+      *kind == ledger::Kind::kQuery ? desk.metrics.reads : desk.metrics.writes;
+  const std::optional<Call> call = Begin(desk, context, reactor, latency, request.deadline_ms());
   if (!call) return reactor;
   desk.teller.Execute(OperationOf(*kind, request), call->deadline_ns,
                       [call = *call, reply](const teller::TellerReply& result) {
@@ -84,7 +91,8 @@ grpc::ServerUnaryReactor* CustomerService::OpenSession(grpc::CallbackServerConte
                                                        const v1::OpenSessionRequest*,
                                                        v1::OpenSessionReply* reply) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const std::optional<Call> call = Begin(desk_, context, reactor, /*deadline_ms=*/0);
+  const std::optional<Call> call =
+      Begin(desk_, context, reactor, desk_.metrics.writes, /*deadline_ms=*/0);
   if (!call) return reactor;
   desk_.teller.OpenSession(call->deadline_ns,
                            [call = *call, reply](const teller::TellerReply& result) {
@@ -102,7 +110,8 @@ grpc::ServerUnaryReactor* CustomerService::Lookup(grpc::CallbackServerContext* c
                                                   const v1::LookupRequest* request,
                                                   v1::Reply* reply) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const std::optional<Call> call = Begin(desk_, context, reactor, /*deadline_ms=*/0);
+  const std::optional<Call> call =
+      Begin(desk_, context, reactor, desk_.metrics.writes, /*deadline_ms=*/0);
   if (!call) return reactor;
   desk_.teller.Lookup(SessionId(request->session()), request->sequence(), call->deadline_ns,
                       [call = *call, reply](const teller::TellerReply& result) {

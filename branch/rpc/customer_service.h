@@ -9,6 +9,7 @@
 
 #include "bank/v1/customer.grpc.pb.h"
 #include "bank/v1/exercise.grpc.pb.h"
+#include "branch/monitor/process_metrics.h"
 #include "branch/rpc/gate.h"
 #include "branch/teller/teller.h"
 #include "common/clock.h"
@@ -22,6 +23,7 @@ struct Desk {
   Gate& gate;
   const Clock& clock;
   BranchId branch;
+  monitor::OperationMetrics& metrics;
 };
 
 // "busy" or "stopping" as ABORTED: certainly not applied.

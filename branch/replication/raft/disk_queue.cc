@@ -5,8 +5,11 @@
 
 namespace bank::replication {
 
-DiskQueue::DiskQueue(storage::Storage& storage, DurableCallback on_durable, ErrorCallback on_error)
+DiskQueue::DiskQueue(storage::Storage& storage, const Clock& clock, ReplicationMetrics& metrics,
+                     DurableCallback on_durable, ErrorCallback on_error)
     : storage_(storage),
+      clock_(clock),
+      metrics_(metrics),
       on_durable_(std::move(on_durable)),
       on_error_(std::move(on_error)),
       thread_([this] { Run(); }) {}
@@ -15,7 +18,9 @@ DiskQueue::~DiskQueue() { Stop(); }
 
 void DiskQueue::Queue(DiskJob job) {
   absl::MutexLock lock(&mutex_);
-  if (!stopping_) queued_.push_back(std::move(job));
+  if (stopping_) return;
+  queued_.push_back(std::move(job));
+  metrics_.disk_queue_depth.fetch_add(1, std::memory_order_relaxed);
 }
 
 void DiskQueue::Stop() {
@@ -45,6 +50,8 @@ void DiskQueue::Run() {
         on_error_(std::move(status));
         return;
       }
+      metrics_.disk_queue_depth.fetch_sub(static_cast<int64_t>(next - begin),
+                                          std::memory_order_relaxed);
       on_durable_(std::vector<DiskJob>(std::make_move_iterator(jobs.begin() + begin),
                                        std::make_move_iterator(jobs.begin() + next)));
     }
@@ -77,7 +84,10 @@ absl::Status DiskQueue::WriteSome(const std::vector<DiskJob>& jobs, size_t* next
     }
     return storage_.FinishRebuild(std::get<DiskFinishRebuild>(job).vote_floor);
   }
-  return storage_.Sync();
+  const int64_t begin_ns = clock_.NowNs();
+  absl::Status synced = storage_.Sync();
+  metrics_.sync.Record(clock_.NowNs() - begin_ns);
+  return synced;
 }
 
 }  // namespace bank::replication

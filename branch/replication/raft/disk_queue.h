@@ -4,7 +4,7 @@
 // A job is reported only when it is durable. The first error ends everything: `on_error` is called
 // once with it, nothing is reported or written any more.
 // Threads: Queue() and Stop() from any thread; callbacks run on the disk's thread and must not
-// block. The storage must outlive the queue.
+// block. What is referred to must outlive the queue.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,10 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "branch/replication/metrics.h"
 #include "branch/storage/entry.h"
 #include "branch/storage/storage.h"
+#include "common/clock.h"
 #include "common/ids.h"
 
 namespace bank::replication {
@@ -47,7 +49,9 @@ class DiskQueue {
   using DurableCallback = absl::AnyInvocable<void(std::vector<DiskJob>)>;
   using ErrorCallback = absl::AnyInvocable<void(absl::Status)>;
 
-  DiskQueue(storage::Storage& storage, DurableCallback on_durable, ErrorCallback on_error);
+  // Counts its depth, and how long the log takes to become durable, in `metrics`.
+  DiskQueue(storage::Storage& storage, const Clock& clock, ReplicationMetrics& metrics,
+            DurableCallback on_durable, ErrorCallback on_error);
   // Finishes what is queued, as Stop() does.
   ~DiskQueue();
   DiskQueue(const DiskQueue&) = delete;
@@ -68,6 +72,8 @@ class DiskQueue {
   }
 
   storage::Storage& storage_;
+  const Clock& clock_;
+  ReplicationMetrics& metrics_;
   DurableCallback on_durable_;
   ErrorCallback on_error_;
 

@@ -36,7 +36,8 @@ Loop::~Loop() { Stop(); }
 
 absl::Status Loop::Start(storage::Recovered recovered) {
   disk_ = std::make_unique<DiskQueue>(
-      storage_, [this](std::vector<DiskJob> jobs) { Put(InDurable{std::move(jobs)}, Wake::kNow); },
+      storage_, clock_, metrics_,
+      [this](std::vector<DiskJob> jobs) { Put(InDurable{std::move(jobs)}, Wake::kNow); },
       [this](absl::Status status) { Fail(status); });
   if (auto status = driver_->Start(clock_.NowMs(), std::move(recovered)); !status.ok()) {
     disk_->Stop();
@@ -113,7 +114,7 @@ void Loop::Put(Input input, Wake wake) {
       inbox_.push_back(std::move(input));
       // If the last open proposal is just being completed, the thread is awake and looks at the
       // inbox, under this lock, before it sleeps.
-      if (wake == Wake::kNow || proposals_open_.load(std::memory_order_relaxed) == 0) {
+      if (wake == Wake::kNow || metrics_.proposals_open.load(std::memory_order_relaxed) == 0) {
         wake_ = true;
       }
       return;
@@ -172,18 +173,20 @@ void Loop::Handle(int64_t now_ms, Input input) {
                      if (auto* append = std::get_if<DiskAppend>(&job)) {
                        driver_->OnAppended(now_ms, append->first, append->entries);
                      } else if (auto* save = std::get_if<DiskSaveSnapshot>(&job)) {
+                       NoteSnapshot();
                        driver_->OnSnapshotSaved(now_ms, save->snapshot.index);
                      } else if (auto* install = std::get_if<DiskInstallSnapshot>(&job)) {
+                       NoteSnapshot();
                        driver_->OnSnapshotInstalled(now_ms, install->snapshot.index);
                      }
                    }
                  },
                  [&](InProposal& in) {
-                   proposals_open_.fetch_add(1, std::memory_order_relaxed);
+                   metrics_.proposals_open.fetch_add(1, std::memory_order_relaxed);
                    driver_->Propose(
                        now_ms, std::move(in.batch), in.count, in.deadline_ms,
                        [this, done = std::move(in.done)](ProposeResult result) mutable {
-                         proposals_open_.fetch_sub(1, std::memory_order_relaxed);
+                         metrics_.proposals_open.fetch_sub(1, std::memory_order_relaxed);
                          completions_.push_back(ProposalDone{std::move(done), std::move(result)});
                        });
                  },
@@ -229,11 +232,19 @@ void Loop::Refuse(Input input) {
 
 void Loop::Publish() {
   ReplicatorStatus status = driver_->GetStatus();
+  if (status.leader != BranchId(0) && status.term > counted_term_) {
+    counted_term_ = status.term;
+    metrics_.elections.fetch_add(1, std::memory_order_relaxed);
+  }
   {
     absl::MutexLock lock(&status_mutex_);
     status_ = status;
   }
   dispatcher_.OnStatus(status);
+}
+
+void Loop::NoteSnapshot() {
+  metrics_.snapshot_durable_ns.store(clock_.NowNs(), std::memory_order_relaxed);
 }
 
 void Loop::RunCompletions() {

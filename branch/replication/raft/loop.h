@@ -26,6 +26,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "branch/replication/metrics.h"
 #include "branch/replication/raft/disk_queue.h"
 #include "branch/replication/raft/dispatcher.h"
 #include "branch/replication/raft/driver.h"
@@ -65,6 +66,9 @@ class Loop final : public Orders, private DriverPorts {
   void TakeSnapshot(int64_t deadline_ms, Replicator::ReadCallback done);
   using TransferCallback = absl::AnyInvocable<void(absl::Status)>;
   void TransferLeadership(BranchId to, TransferCallback done);
+
+  // What the loop and its disk count; thread-safe.
+  const ReplicationMetrics& metrics() const { return metrics_; }
 
   // Cheap.
   void WakeBy(int64_t deadline_ns) override;
@@ -131,6 +135,7 @@ class Loop final : public Orders, private DriverPorts {
   void Handle(int64_t now_ms, Input input);
   static void Refuse(Input input);
   void Publish();
+  void NoteSnapshot();
   void RunCompletions();
   void Fail(const absl::Status& status);
 
@@ -160,8 +165,10 @@ class Loop final : public Orders, private DriverPorts {
   bool stopping_ ABSL_GUARDED_BY(inbox_mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(inbox_mutex_) = false;  // inputs are refused at once
   int64_t armed_ns_ ABSL_GUARDED_BY(inbox_mutex_) = 0;  // when the sleeping thread will wake
-  // Proposals in the driver that are not completed. Changed by the loop's thread only.
-  std::atomic<size_t> proposals_open_{0};
+  // Its proposals_open are those in the driver that are not completed, changed by the loop's
+  // thread only: Put() decides by them.
+  ReplicationMetrics metrics_;
+  Term counted_term_;  // of the last election that was counted; of the loop's thread
 
   mutable absl::Mutex ledger_mutex_;  // guards driver_->ledger(): written by the loop's thread
 

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "branch/replication/metrics.h"
 #include "branch/replication/raft/dispatcher.h"
 #include "branch/replication/raft/driver.h"
 #include "branch/replication/raft/forwarder.h"
@@ -51,6 +52,9 @@ class RaftReplicator final : public Replicator, public PeerHandler {
   void WaitApplied(Position position, int64_t deadline_ns, ReadCallback done) override;
   ledger::Outcome Query(std::string_view account) const override;
   ReplicatorStatus GetStatus() const override;
+
+  // Thread-safe.
+  const ReplicationMetrics& metrics() const { return loop_.metrics(); }
 
   // For operators. A snapshot's callback: OK when one of all that was applied is durable.
   void TakeSnapshot(int64_t deadline_ns, ReadCallback done);

@@ -43,11 +43,13 @@ struct Reports {
 TEST(DiskQueue, WaitingAppendsShareOneSync) {
   storage::MemoryDisk disk;
   storage::MemoryStorage storage(disk);
+  const SteadyClock clock;
+  ReplicationMetrics metrics;
   absl::Notification first_reported, go_on;
   std::atomic<size_t> reported{0};
   {
     DiskQueue queue(
-        storage,
+        storage, clock, metrics,
         [&](std::vector<DiskJob> jobs) {
           if (reported.fetch_add(jobs.size()) == 0) {
             first_reported.Notify();
@@ -64,15 +66,19 @@ TEST(DiskQueue, WaitingAppendsShareOneSync) {
   EXPECT_EQ(reported.load(), 11u);
   EXPECT_EQ(disk.appends(), 11u);
   EXPECT_EQ(disk.syncs(), 2u);
+  EXPECT_EQ(metrics.sync.Read().count(), 2u);
+  EXPECT_EQ(metrics.disk_queue_depth.load(), 0);
   EXPECT_EQ(disk.Recover().entries.size(), 11u);
 }
 
 TEST(DiskQueue, ASnapshotWaitsForTheAppendsBeforeIt) {
   storage::MemoryDisk disk;
   storage::MemoryStorage storage(disk);
+  const SteadyClock clock;
+  ReplicationMetrics metrics;
   Reports reports;
   {
-    DiskQueue queue(storage, reports.OnDurable(), reports.OnError());
+    DiskQueue queue(storage, clock, metrics, reports.OnDurable(), reports.OnError());
     queue.Queue(Append(1, 5));
     queue.Queue(DiskSaveSnapshot{
         {LogIndex(5), Term(1), LogIndex(1), "c", std::make_shared<const std::string>("s")}});
@@ -95,10 +101,12 @@ TEST(DiskQueue, ASnapshotWaitsForTheAppendsBeforeIt) {
 TEST(DiskQueue, NothingIsReportedAfterAnError) {
   storage::MemoryDisk disk;
   storage::MemoryStorage storage(disk);
+  const SteadyClock clock;
+  ReplicationMetrics metrics;
   Reports reports;
   disk.FailFromNowOn(true);
   {
-    DiskQueue queue(storage, reports.OnDurable(), reports.OnError());
+    DiskQueue queue(storage, clock, metrics, reports.OnDurable(), reports.OnError());
     queue.Queue(Append(1, 1));
     queue.Queue(Append(2, 1));
     queue.Stop();

@@ -83,6 +83,26 @@ class RaftReplicatorTest : public testing::Test {
   uint64_t sequence_ = 0;
 };
 
+TEST_F(RaftReplicatorTest, CountsItsOwnWork) {
+  RaftCluster cluster;
+  OpenSession(cluster);
+  const RaftReplicator& leader = cluster.branch(cluster.AwaitLeader());
+  Do(cluster, 0, Deposit(1));
+  EXPECT_GE(leader.metrics().elections.load(), 1u);
+  EXPECT_GE(leader.metrics().sync.Read().count(), 2u);
+  EXPECT_EQ(leader.metrics().snapshot_durable_ns.load(), 0);
+  EXPECT_TRUE(RaftCluster::Await([&] { return leader.metrics().proposals_open.load() == 0; }));
+  EXPECT_TRUE(RaftCluster::Await([&] { return leader.metrics().disk_queue_depth.load() == 0; }));
+
+  absl::Notification taken;
+  cluster.branch(1).TakeSnapshot(clock_.NowNs() + kLongNs, [&](const absl::Status& status) {
+    EXPECT_TRUE(status.ok()) << status;
+    taken.Notify();
+  });
+  taken.WaitForNotification();
+  EXPECT_NE(cluster.branch(1).metrics().snapshot_durable_ns.load(), 0);
+}
+
 TEST_F(RaftReplicatorTest, AFollowerRestarts) {
   RaftCluster cluster;
   OpenSession(cluster);

@@ -31,7 +31,7 @@ class Services : public ::testing::Test {
  protected:
   Services()
       : teller_({}, replicator_, clock_),
-        desk_{teller_, gate_, clock_, BranchId(7)},
+        desk_{teller_, gate_, clock_, BranchId(7), metrics_},
         customer_(desk_),
         exercise_(desk_),
         admin_(BranchId(7), {{BranchId(7), "localhost:1", true}}, replicator_,
@@ -85,6 +85,7 @@ class Services : public ::testing::Test {
   replication::FakeReplicator replicator_;
   teller::Teller teller_;
   Gate gate_{1000};
+  monitor::OperationMetrics metrics_;
   Desk desk_;
   CustomerService customer_;
   ExerciseService exercise_;
@@ -244,7 +245,19 @@ v1::Batch Deposits(int count, int64_t amount) {
   return batch;
 }
 
+TEST_F(Services, CountsOperationsAndHowLongTheyTook) {
+  const uint64_t before = metrics_.writes.Read().count();
+  Ask("deposit", 1);
+  Ask("withdraw", 1'000'000);  // a refusal is an answer, too
+  Ask("query", 0);
+  EXPECT_EQ(metrics_.writes.Read().count() - before, 2u);
+  const LatencyCounts reads = metrics_.reads.Read();
+  EXPECT_EQ(reads.count(), 1u);
+  EXPECT_GT(reads.sum_ns, 0u);
+}
+
 TEST_F(Services, StreamAnswersInOrderAndEndsWhenAllIsAnswered) {
+  const uint64_t before = metrics_.writes.Read().count();
   replicator_.Hold();
   grpc::ClientContext context;
   auto stream = stub_->Stream(&context);
@@ -273,6 +286,8 @@ TEST_F(Services, StreamAnswersInOrderAndEndsWhenAllIsAnswered) {
   EXPECT_FALSE(reply.message().empty());
   EXPECT_FALSE(stream->Read(&reply));
   EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(metrics_.writes.Read().count() - before, 3u * kBatches + 1);
+  EXPECT_EQ(metrics_.reads.Read().count(), 0u);
 }
 
 TEST_F(Services, StreamReadsNoMoreThanItMayHoldOpen) {
