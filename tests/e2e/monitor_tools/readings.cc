@@ -1,0 +1,44 @@
+// readings INTERVAL_MS FRAMES: prints this host's readings, one frame a line, as JSON, for the test
+// that compares them with what other tools say.
+#include <cstdlib>
+#include <iostream>
+
+#include "absl/synchronization/blocking_counter.h"
+#include "branch/monitor/collectors/all.h"
+#include "branch/monitor/sampler.h"
+#include "nlohmann/json.hpp"
+
+int main(int argc, char** argv) {
+  using namespace bank;
+  if (argc != 3) return EXIT_FAILURE;
+  const int64_t interval_ms = std::atoll(argv[1]);
+  const int frames = std::atoi(argv[2]);
+  const SteadyClock clock;
+  int left = frames;
+  absl::BlockingCounter all(frames);
+  monitor::Sampler sampler(
+      {.agent = std::make_shared<const monitor::Agent>(), .interval_ms = interval_ms},
+      monitor::MakeCollectors(
+          "/proc", [] { return replication::ReplicatorStatus{}; },
+          [] { return monitor::ProcessMetrics{}; }),
+      nullptr, clock, [&clock] { return clock.NowNs(); },
+      [&](const monitor::FramePtr& frame) {
+        if (left == 0 || frame->sequence == 0) return;
+        nlohmann::json line = {{"time_ns", frame->time_unix_ns},
+                               {"readings", nlohmann::json::array()}};
+        for (const monitor::Reading& reading : frame->readings) {
+          nlohmann::json attributes = nlohmann::json::object();
+          for (const auto& [key, value] : reading.series->attributes) attributes[key] = value;
+          line["readings"].push_back({{"metric", reading.series->metric},
+                                      {"attributes", attributes},
+                                      {"value", reading.value}});
+        }
+        std::cout << line.dump() << std::endl;
+        --left;
+        all.DecrementCount();
+      });
+  sampler.Start();
+  all.Wait();
+  sampler.Stop();
+  return EXIT_SUCCESS;
+}
