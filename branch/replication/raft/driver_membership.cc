@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "branch/replication/raft/driver_state.h"
-#include "common/check.h"
 
 namespace bank::replication {
 
@@ -48,9 +47,9 @@ void Driver::State::DriveMemberChange() {
       }
       case ChangeStep::What::kSubmit: {
         absl::StatusOr<std::string> bytes = EncodeConfiguration(step.members, options.founders);
-        BANK_CHECK(bytes.ok()) << bytes.status().message();
-        core_status status = CORE_OK;
-        const LogIndex index = engine.Change(now_ms, *std::move(bytes), &status);
+        core_status status = CORE_MALFORMED;
+        LogIndex index;
+        if (bytes.ok()) index = engine.Change(now_ms, *std::move(bytes), &status);
         member_changes.Submitted(status, index);
         return;
       }

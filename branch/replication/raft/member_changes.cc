@@ -28,6 +28,14 @@ bool IsReached(const MemberChange& change, const Member* member) {
   return change.target == (member->voter ? MemberTarget::kVoter : MemberTarget::kStandby);
 }
 
+// The colon also tells it from the names that founders have (configuration.h).
+bool IsAddress(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  return colon != std::string::npos && colon != 0 && colon + 1 < address.size() &&
+         address.size() <= kAddressBytesMax &&
+         std::all_of(address.begin(), address.end(), [](char c) { return c > ' ' && c < 0x7f; });
+}
+
 // Why it can never be; empty if it can.
 std::string AddressProblem(const MemberChange& change, const ChangeFacts& facts) {
   const ChangeFacts::Peer* peer = Find(facts, change.branch);
@@ -37,9 +45,7 @@ std::string AddressProblem(const MemberChange& change, const ChangeFacts& facts)
   }
   if (change.target == MemberTarget::kGone) return "";
   if (change.address.empty()) return "an address is needed to add " + Branch(change.branch);
-  const bool printable = std::all_of(change.address.begin(), change.address.end(),
-                                     [](char c) { return c > ' ' && c < 0x7f; });
-  if (!printable || change.address.size() > kAddressBytesMax) return "that is no address";
+  if (!IsAddress(change.address)) return "an address is HOST:PORT";
   for (const ChangeFacts::Peer& other : facts.peers) {
     if (other.member.address == change.address) {
       return change.address + " is the address of " + Branch(other.member.id);
@@ -126,7 +132,7 @@ void MemberChanges::CatchUpBegun(core_status status) {
   } else if (status == CORE_UP_TO_DATE) {
     running_->catch_up = CatchUp::kDone;
   } else {
-    Wait("another branch is being brought up to date");
+    Wait("a branch is being brought up to date");
   }
 }
 
@@ -154,10 +160,12 @@ void MemberChanges::Submitted(core_status status, LogIndex index) {
   if (status == CORE_OK) {
     running_->in_log = index;
     running_->waits_for = "it is in the log and not committed";
+  } else if (status == CORE_MALFORMED) {
+    Finish(ChangeFate::kRefused, "a bank cannot have such members, or so many");
   } else if (status == CORE_NOT_YET) {
     Wait("a voter does not hold the last change yet");
   } else {
-    Wait("another branch is being brought up to date");
+    Wait("a branch is being brought up to date");
   }
 }
 
