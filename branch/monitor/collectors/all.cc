@@ -9,13 +9,12 @@
 #include "branch/monitor/collectors/memory.h"
 #include "branch/monitor/collectors/network.h"
 #include "branch/monitor/collectors/pressure.h"
-#include "branch/monitor/collectors/process.h"
 #include "branch/monitor/collectors/uptime.h"
 
 namespace bank::monitor {
 
-std::vector<std::unique_ptr<Collector>> MakeCollectors(const std::string& proc, StatusSource status,
-                                                       ProcessMetricsSource metrics) {
+std::vector<std::unique_ptr<Collector>> MakeHostCollectors(const std::string& proc,
+                                                           HostUnits units) {
   std::vector<std::unique_ptr<Collector>> all;
   all.push_back(std::make_unique<CpuCollector>(proc));
   all.push_back(std::make_unique<MemoryCollector>(proc));
@@ -25,7 +24,13 @@ std::vector<std::unique_ptr<Collector>> MakeCollectors(const std::string& proc, 
   all.push_back(std::make_unique<UptimeCollector>(proc));
   all.push_back(std::make_unique<FilesCollector>(proc));
   all.push_back(std::make_unique<PressureCollector>(proc));
-  all.push_back(std::make_unique<ProcessCollector>(proc, HostUnits::OfThisHost()));
+  all.push_back(std::make_unique<ProcessCollector>(proc, units));
+  return all;
+}
+
+std::vector<std::unique_ptr<Collector>> MakeCollectors(const std::string& proc, StatusSource status,
+                                                       ProcessMetricsSource metrics) {
+  auto all = MakeHostCollectors(proc, HostUnits::OfThisHost());
   all.push_back(std::make_unique<BankCollector>(std::move(status), std::move(metrics)));
   return all;
 }

@@ -7,10 +7,15 @@
 
 #include "branch/monitor/collectors/bank.h"
 #include "branch/monitor/collectors/collector.h"
+#include "branch/monitor/collectors/process.h"
 
 namespace bank::monitor {
 
-// In the catalog's order. `proc`: where the host's /proc is.
+// What can be seen of any host and process, in the catalog's order. `proc`: where its /proc is.
+std::vector<std::unique_ptr<Collector>> MakeHostCollectors(const std::string& proc,
+                                                           HostUnits units);
+
+// Likewise of this host, and the bank last.
 std::vector<std::unique_ptr<Collector>> MakeCollectors(const std::string& proc, StatusSource status,
                                                        ProcessMetricsSource metrics);
 

@@ -15,7 +15,7 @@ void ParseCpuTimes(std::string_view stat, std::vector<CpuTimes>* times) {
     number.remove_prefix(kPrefix.size());
     CpuTimes own;
     if (!number.empty()) {
-      const std::optional<int> cpu = ParseNumber<int>(number);
+      const std::optional<uint16_t> cpu = ParseNumber<uint16_t>(number);
       if (!cpu.has_value()) continue;
       own.cpu = *cpu;
     }

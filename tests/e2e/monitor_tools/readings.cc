@@ -18,10 +18,8 @@ int main(int argc, char** argv) {
   absl::BlockingCounter all(frames);
   monitor::Sampler sampler(
       {.agent = std::make_shared<const monitor::Agent>(), .interval_ms = interval_ms},
-      monitor::MakeCollectors(
-          "/proc", [] { return replication::ReplicatorStatus{}; },
-          [] { return monitor::ProcessMetrics{}; }),
-      nullptr, clock, [&clock] { return clock.NowNs(); },
+      monitor::MakeHostCollectors("/proc", monitor::HostUnits::OfThisHost()), nullptr, clock,
+      [&clock] { return clock.NowNs(); },
       [&](const monitor::FramePtr& frame) {
         if (left == 0 || frame->sequence == 0) return;
         nlohmann::json line = {{"time_ns", frame->time_unix_ns},

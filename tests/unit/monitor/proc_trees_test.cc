@@ -11,10 +11,12 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "branch/monitor/collectors/all.h"
 #include "branch/monitor/collectors/cpu.h"
 #include "branch/monitor/collectors/disk.h"
 #include "branch/monitor/collectors/files.h"
@@ -22,7 +24,6 @@
 #include "branch/monitor/collectors/memory.h"
 #include "branch/monitor/collectors/network.h"
 #include "branch/monitor/collectors/pressure.h"
-#include "branch/monitor/collectors/process.h"
 #include "branch/monitor/collectors/uptime.h"
 
 namespace bank::monitor {
@@ -59,20 +60,7 @@ void Show(const std::string& tree, int instant, const fs::path& root) {
   }
 }
 
-std::vector<std::unique_ptr<Collector>> HostCollectors(const std::string& root) {
-  std::vector<std::unique_ptr<Collector>> all;
-  all.push_back(std::make_unique<CpuCollector>(root));
-  all.push_back(std::make_unique<MemoryCollector>(root));
-  all.push_back(std::make_unique<DiskCollector>(root));
-  all.push_back(std::make_unique<NetworkCollector>(root));
-  all.push_back(std::make_unique<LoadCollector>(root));
-  all.push_back(std::make_unique<UptimeCollector>(root));
-  all.push_back(std::make_unique<FilesCollector>(root));
-  all.push_back(std::make_unique<PressureCollector>(root));
-  all.push_back(std::make_unique<ProcessCollector>(
-      root, HostUnits{.ticks_per_s = 100, .page_bytes = 4096, .cpus = 24}));
-  return all;
-}
+constexpr HostUnits kUnits{.ticks_per_s = 100, .page_bytes = 4096, .cpus = 24};
 
 std::string Line(const Reading& reading) {
   std::string attributes;
@@ -92,7 +80,7 @@ TEST_P(ProcTree, GivesTheExpectedReadings) {
   const fs::path root =
       fs::path(testing::TempDir()) / fmt::format("proc_{}_{}", GetParam(), getpid());
   fs::create_directories(root);
-  const auto collectors = HostCollectors(root);
+  const auto collectors = MakeHostCollectors(root, kUnits);
   std::string found;
   for (int instant : {0, 1}) {
     Show(tree, instant, root);
@@ -124,8 +112,39 @@ INSTANTIATE_TEST_SUITE_P(Hosts, ProcTree,
                          testing::Values("two_cores", "large_host", "no_pressure", "container"),
                          [](const auto& tree) { return std::string(tree.param); });
 
+// Whatever a kernel of another time may write: no parser runs out of its text (the sanitizers
+// watch), and none takes nonsense for a great many things.
+TEST(ProcTrees, ParsersSurviveAnyText) {
+  std::mt19937 random(1);
+  std::vector<CpuTimes> times;
+  std::vector<DiskBytes> disks;
+  std::vector<InterfaceBytes> interfaces;
+  for (const char* name : {"two_cores", "large_host", "no_pressure", "container"}) {
+    const std::string tree =
+        ReadAll(fmt::format(BANK_SOURCE_DIR "/tests/unit/monitor/proc/{}.tree", name));
+    for (int round = 0; round < 500; ++round) {
+      const size_t begin = random() % tree.size();
+      std::string text = tree.substr(begin, random() % 2000);
+      for (int i = 0; i < 8 && !text.empty(); ++i) {
+        constexpr std::string_view kBytes = " \n\t:-.0189cpu\xff";
+        text[random() % text.size()] = kBytes[random() % kBytes.size()];
+      }
+      ParseCpuTimes(text, &times);
+      ParseDiskstats(text, &disks);
+      ParseNetDev(text, &interfaces);
+      ParseMeminfo(text);
+      ParseLoadAverages(text);
+      ParseUptimeSeconds(text);
+      ParseFileNr(text);
+      ParsePressure(text);
+      ParseProcessStat(text);
+      ASSERT_LE(times.size() + disks.size() + interfaces.size(), text.size());
+    }
+  }
+}
+
 TEST(ProcTrees, AHostThatOffersNothingGivesNothing) {
-  const auto collectors = HostCollectors("/nonexistent");
+  const auto collectors = MakeHostCollectors("/nonexistent", kUnits);
   std::vector<Reading> readings;
   for (const auto& collector : collectors) collector->Collect(1, &readings);
   EXPECT_TRUE(readings.empty());
