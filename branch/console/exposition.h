@@ -1,0 +1,20 @@
+// Exposition: what a Prometheus server scrapes from one branch. PURE, by prometheus-cpp's model.
+//
+// Every reading of the branch's newest frame is a gauge under the name the catalog derives, its
+// attributes are labels; so stream and scrape say the same. Beside them, since the start of the
+// process: bank_request_seconds{kind="read|write"} and bank_disk_sync_seconds as histograms, which
+// can be added up over branches, and bank_branch_info.
+#pragma once
+
+#include <string>
+
+#include "branch/monitor/frame.h"
+#include "branch/monitor/process_metrics.h"
+
+namespace bank::console {
+
+// `newest`: nullptr if there is none yet.
+std::string Expose(const monitor::Frame* newest, const monitor::ProcessMetrics& metrics,
+                   const monitor::Agent& agent);
+
+}  // namespace bank::console

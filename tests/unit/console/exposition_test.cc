@@ -1,0 +1,58 @@
+// Goal: a scrape says what the stream says, under the catalog's names, and its histograms count
+// every operation once.
+#include "branch/console/exposition.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "branch/monitor/catalog.h"
+#include "common/latency_histogram.h"
+
+namespace bank::console {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const monitor::Agent kAgent{.name = "branch-2", .hostname = "host", .branch = BranchId(2)};
+
+TEST(Exposition, AReadingIsAGaugeWithItsAttributesAsLabels) {
+  monitor::Frame frame;
+  frame.readings = {
+      {monitor::MakeSeries(monitor::kSystemDiskIo, {{"device", "sda"}, {"direction", "read"}}),
+       12.5},
+      {monitor::MakeSeries(monitor::kSystemDiskIo, {{"direction", "read"}}), 13},
+      {monitor::MakeSeries(monitor::kReady), 1}};
+  const std::string text = Expose(&frame, {}, kAgent);
+  EXPECT_THAT(text, HasSubstr("# TYPE system_disk_io_kibibytes_per_second gauge"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("system_disk_io_kibibytes_per_second{device=\"sda\",direction=\"read\"} 12.5\n"));
+  EXPECT_THAT(text, HasSubstr("system_disk_io_kibibytes_per_second{direction=\"read\"} 13\n"));
+  EXPECT_THAT(text, HasSubstr("bank_ready 1\n"));
+  EXPECT_THAT(text, HasSubstr("bank_branch_info{branch=\"2\",hostname=\"host\",version="));
+}
+
+TEST(Exposition, HistogramsCountEveryOperationOnce) {
+  LatencyHistogram writes;
+  writes.Record(1'000'000, 3);     // 1 ms
+  writes.Record(100'000'000'000);  // longer than the last bound
+  monitor::ProcessMetrics metrics;
+  metrics.writes = writes.Read();
+  const std::string text = Expose(nullptr, metrics, kAgent);
+  EXPECT_THAT(text, HasSubstr("# TYPE bank_request_seconds histogram"));
+  EXPECT_THAT(text, HasSubstr("bank_request_seconds_count{kind=\"write\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("bank_request_seconds_count{kind=\"read\"} 0\n"));
+  EXPECT_THAT(text,
+              HasSubstr("bank_request_seconds_bucket{kind=\"write\",le=\"0.000524288\"} 0\n"));
+  EXPECT_THAT(text,
+              HasSubstr("bank_request_seconds_bucket{kind=\"write\",le=\"0.001048576\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("bank_request_seconds_bucket{kind=\"write\",le=\"+Inf\"} 4\n"));
+}
+
+TEST(Exposition, WithoutAFrameThereAreNoMadeUpValues) {
+  EXPECT_THAT(Expose(nullptr, {}, kAgent), Not(HasSubstr("system_")));
+}
+
+}  // namespace
+}  // namespace bank::console
