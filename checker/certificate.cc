@@ -47,6 +47,9 @@ bool Certificate::Add(const Operation& op) {
 
 void Certificate::AddUnknown(const Operation& op) {
   if (!Concerns(op) || options_.order_only) return;
+  if (op.has_key()) {
+    attempts_[{op.session, op.sequence}].push_back(static_cast<uint32_t>(unknown_.size()));
+  }
   unknown_.push_back(op);
   is_placed_.push_back(false);
   Operation& added = unknown_.back();
@@ -316,6 +319,15 @@ void Certificate::Apply(const Operation& op) {
     default:
       break;
   }
+}
+
+bool Certificate::KeyTaken(const Operation& op, const World& world) const {
+  const auto attempts = attempts_.find({op.session, op.sequence});
+  if (!op.has_key() || attempts == attempts_.end() || attempts->second.size() < 2) return false;
+  return std::any_of(attempts->second.begin(), attempts->second.end(), [&](uint32_t i) {
+    return is_placed_[i] ||
+           std::find(world.placed.begin(), world.placed.end(), i) != world.placed.end();
+  });
 }
 
 void Certificate::Settle() {

@@ -22,6 +22,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "checker/history_reader.h"
+#include "checker/key_book.h"
 #include "checker/operation.h"
 #include "checker/rules.h"
 #include "checker/standing.h"
@@ -113,6 +114,8 @@ class Certificate {
   bool CheckRealTime(const Operation& op);
   void CheckAnswer(const Operation& op);
   void Apply(const Operation& op);
+  // Another attempt with the key of this unknown operation has happened.
+  bool KeyTaken(const Operation& op, const World& world) const;
   void Settle();  // one world left: what it placed is certain
   AccountView ViewOf(uint32_t account, const World& world) const;
   BankView StateFor(const Operation& op, const World& world) const;
@@ -154,6 +157,8 @@ class Certificate {
 
   std::vector<Operation> unknown_;
   std::vector<bool> is_placed_;  // in all worlds
+  // Unknown operations by key: attempts of different content share one, and one may have happened.
+  absl::flat_hash_map<OperationKey, std::vector<uint32_t>> attempts_;
   size_t placed_ = 0;
   std::vector<World> worlds_;
   uint64_t steps_ = 0;

@@ -60,8 +60,8 @@ struct Line {
   bool has(Field field) const { return (present & field) != 0; }
 };
 
-// InvalidArgument with what is wrong, on one line (without file and line number). Header and digest lines come back
-// with their type only: the caller parses them as a whole.
+// InvalidArgument with what is wrong, on one line (without file and line number). Header and digest
+// lines come back with their type only: the caller parses them as a whole.
 absl::Status ParseLine(std::string_view text, Line* line);
 
 }  // namespace bank::checker

@@ -23,7 +23,15 @@ Examples:
   checker --foreign-writers -w json mine.jsonl
 
 Exit codes: 0 consistent, 1 usage, 2 bad input, 4 undecided, 6 inconsistent.
-The format of a history: docs/HISTORY.md.
+The format of a history: docs/HISTORY.md. Positions ("index") may be given by all answers, by
+some, or by none; answers without one are judged by searching.
+
+Jepsen's histories (EDN): maps, tagged ones (#jepsen.history.Op{...}) too, one after the other or in
+one vector or list, with :type (:invoke :ok :fail :info), :process, :f and :value. Of these workloads:
+  bank      :f :transfer, :value {:from a, :to b, :amount n}; :f :read, :value {a n, b n, ...}
+  register  :f :read, :write, :value v; :f :cas, :value [old new]; nil at first
+Both also behind keys of jepsen.independent: :value [k v], for cas [k [old new]]; each key is judged
+alone. Other :f are refused; processes that are no integers (:nemesis) are skipped.
 )";
 
 }  // namespace
@@ -56,12 +64,19 @@ int main(int argc, char** argv) {
 
   const auto start = std::chrono::steady_clock::now();
   const bool edn = input == "edn" || (input == "auto" && options.histories[0].ends_with(".edn"));
-  if (edn && !html.empty()) {
-    std::cerr << "checker: --html needs a history in JSON lines\n";
-    return bank::kExitUsage;
+  bank::checker::JepsenJudgement jepsen;
+  absl::StatusOr<bank::checker::Judgement> judgement;
+  if (edn) {
+    auto judged = bank::checker::JudgeJepsen(options.histories, options.budget_ms);
+    if (judged.ok()) {
+      jepsen = *std::move(judged);
+      judgement = jepsen;
+    } else {
+      judgement = judged.status();
+    }
+  } else {
+    judgement = bank::checker::JudgeHistory(options);
   }
-  const auto judgement = edn ? bank::checker::JudgeJepsen(options.histories, options.budget_ms)
-                             : bank::checker::JudgeHistory(options);
   if (!judgement.ok()) {
     std::cerr << "checker: " << judgement.status().message() << "\n";
     return bank::kExitBadInput;
@@ -72,7 +87,8 @@ int main(int argc, char** argv) {
   std::cout << (format == "json" ? bank::checker::JsonReport(*judgement, elapsed_ms)
                                  : bank::checker::TableReport(*judgement, elapsed_ms));
   if (!html.empty()) {
-    const auto page = bank::checker::Timeline(options.histories, *judgement);
+    const auto page = edn ? bank::checker::JepsenTimeline(jepsen)
+                          : bank::checker::Timeline(options.histories, *judgement);
     std::ofstream file(html, std::ios::binary | std::ios::trunc);
     if (page.ok()) file << *page << std::flush;
     if (!page.ok() || !file) {

@@ -151,7 +151,7 @@ bool Certificate::Repair::Order(std::vector<uint32_t> rest, World* world) {
   for (size_t i = 0; i < rest.size(); ++i) {
     const Operation& op = certificate_.unknown_[rest[i]];
     const BankView state = certificate_.StateFor(op, *world);
-    if (!WouldSucceed(op, state)) continue;
+    if (!WouldSucceed(op, state) || certificate_.KeyTaken(op, *world)) continue;
     World next = *world;
     next.placed.push_back(rest[i]);
     next.newest_invocation = std::max(next.newest_invocation, op.invoke_ns);

@@ -30,6 +30,60 @@ std::string Embed(const nlohmann::ordered_json& value) {
   return safe;
 }
 
+// One bar of the page, in words.
+struct Row {
+  uint64_t process = 0;
+  uint64_t id = 0;
+  std::string op;
+  std::string account;
+  std::string to;
+  std::string amount;
+  Fate fate = Fate::kInfo;
+  std::string answer;
+  std::string balance;
+  std::string index;
+  int64_t start_ns = 0;
+  int64_t end_ns = kNever;
+  bool is_culprit = false;
+};
+
+nlohmann::ordered_json About(const Judgement& judgement, uint64_t left_out) {
+  nlohmann::ordered_json data;
+  data["verdict"] = VerdictName(judgement.verdict);
+  data["method"] = judgement.method;
+  data["because"] = judgement.undecided_because;
+  data["operations"] = judgement.operations;
+  data["left_out"] = left_out;
+  data["violations"] = nlohmann::ordered_json::array();
+  for (const Violation& violation : judgement.violations) {
+    nlohmann::ordered_json item;
+    item["kind"] = ViolationKindName(violation.kind);
+    item["why"] = violation.why;
+    item["hints"] = violation.hints;
+    data["violations"].push_back(std::move(item));
+  }
+  return data;
+}
+
+std::string Page(nlohmann::ordered_json data, std::vector<Row> rows) {
+  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
+    return std::tie(a.start_ns, a.process, a.id) < std::tie(b.start_ns, b.process, b.id);
+  });
+  const int64_t zero = rows.empty() ? 0 : rows.front().start_ns;
+  // [process, id, op, account, to, amount, fate, answer, balance, index, start us, end us, culprit]
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const Row& row : rows) {
+    const char* fate = row.fate == Fate::kOk ? "ok" : row.fate == Fate::kFail ? "fail" : "info";
+    nlohmann::ordered_json end = nullptr;
+    if (row.end_ns != kNever) end = static_cast<double>(row.end_ns - zero) / 1e3;
+    list.push_back({row.process, row.id, row.op, row.account, row.to, row.amount, fate, row.answer,
+                    row.balance, row.index, static_cast<double>(row.start_ns - zero) / 1e3, end,
+                    row.is_culprit ? 1 : 0});
+  }
+  data["rows"] = std::move(list);
+  return std::string(kTimelineHead) + Embed(data) + std::string(kTimelineTail);
+}
+
 int64_t MiddleOf(const std::vector<Violation>& violations) {
   for (const Violation& violation : violations) {
     if (!violation.operations.empty()) return violation.operations.back().invoke_ns;
@@ -79,57 +133,81 @@ void TimelineWindow::Take(const Operation& op) {
 }
 
 std::string TimelineWindow::Html() const {
-  nlohmann::ordered_json data;
-  data["verdict"] = VerdictName(judgement_.verdict);
-  data["method"] = judgement_.method;
-  data["because"] = judgement_.undecided_because;
-  data["operations"] = judgement_.operations;
-  data["left_out"] = left_out_;
+  nlohmann::ordered_json data = About(judgement_, left_out_);
   std::set<std::pair<uint64_t, uint64_t>> culprits;
-  data["violations"] = nlohmann::ordered_json::array();
   for (const Violation& violation : judgement_.violations) {
-    nlohmann::ordered_json item;
-    item["kind"] = ViolationKindName(violation.kind);
-    item["why"] = violation.why;
-    item["hints"] = violation.hints;
-    item["operations"] = nlohmann::ordered_json::array();
-    for (const Operation& op : violation.operations) {
-      culprits.emplace(op.process, op.id);
-      item["operations"].push_back({op.process, op.id});
-    }
-    data["violations"].push_back(std::move(item));
+    for (const Operation& op : violation.operations) culprits.emplace(op.process, op.id);
   }
-  std::vector<Operation> sorted = operations_;
-  std::sort(sorted.begin(), sorted.end(), [](const Operation& a, const Operation& b) {
-    return std::tuple(a.invoke_ns, a.process, a.id) < std::tuple(b.invoke_ns, b.process, b.id);
-  });
-  const int64_t zero = sorted.empty() ? 0 : sorted.front().invoke_ns;
-  data["zero_ns"] = std::to_string(zero);
-  // [process, id, op, account, to, amount, fate, answer, balance, index, start us, end us, culprit]
-  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
-  for (const Operation& op : sorted) {
-    nlohmann::ordered_json row = nlohmann::ordered_json::array();
-    row.push_back(op.process);
-    row.push_back(op.id);
-    row.push_back(OpKindName(op.kind));
-    row.push_back(judgement_.names.name(op.account));
-    row.push_back(op.to == kNoAccount ? "" : judgement_.names.name(op.to));
-    row.push_back(std::to_string(op.amount));
-    row.push_back(op.fate == Fate::kOk ? "ok" : op.fate == Fate::kFail ? "fail" : "info");
-    row.push_back(op.fate == Fate::kOk ? AnswerName(op.answer) : "");
-    row.push_back(op.has_balance ? std::to_string(op.balance) : "");
-    row.push_back(op.has_index ? std::to_string(op.index) : "");
-    row.push_back(static_cast<double>(op.invoke_ns - zero) / 1e3);
-    if (op.return_ns == kNever) {
-      row.push_back(nullptr);
-    } else {
-      row.push_back(static_cast<double>(op.return_ns - zero) / 1e3);
-    }
-    row.push_back(culprits.contains({op.process, op.id}) ? 1 : 0);
+  std::vector<Row> rows;
+  for (const Operation& op : operations_) {
+    Row row;
+    row.process = op.process;
+    row.id = op.id;
+    row.op = OpKindName(op.kind);
+    row.account = judgement_.names.name(op.account);
+    if (op.to != kNoAccount) row.to = judgement_.names.name(op.to);
+    if (op.is_write()) row.amount = std::to_string(op.amount);
+    row.fate = op.fate;
+    if (op.fate == Fate::kOk) row.answer = AnswerName(op.answer);
+    if (op.has_balance) row.balance = std::to_string(op.balance);
+    if (op.has_index) row.index = std::to_string(op.index);
+    row.start_ns = op.invoke_ns;
+    row.end_ns = op.return_ns;
+    row.is_culprit = culprits.contains({op.process, op.id});
     rows.push_back(std::move(row));
   }
-  data["rows"] = std::move(rows);
-  return std::string(kTimelineHead) + Embed(data) + std::string(kTimelineTail);
+  return Page(std::move(data), std::move(rows));
+}
+
+absl::StatusOr<std::string> JepsenTimeline(const JepsenJudgement& judged) {
+  const std::vector<JepsenOperation>& operations = judged.operations;
+  const bool timed = std::all_of(operations.begin(), operations.end(),
+                                 [](const auto& op) { return op.has_time || op.over == kNever; });
+  const std::set<size_t> culprits(judged.culprits.begin(), judged.culprits.end());
+  // Of a long history, what lies around the violation, or the first part.
+  size_t from = 0;
+  if (!culprits.empty()) {
+    from = *culprits.begin() - std::min(*culprits.begin(), kTimelineOperationsMax / 2);
+  }
+  const size_t to = std::min(operations.size(), from + kTimelineOperationsMax);
+  std::vector<Row> rows;
+  for (size_t i = from; i < to; ++i) {
+    const JepsenOperation& op = operations[i];
+    using Function = JepsenOperation::Function;
+    Row row;
+    row.process = static_cast<uint64_t>(op.process);
+    row.id = static_cast<uint64_t>(op.invoke);
+    row.fate = op.fate;
+    row.account = op.key;
+    if (op.fate == Fate::kOk) row.answer = "ok";
+    switch (op.function) {
+      case Function::kTransfer:
+        row.op = "transfer";
+        row.account = op.first;
+        row.to = op.second;
+        row.amount = std::to_string(op.amount);
+        break;
+      case Function::kWrite:
+        row.op = "write";
+        row.amount = op.first;
+        break;
+      case Function::kCas:
+        row.op = "cas";
+        row.amount = op.first + " to " + op.second;
+        break;
+      default:
+        row.op = "read";
+        row.balance = op.fate == Fate::kOk ? op.Answer() : "";
+        break;
+    }
+    row.start_ns = timed ? op.invoke_ns : op.invoke * 1000;
+    row.end_ns = op.over == kNever ? kNever : timed ? op.over_ns : op.over * 1000;
+    row.is_culprit = culprits.contains(i);
+    rows.push_back(std::move(row));
+  }
+  nlohmann::ordered_json data = About(judged, operations.size() - (to - from));
+  if (!timed) data["unit"] = "event";
+  return Page(std::move(data), std::move(rows));
 }
 
 absl::StatusOr<std::string> Timeline(const std::vector<std::string>& histories,

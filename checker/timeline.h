@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "checker/jepsen.h"
 #include "checker/judge.h"
 
 namespace bank::checker {
@@ -31,5 +32,8 @@ class TimelineWindow {
 // Reads the history again and makes the page.
 absl::StatusOr<std::string> Timeline(const std::vector<std::string>& histories,
                                      const Judgement& judgement);
+
+// The page of a Jepsen history. Times are its :time, or the numbers of its events if there is none.
+absl::StatusOr<std::string> JepsenTimeline(const JepsenJudgement& judged);
 
 }  // namespace bank::checker

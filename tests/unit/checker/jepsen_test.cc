@@ -81,6 +81,59 @@ TEST(Jepsen, RefusalsAreOneLine) {
       << judgement.status();
 }
 
+// An event without commas, as other writers print it.
+std::string Event(const char* type, int process, const char* f, const std::string& value) {
+  return fmt::format("#jepsen.history.Op{{:type :{} :process {} :f :{} :value {}}}\n", type,
+                     process, f, value);
+}
+std::string Done(int process, const char* f, const std::string& asked, const std::string& told) {
+  return Event("invoke", process, f, asked) + Event("ok", process, f, told);
+}
+
+TEST(Jepsen, IndependentKeysAreJudgedAlone) {
+  const std::string writes = Done(0, "write", "[:x 1]", "[:x 1]") +
+                             Done(0, "write", "[:y 2]", "[:y 2]") +
+                             Done(1, "cas", "[:x [1 3]]", "[:x [1 3]]");
+  const std::string one_key = writes + Done(1, "read", "[:y nil]", "[:y 2]");
+  EXPECT_EQ(JudgeEdn(one_key + Done(2, "read", "[:x nil]", "[:x 3]")), Verdict::kConsistent);
+  EXPECT_EQ(JudgeEdn(one_key + Done(2, "read", "[:x nil]", "[:x 2]")), Verdict::kInconsistent);
+  EXPECT_EQ(JudgeEdn(one_key + Done(2, "read", "[:x nil]", "[:x nil]")), Verdict::kInconsistent);
+  EXPECT_EQ(JudgeEdn(one_key + Done(2, "read", "[:z nil]", "[:z nil]")), Verdict::kConsistent);
+}
+
+TEST(Jepsen, BankReadsThatAreWrongAlone) {
+  const std::string good = Done(0, "read", "nil", "{0 10 1 10}");
+  EXPECT_EQ(JudgeEdn(good), Verdict::kConsistent);
+  EXPECT_EQ(JudgeEdn(good + Done(0, "read", "nil", "{0 20}")), Verdict::kInconsistent);
+  EXPECT_EQ(JudgeEdn(good + Done(0, "read", "nil", "{0 20 1 nil}")), Verdict::kInconsistent);
+  EXPECT_EQ(
+      JudgeEdn(good +
+               Done(0, "transfer", "{:from 0 :to 1 :amount 15}", "{:from 0 :to 1 :amount 15}") +
+               Done(0, "read", "nil", "{0 -5 1 25}")),
+      Verdict::kInconsistent);
+}
+
+TEST(Jepsen, UnknownTransfersHappenAtMostOnce) {
+  std::string text = Done(0, "read", "nil", "{:a 100 :b 100}");
+  for (int i = 0; i < 24; ++i) {
+    text += Event("invoke", 10 + i, "transfer",
+                  fmt::format("{{:from :a :to :b :amount {}}}", 1 << i % 7));
+    text += Event("info", 10 + i, "transfer", "nil");
+  }
+  EXPECT_EQ(JudgeEdn(text + Done(0, "read", "nil", "{:a 99 :b 101}")), Verdict::kConsistent);
+  // There is no way back.
+  EXPECT_EQ(JudgeEdn(text + Done(0, "read", "nil", "{:a 37 :b 163}") +
+                     Done(0, "read", "nil", "{:a 38 :b 162}")),
+            Verdict::kInconsistent);
+}
+
+TEST(Jepsen, TransferInPartIsFoundThoughTheSumIsRight) {
+  const std::string text = Done(0, "read", "nil", "{0 10 1 10 2 10}") +
+                           Done(0, "transfer", "{:from 0 :to 1 :amount 4}", "nil");
+  EXPECT_EQ(JudgeEdn(text + Done(0, "read", "nil", "{0 6 1 14 2 10}")), Verdict::kConsistent);
+  EXPECT_EQ(JudgeEdn(text + Done(0, "read", "nil", "{0 6 1 10 2 14}")), Verdict::kInconsistent);
+}
+
 TEST(Jepsen, MalformedInputIsRefused) {
   for (const char* text : {"{:type :invoke", "[1 2", "{:type}", "{:type :ok, :process 1, :f :read}",
                            "{:type :invoke, :process 1, :f :append, :value 1}"}) {

@@ -1,0 +1,249 @@
+#include "checker/step_search.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+namespace bank::checker {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr size_t kStatesMax = 4'000'000;
+constexpr size_t kMovesMax = 4'000;
+
+uint64_t Mix(uint64_t x) {  // splitmix64
+  x += 0x9e3779b97f4a7c15;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+  return x ^ (x >> 31);
+}
+
+}  // namespace
+
+StepSearch::StepSearch(std::vector<Step> steps, const Wide* initial,
+                       SteadyClock::time_point deadline)
+    : steps_(std::move(steps)), deadline_(deadline), done_(steps_.size()) {
+  if (initial != nullptr) {
+    value_ = *initial;
+    is_known_ = true;
+  }
+  std::sort(steps_.begin(), steps_.end(),
+            [](const Step& a, const Step& b) { return a.invoke < b.invoke; });
+  std::vector<std::tuple<int64_t, bool, uint32_t>> events;
+  for (uint32_t i = 0; i < steps_.size(); ++i) {
+    if (steps_[i].optional()) {
+      optional_.push_back(i);
+      continue;
+    }
+    ++left_;
+    events.emplace_back(steps_[i].invoke, false, i);
+    events.emplace_back(steps_[i].over, true, i);
+  }
+  std::sort(events.begin(), events.end());
+  links_.resize(events.size() + 1);
+  links_of_.resize(steps_.size());
+  for (uint32_t i = 0; i < events.size(); ++i) {
+    const auto [at, is_return, step] = events[i];
+    links_[i + 1] = {step, is_return, i, i + 1 < events.size() ? i + 2 : 0};
+    (is_return ? links_of_[step].second : links_of_[step].first) = i + 1;
+  }
+  links_[0].next = events.empty() ? 0 : 1;
+}
+
+// Changes the value as `step` does; false if it cannot come now.
+bool StepSearch::Carry(uint32_t step) {
+  const Step& s = steps_[step];
+  switch (s.kind) {
+    case Step::Kind::kRead:
+      if (is_known_) return value_ == s.first;
+      // What was added before does not matter: the first read tells what there was then.
+      value_ = s.first;
+      return is_known_ = true;
+    case Step::Kind::kWrite:
+      value_ = s.first;
+      return true;
+    case Step::Kind::kCas:
+      if (value_ != s.first) return false;
+      value_ = s.second;
+      return true;
+    case Step::Kind::kAdd:
+      if (is_known_) value_ += s.first;
+      return true;
+  }
+  return false;
+}
+
+void StepSearch::Take(uint32_t step) {
+  done_[step] = true;
+  high_ ^= Mix(uint64_t{step} * 2 + 1);
+  low_ ^= Mix(~uint64_t{step} * 2);
+  if (steps_[step].optional()) return;
+  --left_;
+  for (uint32_t link : {links_of_[step].first, links_of_[step].second}) {
+    links_[links_[link].previous].next = links_[link].next;
+    if (links_[link].next != 0) links_[links_[link].next].previous = links_[link].previous;
+  }
+}
+
+void StepSearch::Back(Frame* frame) {
+  while (!frame->taken.empty()) {
+    const uint32_t step = frame->taken.back();
+    frame->taken.pop_back();
+    done_[step] = false;
+    if (steps_[step].optional()) continue;
+    ++left_;
+    for (uint32_t link : {links_of_[step].second, links_of_[step].first}) {
+      links_[links_[link].previous].next = link;
+      if (links_[link].next != 0) links_[links_[link].next].previous = link;
+    }
+  }
+  value_ = frame->value;
+  is_known_ = frame->is_known;
+  high_ = frame->high;
+  low_ = frame->low;
+}
+
+// Chains of `free` steps that lead from the present value to `value`, then `last`.
+void StepSearch::AddChains(Wide value, std::vector<uint32_t>* chain,
+                           const std::vector<uint32_t>& free, uint32_t last,
+                           std::vector<Move>* moves) {
+  for (uint32_t i : free) {
+    if (moves->size() >= kMovesMax) {
+      complete_ = false;
+      return;
+    }
+    const Step& s = steps_[i];
+    const Wide gives = s.kind == Step::Kind::kCas ? s.second : s.first;
+    if (gives != value || std::find(chain->begin(), chain->end(), i) != chain->end()) continue;
+    const bool same = std::any_of(free.begin(), free.end(), [&](uint32_t k) {
+      return k < i && steps_[k].kind == s.kind && steps_[k].first == s.first &&
+             steps_[k].second == s.second &&
+             std::find(chain->begin(), chain->end(), k) == chain->end();
+    });
+    if (same) continue;  // of equal ones, the earliest first
+    chain->push_back(i);
+    if (s.kind == Step::Kind::kWrite || s.first == value_) {
+      Move move;
+      move.steps.assign(chain->rbegin(), chain->rend());
+      move.steps.push_back(last);
+      moves->push_back(std::move(move));
+    } else {
+      AddChains(s.first, chain, free, last, moves);
+    }
+    chain->pop_back();
+  }
+}
+
+// Ways in which steps that nothing has forced yet make the read or cas `wanted` right.
+void StepSearch::AddBlocks(uint32_t wanted, int64_t until, std::vector<Move>* moves) {
+  std::vector<uint32_t> free;
+  for (uint32_t i : optional_) {
+    if (steps_[i].invoke > until) break;
+    if (!done_[i]) free.push_back(i);
+  }
+  const bool adds = std::any_of(steps_.begin(), steps_.end(),
+                                [](const Step& s) { return s.kind == Step::Kind::kAdd; });
+  if (!adds) {
+    std::vector<uint32_t> chain;
+    AddChains(steps_[wanted].first, &chain, free, wanted, moves);
+    return;
+  }
+  for (uint32_t link = links_[0].next; link != 0 && !links_[link].is_return;
+       link = links_[link].next) {
+    if (steps_[links_[link].step].kind == Step::Kind::kAdd) free.push_back(links_[link].step);
+  }
+  std::map<Wide, uint32_t> contents;
+  std::vector<UnknownSums::Item> items;
+  for (uint32_t i : free) {
+    if (steps_[i].first == 0) continue;
+    // Only of optional ones it does not matter which of two equal ones happened.
+    const uint32_t content =
+        steps_[i].optional()
+            ? contents.try_emplace(steps_[i].first, static_cast<uint32_t>(contents.size()))
+                  .first->second
+            : static_cast<uint32_t>(steps_.size()) + i;
+    items.push_back({steps_[i].first, i, content});
+  }
+  std::stable_sort(items.begin(), items.end(),
+                   [](const auto& a, const auto& b) { return a.content < b.content; });
+  UnknownSums sums(std::move(items));
+  const UnknownSums::Answer& answer = sums.For(steps_[wanted].first - value_);
+  complete_ = complete_ && answer.complete;
+  for (const UnknownSums::Block& block : answer.blocks) {
+    moves->push_back({block});
+    moves->back().steps.push_back(wanted);
+  }
+}
+
+void StepSearch::Expand(Frame* frame) {
+  frame->is_expanded = true;
+  frame->value = value_;
+  frame->is_known = is_known_;
+  frame->high = high_;
+  frame->low = low_;
+  std::vector<uint32_t> candidates;
+  uint32_t link = links_[0].next;
+  for (; link != 0 && !links_[link].is_return; link = links_[link].next) {
+    const Step& s = steps_[links_[link].step];
+    if (s.kind == Step::Kind::kRead && is_known_ && s.first == value_) {
+      frame->moves = {{{links_[link].step}}};  // it is right and changes nothing
+      return;
+    }
+    candidates.push_back(links_[link].step);
+  }
+  if (link == 0) return;
+  const uint32_t forced = links_[link].step;
+  const int64_t until = steps_[forced].over;
+  std::vector<Move> blocks;
+  for (uint32_t i : candidates) {
+    const Step& s = steps_[i];
+    if (s.kind == Step::Kind::kAdd && i != forced && is_known_) continue;  // nobody needs it yet
+    const bool observes = s.kind == Step::Kind::kRead || s.kind == Step::Kind::kCas;
+    if (!observes || !is_known_ || s.first == value_) {
+      frame->moves.push_back({{i}});
+    } else {
+      AddBlocks(i, until, &blocks);
+    }
+  }
+  std::stable_sort(blocks.begin(), blocks.end(),
+                   [](const Move& a, const Move& b) { return a.steps.size() < b.steps.size(); });
+  frame->moves.insert(frame->moves.end(), blocks.begin(), blocks.end());
+  std::reverse(frame->moves.begin(), frame->moves.end());
+}
+
+StepSearch::Answer StepSearch::Run() {
+  std::vector<Frame> frames(1);
+  uint64_t rounds = 0;
+  while (left_ != 0) {
+    if ((++rounds & 255) == 0 && SteadyClock::now() > deadline_) return Answer::kUnknown;
+    Frame& frame = frames.back();
+    if (!frame.is_expanded) Expand(&frame);
+    if (frame.moves.empty()) {
+      frames.pop_back();
+      if (frames.empty()) return complete_ ? Answer::kViolation : Answer::kUnknown;
+      Back(&frames.back());
+      continue;
+    }
+    const Move move = std::move(frame.moves.back());
+    frame.moves.pop_back();
+    bool fits = true;
+    for (uint32_t step : move.steps) {
+      fits = fits && Carry(step);
+      if (!fits) break;
+      Take(step);
+      frame.taken.push_back(step);
+    }
+    const uint64_t value =
+        Mix(static_cast<uint64_t>(value_) ^ Mix(static_cast<uint64_t>(value_ >> 64)));
+    if (!fits || !seen_.insert({high_ ^ Mix(value + (is_known_ ? 1 : 0)), low_ ^ value}).second) {
+      Back(&frame);
+      continue;
+    }
+    if (seen_.size() > kStatesMax) return Answer::kUnknown;
+    frames.emplace_back();
+  }
+  return Answer::kExplained;
+}
+
+}  // namespace bank::checker

@@ -1,0 +1,90 @@
+// StepSearch: is there an order of these steps on one value, in keeping with time, that explains
+// every read? The search of group_search.h for the models of Jepsen's workloads.
+//
+// The value is a register, or the state of a bank as one number: the sum of balance times weight
+// over all accounts, with random weights, so that equal sums mean equal balances. One owner.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "checker/operation.h"
+#include "checker/rules.h"
+#include "checker/unknown_sums.h"
+
+namespace bank::checker {
+
+struct Step {
+  enum class Kind : uint8_t {
+    kRead,   // the value was `first`
+    kWrite,  // it becomes `first`
+    kCas,    // it was `first` and becomes `second`
+    kAdd,    // `first` is added
+  };
+  Kind kind = Kind::kRead;
+  Wide first = 0;
+  Wide second = 0;
+  int64_t invoke = 0;     // places in the history
+  int64_t over = kNever;  // kNever: it may or may not have happened
+  size_t event = 0;       // the caller's
+
+  bool optional() const { return over == kNever; }
+};
+
+class StepSearch {
+ public:
+  enum class Answer : uint8_t { kExplained, kViolation, kUnknown };
+
+  // `initial` null: the first read tells.
+  StepSearch(std::vector<Step> steps, const Wide* initial,
+             std::chrono::steady_clock::time_point deadline);
+  Answer Run();
+
+ private:
+  struct Link {
+    uint32_t step = 0;
+    bool is_return = false;
+    uint32_t previous = 0;
+    uint32_t next = 0;  // 0: end
+  };
+  struct Move {
+    std::vector<uint32_t> steps;  // in order
+  };
+  struct Frame {
+    std::vector<Move> moves;  // the next one last
+    bool is_expanded = false;
+    Wide value = 0;
+    bool is_known = false;
+    uint64_t high = 0;
+    uint64_t low = 0;
+    std::vector<uint32_t> taken;
+  };
+
+  void Expand(Frame* frame);
+  void AddBlocks(uint32_t wanted, int64_t until, std::vector<Move>* moves);
+  void AddChains(Wide value, std::vector<uint32_t>* chain, const std::vector<uint32_t>& free,
+                 uint32_t last, std::vector<Move>* moves);
+  bool Carry(uint32_t step);
+  void Take(uint32_t step);
+  void Back(Frame* frame);
+
+  std::vector<Step> steps_;
+  const std::chrono::steady_clock::time_point deadline_;
+  std::vector<Link> links_;
+  std::vector<std::pair<uint32_t, uint32_t>> links_of_;
+  std::vector<uint32_t> optional_;  // by invocation
+  std::vector<bool> done_;
+  size_t left_ = 0;
+  Wide value_ = 0;
+  bool is_known_ = false;
+  uint64_t high_ = 0;
+  uint64_t low_ = 0;
+  absl::flat_hash_set<std::pair<uint64_t, uint64_t>> seen_;
+  bool complete_ = true;
+};
+
+}  // namespace bank::checker
