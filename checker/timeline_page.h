@@ -99,18 +99,28 @@ let from = 0, to = lastEnd, width = 0;
 const color = name => getComputedStyle(document.documentElement).getPropertyValue('--' + name);
 const x = t => gutter + (t - from) / (to - from) * (width - gutter - 8);
 const time = px => from + (px - gutter) / (width - gutter - 8) * (to - from);
+const isRead = o => o.op === 'query' || o.op === 'read';
 const label = o => {
-  const sign = {deposit: '+', withdraw: '\u2212', transfer: '\u2192', open: 'open '}[o.op] || '';
+  const sign = {deposit: '+', withdraw: '\u2212', transfer: '\u2192', open: 'open ', write: 'write ', cas: 'cas '}[o.op] || '';
   const name = several ? o.account + ' ' : '';
-  const what = name + (o.op === 'query' ? '' : sign + o.amount + ' ');
+  const what = name + (isRead(o) ? '' : sign + o.amount + ' ') + (o.to ? 'to ' + o.to + ' ' : '');
   if (o.fate === 'info') return what + '?';
   if (o.fate === 'fail') return what + '\u00d7';
-  return what + (o.answer === 'ok' ? '' : o.answer.replace(/_/g, ' ') + ' ') + '= ' + o.balance;
+  return what + (o.answer === 'ok' ? '' : o.answer.replace(/_/g, ' ') + ' ') +
+    (o.balance === '' ? '' : '= ' + o.balance);
 };
-const unit = us => us < 1000 ? us.toFixed(us < 10 ? 1 : 0) + ' \u00b5s'
+// As much of the words as fits.
+const cut = (words, room) => {
+  if (pen.measureText(words).width <= room) return words;
+  let n = words.length;
+  while (n > 0 && pen.measureText(words.slice(0, n) + '\u2026').width > room) --n;
+  return n > 2 ? words.slice(0, n) + '\u2026' : '';
+};
+const unit = us => data.unit ? data.unit + ' ' + us : us < 1000 ? us.toFixed(us < 10 ? 1 : 0) + ' \u00b5s'
   : us < 1e6 ? (us / 1e3).toFixed(us < 1e4 ? 2 : 1) + ' ms' : (us / 1e6).toFixed(2) + ' s';
 
 const tick = (t, step) => {
+  if (data.unit) return step < 1 ? '' : data.unit + ' ' + Math.round(t);
   const [scale, name] = Math.abs(to) < 1000 ? [1, ' \u00b5s'] : Math.abs(to) < 1e6 ? [1e3, ' ms'] : [1e6, ' s'];
   return (t / scale).toFixed(Math.max(0, Math.ceil(-Math.log10(step / scale) - 1e-9))) + name;
 };
@@ -156,7 +166,7 @@ function draw() {
     const left = Math.max(x(o.start), gutter - 4), right = Math.min(x(end), width + 4);
     const y = top_ + o.row * rowHeight + 3, w = Math.max(2, right - left), h = rowHeight - 6;
     pen.fillStyle = color(o.fate === 'info' ? 'info' : o.fate === 'fail' ? 'fail'
-      : o.answer !== 'ok' ? 'refused' : o.op === 'query' ? 'read' : 'write');
+      : o.answer !== 'ok' ? 'refused' : isRead(o) ? 'read' : 'write');
     pen.fillRect(left, y, w, h);
     if (o.bad) {
       pen.strokeStyle = color('bad');
@@ -164,10 +174,9 @@ function draw() {
       pen.strokeRect(left, y, w, h);
     }
     const words = label(o);
-    if (w > pen.measureText(words).width + 8) {
-      pen.fillStyle = color('fg');
-      pen.fillText(words, Math.max(left, gutter) + 4, y + h / 2 + 1);
-    }
+    const at = Math.max(left, gutter);
+    pen.fillStyle = color('fg');
+    pen.fillText(cut(words, right - at - 8), at + 4, y + h / 2 + 1);
   }
   pen.restore();
 }
@@ -229,7 +238,7 @@ canvas.onpointermove = e => {
   tip.style.display = o ? 'block' : 'none';
   if (!o) return;
   tip.replaceChildren(text('b', o.process + ':' + o.id + ' ' + o.op + ' ' + o.account +
-    (o.to ? ' to ' + o.to : '') + (o.op === 'query' ? '' : ' ' + o.amount)));
+    (o.to ? ' to ' + o.to : '') + (isRead(o) ? '' : ' ' + o.amount)));
   const say = words => tip.append(text('div', words));
   say(o.fate === 'ok' ? o.answer.replace(/_/g, ' ') + (o.balance === '' ? '' : ', balance ' + o.balance)
     : o.fate === 'info' ? 'outcome unknown' : 'certainly not applied');
