@@ -16,7 +16,7 @@ import grpc_stubs
 OPENING_BALANCE = 1000
 WINDOW_KEPT = 64  # keys that are asked for again at times; all older ones are given up
 CALL_SECONDS = [0.05, 0.3, 2]
-RECONNECT = [("grpc.use_local_subchannel_pool", 1), ("grpc.initial_reconnect_backoff_ms", 100),
+RECONNECT = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0), ("grpc.initial_reconnect_backoff_ms", 100),
              ("grpc.min_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500)]
 
 

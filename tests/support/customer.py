@@ -22,7 +22,7 @@ def balance_of(question):
 class Customer:
     def __init__(self, address):
         # A pool of its own: customers of one process do not share a connection.
-        self.channel = grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)])
+        self.channel = grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)])
         self.messages, stubs = client()
         self.stub = stubs.RPCServicerStub(self.channel)
 
