@@ -3,6 +3,7 @@
 #include <grpcpp/client_context.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -24,7 +25,7 @@ constexpr std::chrono::minutes kDeadline{10};
 class SnapshotSender::Stream final : public grpc::ClientWriteReactor<v1::SnapshotPiece> {
  public:
   Stream(SnapshotSender& sender, const replication::InstallSnapshot& message, uint64_t connection)
-      : sender_(sender), state_(message.snapshot.state) {
+      : sender_(sender), connection_(connection), state_(message.snapshot.state) {
     const LinkContext& c = sender.context_;
     c.living->Add();
     *piece_.mutable_head() = ToWire(message);
@@ -38,6 +39,11 @@ class SnapshotSender::Stream final : public grpc::ClientWriteReactor<v1::Snapsho
     StartCall();
   }
   void Cancel() { context_.TryCancel(); }
+  // Whether it belongs to this connection and has sent more since this was asked before.
+  bool GetsOn(uint64_t connection) {
+    const size_t before = std::exchange(seen_, sent_.load());
+    return connection == connection_ && seen_ > before;
+  }
 
   void OnWriteDone(bool ok) override {
     if (!ok) return;  // OnDone follows
@@ -53,7 +59,7 @@ class SnapshotSender::Stream final : public grpc::ClientWriteReactor<v1::Snapsho
     Living* living = sender_.context_.living;
     {
       absl::MutexLock lock(&sender_.mutex_);
-      sender_.stream_ = nullptr;
+      if (sender_.stream_ == this) sender_.stream_ = nullptr;
     }
     delete this;
     living->Remove();
@@ -69,15 +75,21 @@ class SnapshotSender::Stream final : public grpc::ClientWriteReactor<v1::Snapsho
 
   SnapshotSender& sender_;
   grpc::ClientContext context_;
+  const uint64_t connection_;
   const std::shared_ptr<const std::string> state_;
-  size_t sent_ = 0;
+  std::atomic<size_t> sent_ = 0;  // bytes; changed by reactions only
+  size_t seen_ = 0;               // of sent_, by GetsOn(); under the sender's mutex
   v1::SnapshotPiece piece_;
   v1::InstallSnapshotReply reply_;
 };
 
 void SnapshotSender::Send(const replication::InstallSnapshot& message, uint64_t connection) {
   absl::MutexLock lock(&mutex_);
-  if (shutdown_ || stream_ != nullptr) return;
+  if (shutdown_) return;
+  if (stream_ != nullptr) {
+    if (stream_->GetsOn(connection)) return;
+    stream_->Cancel();
+  }
   stream_ = new Stream(*this, message, connection);
   stream_->Start();
 }

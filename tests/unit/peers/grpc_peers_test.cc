@@ -143,6 +143,57 @@ TEST(GrpcPeers, ASnapshotComesAsOneMessage) {
   EXPECT_EQ(*std::get<InstallSnapshot>(messages[1].second).snapshot.state, state);
 }
 
+// Takes snapshots and never says a word about them.
+class SilentBranch final : public v1::Cluster::CallbackService {
+ public:
+  grpc::ServerBidiReactor<v1::PeerMessage, v1::MessagesReply>* Messages(
+      grpc::CallbackServerContext*) override {
+    return new Silence<grpc::ServerBidiReactor<v1::PeerMessage, v1::MessagesReply>>;
+  }
+  grpc::ServerReadReactor<v1::SnapshotPiece>* InstallSnapshot(grpc::CallbackServerContext*,
+                                                              v1::InstallSnapshotReply*) override {
+    absl::MutexLock lock(&mutex_);
+    ++snapshots_;
+    return new Silence<grpc::ServerReadReactor<v1::SnapshotPiece>>;
+  }
+  int snapshots() {
+    absl::MutexLock lock(&mutex_);
+    return snapshots_;
+  }
+
+ private:
+  template <class Reactor>
+  class Silence final : public Reactor {
+    void OnCancel() override { this->Finish(grpc::Status::CANCELLED); }
+    void OnDone() override { delete this; }
+  };
+
+  absl::Mutex mutex_;
+  int snapshots_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+TEST(GrpcPeers, ASnapshotThatHangsIsSentAgain) {
+  SilentBranch silent;
+  grpc::ServerBuilder builder;
+  int port = 0;
+  ASSERT_TRUE(net::AddListener(builder, "127.0.0.1:0", {}, &port).ok());
+  builder.RegisterService(&silent);
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  auto peers = Dialer(port);
+  InstallSnapshot install;
+  install.snapshot = {LogIndex(100), Term(3), LogIndex(50), "conf",
+                      std::make_shared<const std::string>("state")};
+  // As the engine does, which hears nothing. A branch that is not there yet loses it, too.
+  const absl::Time end = absl::Now() + kPatience;
+  while (silent.snapshots() < 3 && absl::Now() < end) {
+    peers->Send(BranchId(1), install);
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+  EXPECT_GE(silent.snapshots(), 3);
+  peers->Shutdown();
+  server->Shutdown();
+}
+
 TEST(GrpcPeers, RequestsAreAnswered) {
   Listener listener;
   auto peers = Dialer(listener.port());
