@@ -165,8 +165,8 @@ int ShowMembers(const Context& context) {
 int ShowHealth(const Context& context) {
   auto branches = Connect(context.targets, context.tls);
   if (!branches.ok()) return Fail(branches.status());
-  const std::vector<std::string> services = {"", "bank.v1.Customer", "RPCServicer",
-                                             "bank.v1.Admin"};
+  const std::vector<std::string> services = {"", "bank.v1.Customer", "RPCServicer", "bank.v1.Admin",
+                                             "bank.v1.Monitor"};
   std::vector<std::vector<std::string>> states(branches->size());
   const Deadline deadline = context.DeadlineFromNow();
   ForEach(*branches, [&](size_t i, Branch& branch) {

@@ -38,23 +38,25 @@ void Masters::OnStatus(const replication::ReplicatorStatus& status) {
 Master Masters::Current() const {
   absl::MutexLock lock(&mutex_);
   Master master = master_;
-  if (master.branch.value != 0 && !master.self) master.stub = StubOf(master.branch);
-  if (master.branch.value != 0 && !master.self && master.stub == nullptr)
-    master.branch = BranchId(0);
+  if (master.branch.value == 0 || master.self) return master;
+  const Line line = LineTo(master.branch);
+  if (line.stub == nullptr) master.branch = BranchId(0);
+  master.channel = line.channel;
+  master.stub = line.stub;
   return master;
 }
 
-std::shared_ptr<v1::Monitor::Stub> Masters::StubOf(BranchId branch) const {
-  if (const auto known = stubs_.find(branch); known != stubs_.end()) return known->second;
+Masters::Line Masters::LineTo(BranchId branch) const {
+  if (const auto known = lines_.find(branch); known != lines_.end()) return known->second;
   const auto address = options_.addresses.find(branch);
-  if (address == options_.addresses.end()) return nullptr;
+  if (address == options_.addresses.end()) return {};
   auto channel = net::MakeChannel(address->second, options_.tls, net::ChannelKind::kPeer,
                                   net::Connection::kOwn);
   if (!channel.ok()) {
     spdlog::error("branch {} cannot be dialled: {}", branch.value, channel.status().ToString());
-    return nullptr;
+    return {};
   }
-  return stubs_.emplace(branch, v1::Monitor::NewStub(*channel)).first->second;
+  return lines_.emplace(branch, Line{*channel, v1::Monitor::NewStub(*channel)}).first->second;
 }
 
 }  // namespace bank::agent

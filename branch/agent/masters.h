@@ -5,6 +5,8 @@
 // Threads: any; watchers run on the worker.
 #pragma once
 
+#include <grpcpp/channel.h>
+
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -28,11 +30,12 @@ struct MastersOptions {
   net::TlsFiles tls;
 };
 
-// One reign. `stub` is there if another branch leads.
+// One reign. `channel` and `stub` are there if another branch leads.
 struct Master {
   BranchId branch;  // 0: nobody is known to lead
   bool self = false;
   uint64_t term = 0;
+  std::shared_ptr<grpc::Channel> channel;
   std::shared_ptr<v1::Monitor::Stub> stub;
 
   bool SameAs(const Master& other) const {
@@ -55,16 +58,19 @@ class Masters {
   void Watch(std::function<void(const Master&)> changed);
 
  private:
-  std::shared_ptr<v1::Monitor::Stub> StubOf(BranchId branch) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  struct Line {
+    std::shared_ptr<grpc::Channel> channel;
+    std::shared_ptr<v1::Monitor::Stub> stub;
+  };
+  Line LineTo(BranchId branch) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const MastersOptions options_;
   Worker& worker_;
   std::vector<std::function<void(const Master&)>> watchers_;  // of the worker
 
   mutable absl::Mutex mutex_;
-  Master master_ ABSL_GUARDED_BY(mutex_);  // without its stub
-  mutable std::map<BranchId, std::shared_ptr<v1::Monitor::Stub>> stubs_ ABSL_GUARDED_BY(mutex_);
+  Master master_ ABSL_GUARDED_BY(mutex_);  // without its line
+  mutable std::map<BranchId, Line> lines_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace bank::agent

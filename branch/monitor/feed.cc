@@ -11,10 +11,13 @@ namespace {
 // An interval grows at once and shrinks slowly, so that one quick repeat does not make an agent
 // look late afterwards. A pause longer than this says nothing about the agent's habits.
 constexpr int64_t kIntervalNsMax = 60'000'000'000;
+// What arrives together is one sign.
+constexpr int64_t kIntervalNsMin = 50'000'000;
 
 void LearnInterval(Life& life, int64_t now_ns) {
   const int64_t gap_ns = now_ns - life.heard_ns;
-  if (life.heard_ns == 0 || life.broken_ns > life.heard_ns || gap_ns > kIntervalNsMax) return;
+  if (life.heard_ns == 0 || life.broken_ns > life.heard_ns) return;
+  if (gap_ns < kIntervalNsMin || gap_ns > kIntervalNsMax) return;
   life.interval_ns += (gap_ns - life.interval_ns) / (gap_ns > life.interval_ns ? 2 : 8);
 }
 

@@ -69,6 +69,22 @@ absl::Status Branch::Open(replication::FatalHandler on_fatal) {
   replicator_ = std::make_unique<replication::RaftReplicator>(
       replication::RaftOptions{.driver = config_.driver, .forwarder = {}}, *opened_.storage, clock_,
       *peers_, std::move(on_fatal));
+  MonitoringOptions monitoring{.bank = peers_options.bank,
+                               .self = config_.self,
+                               .branches = {},
+                               .addresses = peers_options.addresses,
+                               .tls = config_.tls,
+                               .sampling_interval_ms = config_.sampling_interval_ms};
+  for (const replication::Member& member : config_.driver.founders) {
+    monitoring.branches.insert(member.id);
+  }
+  monitoring_ = std::make_unique<Monitoring>(
+      monitoring, clock_, [this] { return replicator_->GetStatus(); },
+      [this] {
+        return monitor::ReadProcessMetrics(operation_metrics_, replicator_->metrics(),
+                                           gate_->open(), clock_);
+      });
+  replicator_->Observe([this](const auto& status) { monitoring_->OnStatus(status); });
   return replicator_->Start(std::move(opened_.recovered));
 }
 
@@ -104,9 +120,13 @@ absl::Status Branch::Serve() {
   }
   cluster_service_ = std::make_unique<peers::ClusterService>(cluster_options, *replicator_);
 
-  auto server = rpc::Server::Start({.listen = config_.listen, .tls = config_.tls},
-                                   {customer_service_.get(), exercise_service_.get(),
-                                    admin_service_.get(), cluster_service_.get()});
+  monitor_service_ = std::make_unique<rpc::MonitorService>(&monitoring_->streams(), nullptr);
+  monitoring_->Start();
+
+  auto server =
+      rpc::Server::Start({.listen = config_.listen, .tls = config_.tls},
+                         {customer_service_.get(), exercise_service_.get(), admin_service_.get(),
+                          cluster_service_.get(), monitor_service_.get()});
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
   spdlog::info("listens on {}, {} members", config_.listen, config_.driver.founders.size());
@@ -115,6 +135,7 @@ absl::Status Branch::Serve() {
       .patience = 2 * std::chrono::milliseconds(config_.driver.election_timeout_ms)};
   readiness_ = std::make_unique<Readiness>(*replicator_, clock_, readiness, [this](bool serves) {
     server_->SetServing(serves);
+    monitoring_->NoteReady(serves);
     if (serves) {
       spdlog::info("ready: serves customers");
     } else {
@@ -154,7 +175,9 @@ void Branch::Stop() {
   if (replicator_ != nullptr) replicator_->Stop();
   if (readiness_ != nullptr) readiness_->Stop();
   if (cluster_service_ != nullptr) cluster_service_->Shutdown();
+  if (monitoring_ != nullptr) monitoring_->EndStreams();
   if (server_ != nullptr) server_->Shutdown(std::chrono::milliseconds(0));
+  if (monitoring_ != nullptr) monitoring_->Stop();
   if (peers_ != nullptr) peers_->Shutdown();
 }
 

@@ -1,14 +1,16 @@
 // Branch: all pieces of one branch, wired; who owns them, and in which order they start and stop.
 //
-// Start: data folder, peers, replicator, teller, services, server, readiness.
+// Start: data folder, peers, monitoring, replicator, teller, services, server, readiness.
 // Stop (bounded; docs/ARCHITECTURE.md):
 //   1. health says NOT_SERVING, and new calls are refused with ABORTED: certainly not applied;
 //   2. a leader hands over, if somebody takes over quickly;
 //   3. calls in flight are completed, for up to a second;
 //   4. the replicator stops: what is still open is answered "unknown";
-//   5. the other branches' calls end, then the server cancels what is left (streams) and waits for
+//   5. the other branches' calls and the readers of metrics end, then the server cancels what is
+//   left (streams) and waits for
 //      its last reaction;
-//   6. this branch's own streams to the others end; then everything is destroyed, latest first.
+//   6. this branch's own streams to the others end, metrics first; then everything is destroyed,
+//   latest first.
 #pragma once
 
 #include <functional>
@@ -20,6 +22,7 @@
 #include "absl/status/statusor.h"
 #include "branch/monitor/process_metrics.h"
 #include "branch/node/config.h"
+#include "branch/node/monitoring.h"
 #include "branch/node/readiness.h"
 #include "branch/peers/cluster_service.h"
 #include "branch/peers/grpc_peers.h"
@@ -27,6 +30,7 @@
 #include "branch/rpc/admin_service.h"
 #include "branch/rpc/customer_service.h"
 #include "branch/rpc/gate.h"
+#include "branch/rpc/monitor_service.h"
 #include "branch/rpc/server.h"
 #include "branch/storage/posix_file_system.h"
 #include "branch/storage/storage.h"
@@ -62,6 +66,8 @@ class Branch {
   storage::PosixFileSystem files_;
   storage::OpenedStorage opened_;
   std::unique_ptr<peers::GrpcPeers> peers_;
+  // Before the replicator: that tells it of changes until it has stopped.
+  std::unique_ptr<Monitoring> monitoring_;
   std::unique_ptr<replication::RaftReplicator> replicator_;
   std::unique_ptr<teller::Teller> teller_;
   std::unique_ptr<rpc::Gate> gate_;
@@ -70,6 +76,7 @@ class Branch {
   std::unique_ptr<rpc::CustomerService> customer_service_;
   std::unique_ptr<rpc::ExerciseService> exercise_service_;
   std::unique_ptr<rpc::AdminService> admin_service_;
+  std::unique_ptr<rpc::MonitorService> monitor_service_;
   std::unique_ptr<rpc::Server> server_;
   std::unique_ptr<Readiness> readiness_;
   bool stopped_ = false;

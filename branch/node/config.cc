@@ -11,6 +11,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
+#include "branch/monitor/sampler.h"
 #include "common/bytes.h"
 #include "common/exit_code.h"
 #include "common/flags.h"
@@ -196,6 +197,12 @@ Parsed ParseConfig(int argc, const char* const* argv) {
       ->capture_default_str();
   app.add_option("-w,--write-out", output, "form of the lines on stdout")
       ->check(CLI::IsMember({"json", "table"}))
+      ->capture_default_str();
+
+  app.add_option("--sampling-interval-ms", config.sampling_interval_ms,
+                 "how often the branch measures itself and its host")
+      ->check(CLI::Range(monitor::SamplerOptions::kIntervalMsMin,
+                         monitor::SamplerOptions::kIntervalMsMax))
       ->capture_default_str();
 
   const char* tuning = "Tuning";

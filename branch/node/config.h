@@ -24,6 +24,7 @@ struct Config {
   bool json = false;  // form of the lines on stdout
   std::string log_level = "info";
   net::TlsFiles tls;
+  int64_t sampling_interval_ms = 1000;
   // Where to reach some of the others instead of at their address in --peers.
   std::map<BranchId, std::string> dial;
   // self, founders, seed and the tuning; founders sorted by id.

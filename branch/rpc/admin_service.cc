@@ -1,32 +1,13 @@
 #include "branch/rpc/admin_service.h"
 
-#include <fmt/format.h>
-
-#include <string_view>
 #include <utility>
 
+#include "branch/agent/convert.h"
 #include "branch/rpc/convert.h"
 #include "branch/rpc/deadline.h"
 #include "common/flags.h"
 
 namespace bank::rpc {
-namespace {
-
-std::string_view RoleName(replication::Role role) {
-  switch (role) {
-    case replication::Role::kFollower:
-      return "follower";
-    case replication::Role::kCandidate:
-      return "candidate";
-    case replication::Role::kLeader:
-      return "leader";
-    case replication::Role::kLearner:
-      return "learner";
-  }
-  return "unknown";
-}
-
-}  // namespace
 
 AdminService::AdminService(BranchId self, std::vector<replication::Member> members,
                            replication::Replicator& replicator, AdminActions actions,
@@ -38,22 +19,7 @@ AdminService::AdminService(BranchId self, std::vector<replication::Member> membe
       clock_(clock) {}
 
 void AdminService::FillStatus(v1::BranchStatus* reply) const {
-  const replication::ReplicatorStatus status = replicator_.GetStatus();
-  reply->set_branch(static_cast<uint32_t>(self_.value));
-  reply->set_role(std::string(RoleName(status.role)));
-  reply->set_term(status.term.value);
-  reply->set_leader(static_cast<uint32_t>(status.leader.value));
-  reply->set_ready(status.ready);
-  reply->set_log_index(status.ledger.position.value);
-  reply->set_commit_index(status.commit_index.value);
-  reply->set_applied_index(status.applied_index.value);
-  reply->set_last_index(status.last_index.value);
-  reply->set_snapshot_index(status.snapshot_index.value);
-  reply->set_state_digest(fmt::format("{:016x}", status.ledger.state_digest));
-  reply->set_history_digest(fmt::format("{:016x}", status.ledger.history_digest));
-  reply->set_accounts(status.ledger.accounts);
-  reply->set_sessions(status.ledger.sessions);
-  reply->set_balance_total(status.ledger.balance_total);
+  agent::ToWire(replicator_.GetStatus(), self_, reply);
   reply->set_version(std::string(Version()));
   for (const replication::Member& member : members_) {
     v1::Member* shown = reply->add_members();

@@ -2,7 +2,8 @@
 //
 // Health (grpc.health.v1, Watch included) is answered per service and for "": NOT_SERVING from the
 // start, SERVING and back as SetServing() says. The services for customers and the exercise follow
-// the branch's readiness, which ends while it reaches no quorum; so do "" and bank.v1.Admin, whose own calls are answered at any time.
+// the branch's readiness, which ends while it reaches no quorum; so do "",
+// bank.v1.Admin and bank.v1.Monitor, whose own calls are answered at any time.
 #pragma once
 
 #include <grpcpp/server.h>
@@ -18,7 +19,7 @@
 namespace bank::rpc {
 
 inline constexpr const char* kHealthNames[] = {"", "bank.v1.Customer", "RPCServicer",
-                                               "bank.v1.Admin"};
+                                               "bank.v1.Admin", "bank.v1.Monitor"};
 
 struct ServerOptions {
   std::string listen;  // host:port; port 0: any free one

@@ -21,6 +21,12 @@ struct Overloaded : F... {
 template <class... F>
 Overloaded(F...) -> Overloaded<F...>;
 
+bool IsNews(const ReplicatorStatus& before, const ReplicatorStatus& now) {
+  return before.role != now.role || before.term != now.term || before.leader != now.leader ||
+         before.ready != now.ready || before.founding != now.founding ||
+         before.snapshot_index != now.snapshot_index;
+}
+
 }  // namespace
 
 Loop::Loop(const DriverOptions& options, storage::Storage& storage, const Clock& clock,
@@ -236,11 +242,14 @@ void Loop::Publish() {
     counted_term_ = status.term;
     metrics_.elections.fetch_add(1, std::memory_order_relaxed);
   }
+  bool changed = false;
   {
     absl::MutexLock lock(&status_mutex_);
+    changed = IsNews(status_, status);
     status_ = status;
   }
   dispatcher_.OnStatus(status);
+  if (changed && observe_) observe_(status);
 }
 
 void Loop::NoteSnapshot() {

@@ -19,6 +19,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -38,6 +39,7 @@
 namespace bank::replication {
 
 using FatalHandler = std::function<void(const absl::Status&)>;
+using StatusObserver = std::function<void(const ReplicatorStatus&)>;
 
 class Loop final : public Orders, private DriverPorts {
  public:
@@ -48,6 +50,10 @@ class Loop final : public Orders, private DriverPorts {
   ~Loop() override;
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
+
+  // `observe` is called on the loop's thread whenever anything of a status but its indexes and
+  // digests has changed, or a snapshot was taken; it must not block. Before Start().
+  void Observe(StatusObserver observe) { observe_ = std::move(observe); }
 
   // Starts the driver and then the thread. Errors as Driver::Start().
   absl::Status Start(storage::Recovered recovered);
@@ -157,6 +163,7 @@ class Loop final : public Orders, private DriverPorts {
   Peers& peers_;
   Dispatcher& dispatcher_;
   FatalHandler on_fatal_;
+  StatusObserver observe_;
   std::atomic<bool> failed_{false};
 
   mutable absl::Mutex inbox_mutex_;

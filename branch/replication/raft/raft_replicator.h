@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "branch/replication/metrics.h"
 #include "branch/replication/raft/dispatcher.h"
@@ -38,6 +39,9 @@ class RaftReplicator final : public Replicator, public PeerHandler {
   RaftReplicator(const RaftOptions& options, storage::Storage& storage, const Clock& clock,
                  Peers& peers, FatalHandler on_fatal);
   ~RaftReplicator() override;
+
+  // Before Start(): as Loop::Observe().
+  void Observe(StatusObserver observe) { loop_.Observe(std::move(observe)); }
 
   // `recovered`: what the storage held. A founder that has never taken part first writes the
   // founding configuration. Errors as Driver::Start() and of the storage.

@@ -1,0 +1,73 @@
+// Between the wire of bank/v1/monitor.proto and the values of branch/monitor. Pure.
+//
+// What comes from outside is checked: sizes are bounded, text has no control characters. An error
+// is InvalidArgument with one line that names the field.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "bank/v1/monitor.pb.h"
+#include "branch/monitor/feed.h"
+#include "branch/monitor/frame.h"
+
+namespace bank::agent {
+
+inline constexpr size_t kSeriesMax = 20'000;    // of one stream
+inline constexpr size_t kReadingsMax = 10'000;  // of one frame
+inline constexpr size_t kEventsMax = 1'000;     // of one frame
+inline constexpr size_t kTextMax = 256;         // bytes of a name, a value of an attribute, ...
+inline constexpr size_t kLineMax = 1'024;       // bytes of an event's text or a result's message
+
+std::string_view RoleName(replication::Role role);
+
+void ToWire(const monitor::Agent& agent, v1::Agent* wire);
+absl::StatusOr<monitor::AgentPtr> FromWire(const v1::Agent& wire);
+
+// All but members and version.
+void ToWire(const replication::ReplicatorStatus& status, BranchId branch, v1::BranchStatus* wire);
+replication::ReplicatorStatus FromWire(const v1::BranchStatus& wire);
+
+void ToWire(const monitor::AuditRecord& record, v1::AuditRecord* wire);
+monitor::AuditRecord FromWire(const v1::AuditRecord& wire);
+
+// Text that is too long is cut, and control characters become blanks: it is for people.
+void ToWire(const monitor::Event& event, v1::Event* wire);
+monitor::Event FromWire(const v1::Event& wire);
+
+void ToWire(const monitor::FeedGap& gap, v1::Gap* wire);
+
+// Ages travel, not times: every branch has a steady clock of its own.
+void ToWire(monitor::Liveness liveness, const monitor::Life& life, int64_t now_ns,
+            v1::MetricUpdate::Life* wire);
+monitor::Life FromWire(const v1::MetricUpdate::Life& wire, int64_t now_ns);
+
+// Frames onto one stream: a series is defined the first time it is used there.
+class FrameEncoder {
+ public:
+  void Encode(const monitor::Frame& frame, v1::MetricFrame* wire);
+
+ private:
+  struct Sent {
+    monitor::SeriesPtr series;  // keeps the address from being another's
+    uint32_t id = 0;
+  };
+  absl::flat_hash_map<const monitor::Series*, Sent> sent_;
+};
+
+// Frames of one stream. After an error the stream is to be ended.
+class FrameDecoder {
+ public:
+  absl::StatusOr<monitor::FramePtr> Decode(const monitor::AgentPtr& agent,
+                                           const v1::MetricFrame& wire);
+
+ private:
+  absl::Status Define(const v1::Series& wire);
+
+  absl::flat_hash_map<uint32_t, monitor::SeriesPtr> series_;
+};
+
+}  // namespace bank::agent

@@ -1,0 +1,349 @@
+#include "branch/agent/uplink.h"
+
+#include <fmt/format.h>
+#include <grpcpp/client_context.h>
+#include <spdlog/spdlog.h>
+
+#include <charconv>
+#include <utility>
+
+#include "absl/synchronization/notification.h"
+#include "branch/agent/convert.h"
+#include "branch/agent/push_call.h"
+
+namespace bank::agent {
+namespace {
+
+// Frames in one message: small messages, so that nothing else waits long behind one.
+constexpr size_t kFramesAtATime = 32;
+constexpr int64_t kTickNs = 250'000'000;
+// A master that sends what cannot be understood is of another version: it is not asked often.
+constexpr int64_t kNonsensePauseNs = 5'000'000'000;
+
+std::string NameOf(BranchId branch) { return fmt::format("branch-{}", branch.value); }
+
+}  // namespace
+
+// This branch's frames to the master. Writes start on the worker; a hold covers them.
+class Uplink::Push final : public PushReactor {
+ public:
+  Push(Uplink& uplink, const std::shared_ptr<grpc::Channel>& channel) : uplink_(uplink) {
+    uplink_.living_.Add();
+    context_.AddMetadata(kBankKey, fmt::format("{:016x}", uplink_.options_.bank));
+    PreparePush(channel, &context_, this);
+    AddHold();
+    ToWire(*uplink_.journal_.self(), message_.mutable_hello());
+    writing_ = true;
+    StartWrite(&message_);
+    StartRead(&reply_);
+    StartCall();
+  }
+
+  void Pump() {
+    if (closed_ || writing_ || places_ == nullptr) return;
+    const auto portion = places_->Take(kFramesAtATime);
+    const int64_t now_ns = uplink_.worker_.clock().NowNs();
+    message_.Clear();
+    if (!portion.events.empty() || now_ns >= next_sign_ns_) {
+      v1::MetricFrame* sign = message_.add_frames();
+      encoder_.Encode(*uplink_.SignOfLife(), sign);
+      for (const monitor::Event& event : portion.events) ToWire(event, sign->add_events());
+      next_sign_ns_ = now_ns + uplink_.options_.sign_of_life_ns;
+    }
+    for (const monitor::FramePtr& frame : portion.frames) {
+      encoder_.Encode(*frame, message_.add_frames());
+    }
+    if (message_.frames().empty()) return;
+    writing_ = true;
+    StartWrite(&message_);
+  }
+
+  void Close() {
+    if (std::exchange(closed_, true)) return;
+    places_.reset();
+    context_.TryCancel();
+    RemoveHold();
+  }
+
+  void OnReadInitialMetadataDone(bool ok) override {
+    uplink_.worker_.Post([this, ok] { ok ? Subscribe() : Broke(); });
+  }
+  void OnWriteDone(bool ok) override {
+    uplink_.worker_.Post([this, ok] {
+      writing_ = false;
+      ok ? Pump() : Broke();
+    });
+  }
+  // There is nothing to read: the call is over.
+  void OnReadDone(bool) override {
+    uplink_.worker_.Post([this] { Broke(); });
+  }
+  void OnDone(const grpc::Status& status) override {
+    uplink_.worker_.Post([this, status] {
+      if (uplink_.push_ == this) {
+        uplink_.push_ = nullptr;
+        uplink_.Broke("push", status);
+      }
+      Uplink& uplink = uplink_;
+      delete this;
+      uplink.living_.Remove();
+    });
+  }
+
+ private:
+  void Subscribe() {
+    if (closed_) return;
+    const monitor::AgentPtr& self = uplink_.journal_.self();
+    uint64_t last = 0;
+    const auto& metadata = context_.GetServerInitialMetadata();
+    if (const auto it = metadata.find(kLastSequenceKey); it != metadata.end()) {
+      std::from_chars(it->second.data(), it->second.data() + it->second.size(), last);
+    }
+    places_ = uplink_.feed_.Subscribe(
+        {.agent = self->name, .after = {{self->name, {self->incarnation, last}}}, .events = true},
+        [this] { uplink_.worker_.Post([this] { Pump(); }); });
+    Pump();
+  }
+  // The call is over; its status comes with OnDone.
+  void Broke() {
+    if (!std::exchange(closed_, true)) {
+      places_.reset();
+      RemoveHold();
+    }
+  }
+
+  Uplink& uplink_;
+  grpc::ClientContext context_;
+  v1::PushMetricsReply reply_;
+  v1::MetricPush message_;
+  FrameEncoder encoder_;
+  std::unique_ptr<monitor::Feed::Subscription> places_;
+  bool writing_ = false;
+  bool closed_ = false;
+  int64_t next_sign_ns_ = 0;
+};
+
+// The master's feed to this branch.
+class Uplink::Follow final : public grpc::ClientReadReactor<v1::MetricUpdate> {
+ public:
+  Follow(Uplink& uplink, const std::shared_ptr<v1::Monitor::Stub>& stub)
+      : uplink_(uplink), stub_(stub) {
+    uplink_.living_.Add();
+    context_.AddMetadata(kBankKey, fmt::format("{:016x}", uplink_.options_.bank));
+    request_.set_frames(true);
+    request_.set_since_unix_nanos(1);
+    for (const auto& [agent, position] : uplink_.feed_.Positions()) {
+      auto* after = request_.add_after();
+      after->set_agent(agent);
+      after->set_incarnation(position.incarnation);
+      after->set_sequence(position.sequence);
+    }
+    stub_->async()->StreamMetrics(&context_, &request_, this);
+    AddHold();
+    StartRead(&update_);
+    StartCall();
+  }
+
+  void Close() {
+    if (std::exchange(closed_, true)) return;
+    context_.TryCancel();
+    RemoveHold();
+  }
+
+  void OnReadDone(bool ok) override {
+    uplink_.worker_.Post([this, ok] {
+      if (closed_) return;
+      if (!ok) {
+        closed_ = true;
+        RemoveHold();
+        return;
+      }
+      uplink_.Take(*this, update_);
+      if (!closed_) StartRead(&update_);
+    });
+  }
+  void OnDone(const grpc::Status& status) override {
+    uplink_.worker_.Post([this, status] {
+      if (uplink_.follow_ == this) {
+        uplink_.follow_ = nullptr;
+        uplink_.Broke("follow", status);
+      }
+      Uplink& uplink = uplink_;
+      delete this;
+      uplink.living_.Remove();
+    });
+  }
+
+  // The same object for the same run of an agent.
+  absl::StatusOr<monitor::AgentPtr> AgentOf(const v1::Agent& wire) {
+    monitor::AgentPtr& known = agents_[wire.agent()];
+    if (known == nullptr || known->incarnation != wire.incarnation()) {
+      auto agent = FromWire(wire);
+      if (!agent.ok()) return agent.status();
+      known = *std::move(agent);
+    }
+    return known;
+  }
+  FrameDecoder& decoder() { return decoder_; }
+
+ private:
+  Uplink& uplink_;
+  const std::shared_ptr<v1::Monitor::Stub> stub_;
+  grpc::ClientContext context_;
+  v1::StreamMetricsRequest request_;
+  v1::MetricUpdate update_;
+  FrameDecoder decoder_;
+  std::map<std::string, monitor::AgentPtr> agents_;
+  bool closed_ = false;
+};
+
+Uplink::Uplink(UplinkOptions options, monitor::Feed& feed, monitor::Journal& journal,
+               Masters& masters, Worker& worker,
+               std::function<replication::ReplicatorStatus()> status)
+    : options_(options),
+      feed_(feed),
+      journal_(journal),
+      masters_(masters),
+      worker_(worker),
+      status_(std::move(status)) {
+  masters_.Watch([this](const Master& master) { OnMaster(master); });
+}
+
+void Uplink::Start() {
+  give_up_ns_ = worker_.clock().NowNs() + options_.patience_ns;
+  worker_.Post([this] { Tick(); });
+}
+
+void Uplink::Offer(monitor::FramePtr frame) {
+  worker_.Post([this, frame = std::move(frame)]() mutable {
+    if (waiting_) {
+      held_.push_back(std::move(frame));
+    } else {
+      feed_.AddFrame(std::move(frame));
+    }
+  });
+}
+
+void Uplink::Shutdown() {
+  absl::Notification left;
+  worker_.Post([this, &left] {
+    stopping_ = true;
+    Leave();
+    left.Notify();
+  });
+  left.WaitForNotification();
+  living_.AwaitNone();
+}
+
+void Uplink::OnMaster(const Master& master) {
+  if (stopping_) return;
+  const bool moved = !master.SameAs(master_);
+  master_ = master;
+  if (!moved) return;
+  Leave();
+  last_fault_.clear();
+  informed_ = master_.self;
+  if (master_.self) EndWaiting();  // nobody knows more of the past
+  Connect();
+}
+
+void Uplink::Leave() {
+  if (push_ != nullptr) std::exchange(push_, nullptr)->Close();
+  if (follow_ != nullptr) std::exchange(follow_, nullptr)->Close();
+}
+
+void Uplink::Connect() {
+  if (stopping_ || master_.stub == nullptr) return;
+  if (push_ == nullptr) push_ = new Push(*this, master_.channel);
+  if (follow_ == nullptr) follow_ = new Follow(*this, master_.stub);
+}
+
+void Uplink::Broke(const char* what, const grpc::Status& status) {
+  if (stopping_) return;
+  informed_ = false;
+  // One that has handed over lives, and will be heard of by the next.
+  if (status.error_message() != kNoMaster) feed_.NoteBroken(NameOf(master_.branch));
+  if (status.error_message() != last_fault_) {
+    last_fault_ = status.error_message();
+    spdlog::info("the {} stream of metrics with branch {} ended: {}", what, master_.branch.value,
+                 last_fault_);
+  }
+  Redial(options_.redial_ns);
+}
+
+void Uplink::Redial(int64_t after_ns) {
+  const uint64_t dial = ++dials_;
+  worker_.PostAt(worker_.clock().NowNs() + after_ns, [this, dial] {
+    if (dial == dials_) Connect();
+  });
+}
+
+void Uplink::Take(Follow& follow, const v1::MetricUpdate& update) {
+  const int64_t now_ns = worker_.clock().NowNs();
+  for (const v1::Event& event : update.events()) feed_.AddEvent(FromWire(event));
+  for (const v1::AuditRecord& record : update.audits()) feed_.AddAudit(FromWire(record));
+  for (const v1::MetricUpdate::AgentFrame& wire : update.frames()) {
+    auto agent = follow.AgentOf(wire.agent());
+    auto frame = agent.ok() ? follow.decoder().Decode(*agent, wire.frame()) : agent.status();
+    if (!frame.ok()) {
+      spdlog::error("branch {} sent a frame that makes no sense: {}", master_.branch.value,
+                    std::string(frame.status().message()));
+      std::exchange(follow_, nullptr)->Close();
+      return Redial(kNonsensePauseNs);
+    }
+    if (wire.has_life()) {
+      // What this branch knows of itself it knows best.
+      if ((*agent)->name == journal_.self()->name) continue;
+      feed_.NoteLife(*agent, FromWire(wire.life(), now_ns), (*frame)->status);
+      informed_ = true;
+    } else {
+      feed_.AddFrame(*std::move(frame), monitor::Feed::Heard::kPast);
+    }
+  }
+  if (informed_) EndWaiting();
+}
+
+void Uplink::EndWaiting() {
+  if (!std::exchange(waiting_, false)) return;
+  for (monitor::FramePtr& frame : held_) feed_.AddFrame(std::move(frame));
+  held_.clear();
+}
+
+void Uplink::Tick() {
+  if (stopping_) return;
+  const int64_t now_ns = worker_.clock().NowNs();
+  if (waiting_ && now_ns >= give_up_ns_) EndWaiting();
+  if (!waiting_) feed_.NoteAlive(journal_.self());
+  if (push_ != nullptr) push_->Pump();
+  if (informed_) NoteChanges();
+  worker_.PostAt(now_ns + kTickNs, [this] { Tick(); });
+}
+
+void Uplink::NoteChanges() {
+  for (const monitor::AgentView& view : feed_.Agents()) {
+    const std::string& name = view.agent->name;
+    Seen& seen = seen_[name];
+    const Seen now{.incarnation = view.agent->incarnation,
+                   .dead = view.liveness == monitor::Liveness::kDead};
+    const Seen before = std::exchange(seen, now);
+    if (!master_.self || name == journal_.self()->name) continue;
+    if (!now.dead && (before.dead || before.incarnation != now.incarnation)) {
+      journal_.Note(monitor::EventKind::kJoined,
+                    fmt::format("{} on {} joined", name, view.agent->hostname));
+    } else if (now.dead && !before.dead) {
+      journal_.Note(monitor::EventKind::kLost,
+                    fmt::format("{} is lost: {}", name,
+                                view.life.broken_ns > view.life.heard_ns ? "its connection ended"
+                                                                         : "it has fallen silent"));
+    }
+  }
+}
+
+monitor::FramePtr Uplink::SignOfLife() const {
+  auto frame = std::make_shared<monitor::Frame>();
+  frame->agent = journal_.self();
+  frame->status = status_();
+  return frame;
+}
+
+}  // namespace bank::agent

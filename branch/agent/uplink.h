@@ -1,0 +1,105 @@
+// Uplink: what ties this branch's feed to the bank's.
+//
+// While another branch leads, two streams to it are open: PushMetrics takes this branch's own
+// frames, events and signs of life there, StreamMetrics{frames} brings everything else here. When
+// the master changes both move at once, and both go on where the other side is: the new master says
+// what it has of this branch, and this branch says what it has of all.
+// While this branch leads it needs neither; then it writes down who joined and who was lost.
+//
+// A branch that starts first learns the past, its own of earlier runs included, and only then adds
+// frames of this run, because a feed takes frames of one agent in order only.
+//
+// Threads: Offer() any; all else happens on the worker. Nothing blocks but Shutdown(), after which
+// the worker is stopped before this is destroyed.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "branch/agent/living.h"
+#include "branch/agent/masters.h"
+#include "branch/agent/worker.h"
+#include "branch/monitor/feed.h"
+#include "branch/monitor/journal.h"
+#include "branch/replication/replicator.h"
+
+namespace bank::agent {
+
+// The metadata of a branch's own streams: the bank's number, in hex. Only who sends it may speak in
+// a branch's name.
+inline constexpr char kBankKey[] = "bank-number";
+// Initial metadata of PushMetrics' answer.
+inline constexpr char kLastSequenceKey[] = "bank-last-sequence";
+
+// What a branch that does not lead says to whom it sends away.
+inline constexpr char kNoMaster[] = "there is no master now: connect again";
+
+struct UplinkOptions {
+  uint64_t bank = 0;
+  int64_t sign_of_life_ns = 500'000'000;
+  int64_t redial_ns = 100'000'000;
+  // How long a branch waits for the past before it adds frames of its own.
+  int64_t patience_ns = 3'000'000'000;
+};
+
+class Uplink {
+ public:
+  // All must outlive it. `status` is this branch's, for its signs of life.
+  Uplink(UplinkOptions options, monitor::Feed& feed, monitor::Journal& journal, Masters& masters,
+         Worker& worker, std::function<replication::ReplicatorStatus()> status);
+  // Begins; the masters may tell changes from now on.
+  void Start();
+
+  // A frame of this branch, into its feed.
+  void Offer(monitor::FramePtr frame);
+
+  // Ends both streams and waits for their last reaction. Idempotent; not from the worker.
+  void Shutdown();
+
+ private:
+  class Push;
+  class Follow;
+
+  void OnMaster(const Master& master);
+  void Connect();
+  void Leave();
+  // One of the streams ended by itself.
+  void Broke(const char* what, const grpc::Status& status);
+  void Redial(int64_t after_ns);
+  void Take(Follow& follow, const v1::MetricUpdate& update);
+  void Tick();
+  void NoteChanges();
+  void EndWaiting();
+  monitor::FramePtr SignOfLife() const;
+
+  const UplinkOptions options_;
+  monitor::Feed& feed_;
+  monitor::Journal& journal_;
+  Masters& masters_;
+  Worker& worker_;
+  const std::function<replication::ReplicatorStatus()> status_;
+  Living living_;
+
+  // Of the worker.
+  Master master_;
+  Push* push_ = nullptr;  // each owns itself until its OnDone
+  Follow* follow_ = nullptr;
+  bool stopping_ = false;
+  uint64_t dials_ = 0;     // tells a late redial from a current one
+  bool informed_ = false;  // follows a master and has caught up, or leads
+  bool waiting_ = true;    // for the past
+  int64_t give_up_ns_ = 0;
+  std::vector<monitor::FramePtr> held_;
+  struct Seen {
+    uint64_t incarnation = 0;
+    bool dead = true;
+  };
+  std::map<std::string, Seen> seen_;
+  std::string last_fault_;
+};
+
+}  // namespace bank::agent

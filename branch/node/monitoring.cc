@@ -1,0 +1,91 @@
+#include "branch/node/monitoring.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <utility>
+
+#include "branch/monitor/collectors/all.h"
+
+namespace bank::node {
+namespace {
+
+using monitor::EventKind;
+using replication::Role;
+
+int64_t UnixNowNs() {
+  return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+std::string HostName() {
+  char name[256] = {};
+  return gethostname(name, sizeof(name) - 1) == 0 ? name : "localhost";
+}
+
+monitor::AgentPtr MakeSelf(BranchId self) {
+  return std::make_shared<const monitor::Agent>(
+      monitor::Agent{.name = fmt::format("branch-{}", self.value),
+                     .hostname = HostName(),
+                     .branch = self,
+                     .incarnation = static_cast<uint64_t>(UnixNowNs())});
+}
+
+}  // namespace
+
+Monitoring::Monitoring(const MonitoringOptions& options, const Clock& clock,
+                       const monitor::StatusSource& status, monitor::ProcessMetricsSource metrics)
+    : worker_(clock),
+      feed_({}, clock),
+      journal_(MakeSelf(options.self), feed_, UnixNowNs),
+      masters_({.self = options.self, .addresses = options.addresses, .tls = options.tls}, worker_),
+      uplink_({.bank = options.bank}, feed_, journal_, masters_, worker_, status),
+      streams_({.bank = options.bank, .branches = options.branches}, feed_, masters_, worker_),
+      sampler_({.agent = journal_.self(), .interval_ms = options.sampling_interval_ms},
+               monitor::MakeCollectors("/proc", status, std::move(metrics)), status, clock,
+               UnixNowNs, [this](monitor::FramePtr frame) { uplink_.Offer(std::move(frame)); }) {}
+
+Monitoring::~Monitoring() { Stop(); }
+
+void Monitoring::Start() {
+  uplink_.Start();
+  sampler_.Start();
+}
+
+void Monitoring::OnStatus(const replication::ReplicatorStatus& status) {
+  masters_.OnStatus(status);
+  const bool leads = status.role == Role::kLeader;
+  if (leads != (before_.role == Role::kLeader)) {
+    NoteLater(EventKind::kElection,
+              leads ? fmt::format("{} leads, term {}", self()->name, status.term.value)
+                    : fmt::format("{} leads no more, term {}", self()->name, status.term.value));
+  }
+  if (before_.snapshot_index.value != 0 && status.snapshot_index > before_.snapshot_index) {
+    NoteLater(EventKind::kSnapshot, fmt::format("{} has a snapshot up to entry {}", self()->name,
+                                                status.snapshot_index.value));
+  }
+  before_ = status;
+}
+
+void Monitoring::NoteReady(bool serves) {
+  NoteLater(EventKind::kReadiness,
+            serves ? fmt::format("{} serves customers", self()->name)
+                   : fmt::format("{} serves no more: it reaches no quorum", self()->name));
+}
+
+void Monitoring::NoteLater(EventKind kind, std::string text) {
+  worker_.Post([this, kind, text = std::move(text)] { journal_.Note(kind, text); });
+}
+
+void Monitoring::EndStreams() { streams_.Shutdown(); }
+
+void Monitoring::Stop() {
+  if (std::exchange(stopped_, true)) return;
+  sampler_.Stop();
+  streams_.Shutdown();
+  uplink_.Shutdown();
+  streams_.AwaitEnded();
+  worker_.Stop();
+}
+
+}  // namespace bank::node

@@ -1,0 +1,83 @@
+// MetricStreams: PushMetrics, StreamMetrics and StreamEvents of a branch.
+//
+// Agents' frames go into the feed if this branch leads; otherwise their stream is passed on to the
+// master, and ends with UNAVAILABLE when there is none, or no longer the same. Readers are served
+// from this branch's own feed, whoever leads.
+//
+// A reader's stream holds a place in the feed and one message; it is woken when there is something
+// and has nothing to write. So a reader that does not read costs nothing, and nobody waits for it.
+//
+// Threads: gRPC's reactions post to the worker; all state is the worker's. Order of the end, on any
+// other thread: Shutdown(), the server's shutdown, AwaitEnded(), the worker's stop, destruction.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+
+#include "branch/agent/living.h"
+#include "branch/agent/masters.h"
+#include "branch/agent/worker.h"
+#include "branch/monitor/feed.h"
+#include "branch/rpc/monitor_service.h"
+#include "common/ids.h"
+
+namespace bank::rpc {
+
+struct MetricStreamsOptions {
+  uint64_t bank = 0;
+  std::set<BranchId> branches;  // the bank's
+  size_t readers_max = 256;
+  size_t agents_max = 256;              // streams of agents, those that are passed on too
+  int64_t lag_max_ns = 10'000'000'000;  // of a reader of samples: beyond it, the newest
+};
+
+class MetricStreams final : public MetricCalls {
+ public:
+  // All must outlive the server.
+  MetricStreams(MetricStreamsOptions options, monitor::Feed& feed, agent::Masters& masters,
+                agent::Worker& worker);
+
+  grpc::ServerReadReactor<v1::MetricPush>* PushMetrics(grpc::CallbackServerContext* call,
+                                                       v1::PushMetricsReply* reply) override;
+  grpc::ServerWriteReactor<v1::MetricUpdate>* StreamMetrics(
+      grpc::CallbackServerContext* call, const v1::StreamMetricsRequest* request) override;
+  grpc::ServerWriteReactor<v1::Event>* StreamEvents(
+      grpc::CallbackServerContext* call, const v1::StreamEventsRequest* request) override;
+
+  // Ends all streams with UNAVAILABLE, and later ones at once.
+  void Shutdown();
+  // After the server's own shutdown: returns when the last stream is gone.
+  void AwaitEnded();
+
+ private:
+  class Call;  // any of the streams
+  class PushCall;
+  class Relay;
+  class MetricsCall;
+  class EventsCall;
+
+  // A reader's stream has something to write, soon: several wakes are one.
+  void Wake(Call* call);
+  void Flush();
+  void Tick();
+  // OK, or why the branch's own agent may not speak here.
+  grpc::Status CheckHello(const monitor::Agent& agent, std::string_view bank) const;
+
+  const MetricStreamsOptions options_;
+  monitor::Feed& feed_;
+  agent::Masters& masters_;
+  agent::Worker& worker_;
+  agent::Living living_;
+
+  // Of the worker.
+  std::set<Call*> pushes_;
+  std::set<Call*> readers_;
+  std::map<std::string, PushCall*> by_agent_;  // those that this branch takes in itself
+  std::set<Call*> awake_;
+  bool flush_due_ = false;
+  bool stopping_ = false;
+};
+
+}  // namespace bank::rpc
