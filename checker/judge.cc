@@ -425,8 +425,9 @@ absl::Status HistoryJudge::Explain(Violation* violation) {
       if (op.is_positioned()) held.insert(op.index);
       if (concerns(op) && !StandsBefore(wrong, op)) around.push_back(op);
     } else if (violation->has_missing && op.is_write() && concerns(op)) {
-      const bool lacks = (op.kind == OpKind::kDeposit && op.amount == violation->missing) ||
-                         (op.kind == OpKind::kWithdraw && -op.amount == violation->missing);
+      const bool lacks =
+          (op.kind == OpKind::kDeposit && op.amount == violation->missing) ||
+          (op.kind == OpKind::kWithdraw && -static_cast<Wide>(op.amount) == violation->missing);
       if (lacks && violation->hints.size() < 3) {
         violation->hints.push_back("would fit if this had taken effect: " +
                                    Describe(op, judgement_.names));

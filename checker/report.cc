@@ -6,8 +6,6 @@
 namespace bank::checker {
 namespace {
 
-constexpr size_t kShownMax = 40;
-
 std::string Seconds(int64_t ns) {
   return fmt::format("{}.{:09}", ns / 1'000'000'000, ns % 1'000'000'000);
 }

@@ -9,8 +9,8 @@ usage: scripts/install.sh [--tests] [--check] [--help]
 Installs the missing Debian packages (Debian 12 or 13, Ubuntu 24.04) and says which.
 Root, or sudo, is needed only when something is missing.
 
-  --tests   also what only the tests need: a browser, a Prometheus server (not started), and the
-            tools that the collectors are compared with
+  --tests   also what only the tests need: a browser, a Prometheus server (not started), the
+            tools that the collectors are compared with, and clang, whose fuzzer is used
   --check   install nothing; list what is missing and exit 1, or exit 0
 
 On Debian 12 the consensus library must come from the backports suite: the stock 0.15.0 loses
@@ -33,7 +33,7 @@ packages=(
   # clients of the tests that speak to a branch as a foreign client does
   python3-grpcio python3-grpc-tools python3-protobuf
 )
-test_packages=(procps sysstat ifstat chromium chromium-driver prometheus)
+test_packages=(clang libclang-rt-dev procps sysstat ifstat chromium chromium-driver prometheus)
 # An npm from elsewhere is as good as the distribution's, and cannot be installed beside it.
 command -v npm >/dev/null || packages+=(npm)
 

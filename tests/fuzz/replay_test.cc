@@ -61,7 +61,11 @@ std::vector<std::string> ValidInputs(const FuzzTarget& target) {
   return inputs;
 }
 
-class Replay : public testing::TestWithParam<FuzzTarget> {};
+class Replay : public testing::TestWithParam<FuzzTarget> {
+ protected:
+  // Protobuf would complain about each text that is no UTF-8.
+  static void SetUpTestSuite() { google::protobuf::SetLogHandler(nullptr); }
+};
 
 TEST_P(Replay, SurvivesCorpusSeedsAndMutations) {
   const std::vector<std::string> inputs = ValidInputs(GetParam());
@@ -76,25 +80,5 @@ TEST_P(Replay, SurvivesCorpusSeedsAndMutations) {
 INSTANTIATE_TEST_SUITE_P(All, Replay, testing::ValuesIn(FuzzTargets()),
                          [](const auto& target) { return std::string(target.param.name); });
 
-void WriteSeeds(const std::filesystem::path& folder) {
-  for (const FuzzTarget& target : FuzzTargets()) {
-    std::filesystem::create_directories(folder / target.name);
-    int n = 0;
-    for (const std::string& input : ValidInputs(target)) {
-      std::ofstream(folder / target.name / std::to_string(n++), std::ios::binary) << input;
-    }
-  }
-}
-
 }  // namespace
 }  // namespace bank::fuzz
-
-int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  google::protobuf::SetLogHandler(nullptr);  // it complains about each text that is no UTF-8
-  if (argc == 3 && std::string(argv[1]) == "--write-seeds") {
-    bank::fuzz::WriteSeeds(argv[2]);
-    return 0;
-  }
-  return RUN_ALL_TESTS();
-}

@@ -61,7 +61,8 @@ bool ReadSegmentPart(Part tag, ByteReader& in, uint64_t number, std::string* seg
   switch (tag) {
     case Part::kSector: {
       const auto kind = static_cast<SectorKind>(in.U8());
-      SectorWriter sectors(segment, SectorSeal(kIdentity, number), segment->size() / kSectorBytes);
+      const SectorSeal seal(kIdentity, number);
+      SectorWriter sectors(segment, seal, segment->size() / kSectorBytes);
       sectors.Begin(kind);
       sectors.Append(in.String().substr(0, kSectorContentBytes));
       sectors.Finish();
@@ -113,10 +114,11 @@ void RunSegment(std::string_view bytes) {
   const absl::StatusOr<SegmentContent> content = DecodeSegment(kIdentity, 1, segment, path);
   if (!content.ok()) return CheckDamage(content.status());
   if (content->blank) return;
+  const SectorSeal seal(kIdentity, 1);
   std::string again;
   EncodeSegmentHeader(kIdentity, content->header, &again);
   for (const Batch& batch : content->batches) {
-    EncodeBatch(SectorSeal(kIdentity, 1), again.size(), batch.header, batch.entries, &again);
+    EncodeBatch(seal, again.size(), batch.header, batch.entries, &again);
   }
   BANK_CHECK(again.size() == content->end) << again.size() << " " << content->end;
   const absl::StatusOr<SegmentContent> reread = DecodeSegment(kIdentity, 1, again, path);
