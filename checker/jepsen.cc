@@ -246,7 +246,8 @@ absl::StatusOr<JepsenJudgement> JudgeJepsen(const std::vector<std::string>& path
   }
   std::vector<JepsenOperation> operations = history.Finish();
   if (history.is_bank() && history.is_register()) {
-    return absl::InvalidArgumentError("operations of a bank and of a register in one history");
+    return absl::InvalidArgumentError(
+        fmt::format("{}: operations of a bank and of a register in one history", paths.back()));
   }
   return JepsenJudge(std::move(operations), budget_ms).Run(history.is_bank());
 }
