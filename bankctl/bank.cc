@@ -42,6 +42,7 @@ absl::StatusOr<std::vector<Branch>> Connect(const std::vector<Target>& targets,
     branches.push_back({.target = target,
                         .admin = v1::Admin::NewStub(*channel),
                         .customer = v1::Customer::NewStub(*channel),
+                        .monitor = v1::Monitor::NewStub(*channel),
                         .health = grpc::health::v1::Health::NewStub(*channel)});
   }
   return branches;

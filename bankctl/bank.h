@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "bank/v1/admin.grpc.pb.h"
 #include "bank/v1/customer.grpc.pb.h"
+#include "bank/v1/monitor.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "net/security.h"
 
@@ -31,6 +32,7 @@ struct Branch {
   Target target;
   std::unique_ptr<v1::Admin::Stub> admin;
   std::unique_ptr<v1::Customer::Stub> customer;
+  std::unique_ptr<v1::Monitor::Stub> monitor;
   std::unique_ptr<grpc::health::v1::Health::Stub> health;
 };
 

@@ -15,11 +15,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-int Fail(const absl::Status& status) {
-  std::cerr << "bankctl: " << status.message() << "\n";
-  return status.code() == absl::StatusCode::kPermissionDenied ? kExitDenied : kExitBadInput;
-}
-
 std::string Why(const grpc::Status& status) {
   if (!status.error_message().empty()) return status.error_message();
   return fmt::format("error {}", static_cast<int>(status.error_code()));
@@ -43,19 +38,6 @@ std::vector<Answer> AskAll(const Context& context, std::vector<Branch>& branches
     answers[i].status = branch.admin->Status(&call, {}, &answers[i].branch);
   });
   return answers;
-}
-
-// The given branches; if there is only one, all members that it names.
-absl::StatusOr<std::vector<Branch>> WholeBank(const Context& context) {
-  auto branches = Connect(context.targets, context.tls);
-  if (!branches.ok() || branches->size() != 1) return branches;
-  const std::vector<Answer> answers = AskAll(context, *branches);
-  if (!answers[0].status.ok()) return branches;
-  std::vector<Target> members;
-  for (const v1::Member& member : answers[0].branch.members()) {
-    members.push_back({.branch = member.branch(), .address = member.address()});
-  }
-  return Connect(members, context.tls);
 }
 
 Json ToJson(const v1::BranchStatus& status) {
@@ -89,6 +71,23 @@ std::string_view Name(grpc::health::v1::HealthCheckResponse::ServingStatus statu
 }
 
 }  // namespace
+
+int Fail(const absl::Status& status) {
+  std::cerr << "bankctl: " << status.message() << "\n";
+  return status.code() == absl::StatusCode::kPermissionDenied ? kExitDenied : kExitBadInput;
+}
+
+absl::StatusOr<std::vector<Branch>> WholeBank(const Context& context) {
+  auto branches = Connect(context.targets, context.tls);
+  if (!branches.ok() || branches->size() != 1) return branches;
+  const std::vector<Answer> answers = AskAll(context, *branches);
+  if (!answers[0].status.ok()) return branches;
+  std::vector<Target> members;
+  for (const v1::Member& member : answers[0].branch.members()) {
+    members.push_back({.branch = member.branch(), .address = member.address()});
+  }
+  return Connect(members, context.tls);
+}
 
 int ShowStatus(const Context& context) {
   auto branches = WholeBank(context);

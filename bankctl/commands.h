@@ -4,16 +4,20 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bankctl/bank.h"
 
 namespace bank::bankctl {
 
+enum class Form { kTable, kJson, kCsv };
+
 struct Context {
   std::vector<Target> targets;
   net::TlsFiles tls;
-  bool json = false;
+  bool json = false;  // form == kJson
+  Form form = Form::kTable;
   std::chrono::milliseconds timeout{5000};
 
   Deadline DeadlineFromNow() const { return std::chrono::system_clock::now() + timeout; }
@@ -41,5 +45,35 @@ int TransferLeadership(const Context& context, uint32_t branch);
 // Waits until all given branches have applied the newest write and writes one JSON line of each to
 // `output` ("-": stdout). 6 if two branches at one log_index differ.
 int CompareDigests(const Context& context, const std::string& output);
+
+struct MetricsOptions {
+  v1::StreamMetricsRequest request;  // whose and which
+  std::chrono::seconds since{0};     // 0: only the newest
+  bool follow = false;
+};
+
+// The samples asked for; with `follow` until nobody answers. Goes on at another branch, after what
+// was read, when one is killed. Frames that are missing are said on stderr, or as JSON.
+int ShowMetrics(const Context& context, const MetricsOptions& options);
+
+struct EventsOptions {
+  uint32_t past = 100;
+  bool follow = false;
+};
+int ShowEvents(const Context& context, const EventsOptions& options);
+
+// A live view, until Ctrl-C; as JSON one line a second.
+int Watch(const Context& context);
+
+// Says why the branches cannot even be dialled, and gives the exit code.
+int Fail(const absl::Status& status);
+
+// The given branches; if there is only one, all members that it names.
+absl::StatusOr<std::vector<Branch>> WholeBank(const Context& context);
+
+std::string IsoTime(int64_t unix_ns);    // UTC, milliseconds
+std::string LocalTime(int64_t unix_ns);  // HH:MM:SS
+std::string NumberOf(double value);      // for people
+std::string_view EventWord(v1::Event::Kind kind);
 
 }  // namespace bank::bankctl

@@ -16,11 +16,15 @@ Examples:
   bankctl wait-ready --at 1=localhost:50051,2=localhost:50052 --timeout 60
   bankctl digests --at localhost:50051,localhost:50052 -o digests.jsonl
   bankctl transfer --to 2
+  bankctl watch                                   who lives, leads and does what, each second
+  bankctl metrics --metric 'system.cpu.*' --since 10m -w csv
+  bankctl metrics --follow --branch 2 -w json
+  bankctl events --follow
 
 Exit codes: 0 ok; 1 usage; 2 bad input; 3 unavailable; 5 denied; 6 branches differ.)";
 
 int Main(int argc, const char* const* argv) {
-  CLI::App app("Operates a bank: looks at its branches and moves its leadership.", "bankctl");
+  CLI::App app("Operates a bank: watches its branches and moves its leadership.", "bankctl");
   app.footer(kExamples);
   app.require_subcommand(1);
   app.fallthrough();
@@ -33,8 +37,8 @@ int Main(int argc, const char* const* argv) {
   Context context;
   app.add_option("--at", at, "[ID=]host:port of a branch, or several, with commas")
       ->capture_default_str();
-  app.add_option("-w,--write-out", form, "form of the answer")
-      ->check(CLI::IsMember({"json", "table"}))
+  app.add_option("-w,--write-out", form, "form of the answer; csv of metrics only")
+      ->check(CLI::IsMember({"json", "table", "csv"}))
       ->capture_default_str();
   app.add_option("--timeout", timeout_s, "seconds to wait for answers")
       ->check(CLI::Range(0.001, 86400.0))
@@ -53,6 +57,27 @@ int Main(int argc, const char* const* argv) {
   digests->add_option("-o,--output", output, "file for the JSON lines (-: stdout)")
       ->capture_default_str();
 
+  auto* metrics = app.add_subcommand("metrics", "what the branches measure, newest or since");
+  MetricsOptions metrics_options;
+  std::vector<std::string> hostnames, names, agents;
+  std::vector<uint32_t> branches;
+  int64_t since_s = 0;
+  metrics->add_flag("-f,--follow", metrics_options.follow, "go on with what comes");
+  metrics->add_option("--hostname", hostnames, "of these hosts; may end in '*'")->delimiter(',');
+  metrics->add_option("--metric", names, "these metrics; may end in '*'")->delimiter(',');
+  metrics->add_option("--agent", agents, "of these agents; may end in '*'")->delimiter(',');
+  metrics->add_option("--branch", branches, "of these branches")->delimiter(',');
+  metrics->add_option("--since", since_s, "how far back, such as 90s, 10m or 1h (default: newest)")
+      ->transform(
+          CLI::AsNumberWithUnit(std::map<std::string, int64_t>{{"s", 1}, {"m", 60}, {"h", 3600}}));
+  auto* events = app.add_subcommand("events", "elections, joins, losses, customers, commands");
+  EventsOptions events_options;
+  events->add_flag("-f,--follow", events_options.follow, "go on with what comes");
+  events->add_option("--past", events_options.past, "how many of the past")
+      ->check(CLI::Range(0u, 1000u))
+      ->capture_default_str();
+  const auto* watch = app.add_subcommand("watch", "a live view of the whole bank");
+
   if (auto exit_code = ParseFlags(app, argc, argv)) return *exit_code;
   auto targets = ParseTargets(at);
   if (!targets.ok()) {
@@ -61,8 +86,24 @@ int Main(int argc, const char* const* argv) {
   }
   context.targets = *std::move(targets);
   context.json = form == "json";
+  context.form = context.json ? Form::kJson : form == "csv" ? Form::kCsv : Form::kTable;
+  if (context.form == Form::kCsv && !metrics->parsed()) {
+    std::cerr << "bankctl: -w csv is for metrics only\n";
+    return kExitUsage;
+  }
   context.timeout = std::chrono::milliseconds(static_cast<int64_t>(timeout_s * 1000));
 
+  if (metrics->parsed()) {
+    v1::StreamMetricsRequest& request = metrics_options.request;
+    request.mutable_hostname()->Assign(hostnames.begin(), hostnames.end());
+    request.mutable_metric()->Assign(names.begin(), names.end());
+    request.mutable_agent()->Assign(agents.begin(), agents.end());
+    request.mutable_branch()->Assign(branches.begin(), branches.end());
+    metrics_options.since = std::chrono::seconds(since_s);
+    return ShowMetrics(context, metrics_options);
+  }
+  if (events->parsed()) return ShowEvents(context, events_options);
+  if (watch->parsed()) return Watch(context);
   if (status->parsed()) return ShowStatus(context);
   if (members->parsed()) return ShowMembers(context);
   if (health->parsed()) return ShowHealth(context);

@@ -1,0 +1,236 @@
+// bankctl metrics and bankctl events: the bank's condition as lines, the past first, then as it
+// comes.
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <grpcpp/client_context.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <thread>
+#include <tuple>
+
+#include "bankctl/commands.h"
+#include "bankctl/feed_reader.h"
+#include "bankctl/table.h"
+#include "common/exit_code.h"
+
+namespace bank::bankctl {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::chrono::milliseconds kRedial{100};
+
+std::string Quoted(const std::string& cell) {
+  if (cell.find_first_of(",\"\n\r") == std::string::npos) return cell;
+  std::string quoted = "\"";
+  for (const char c : cell) {
+    quoted += c;
+    if (c == '"') quoted += c;
+  }
+  return quoted + "\"";
+}
+
+Json ToJson(const Sample& sample) {
+  Json attributes = Json::object();
+  for (const auto& [key, value] : sample.series->attributes()) attributes[key] = value;
+  return {{"time", IsoTime(sample.time_unix_ns)},
+          {"time_unix_nanos", sample.time_unix_ns},
+          {"hostname", sample.agent.hostname()},
+          {"branch", sample.agent.branch()},
+          {"agent", sample.agent.agent()},
+          {"metric", sample.series->metric()},
+          {"attributes", std::move(attributes)},
+          {"value", sample.value},
+          {"unit", sample.series->unit()},
+          {"sequence", sample.sequence},
+          {"incarnation", sample.agent.incarnation()}};
+}
+
+Json ToJson(const v1::Gap& gap) {
+  return {{"gap", gap.reason()},
+          {"agent", gap.agent()},
+          {"incarnation", gap.incarnation()},
+          {"first_sequence", gap.first_sequence()},
+          {"last_sequence", gap.last_sequence()}};
+}
+
+std::string ToText(const v1::Gap& gap) {
+  return gap.last_sequence() == 0
+             ? fmt::format("gap: {} began anew after frame {}", gap.agent(),
+                           gap.first_sequence() - 1)
+             : fmt::format("gap: {} frames {} to {} ({})", gap.agent(), gap.first_sequence(),
+                           gap.last_sequence(), gap.reason());
+}
+
+std::string ToLine(const Sample& sample, Form form) {
+  const std::string attributes = AttributesOf(*sample.series);
+  const std::string value = fmt::format("{}", sample.value);
+  switch (form) {
+    case Form::kJson:
+      return ToJson(sample).dump();
+    case Form::kCsv:
+      return fmt::format("{},{},{},{},{},{},{},{},{},{}", IsoTime(sample.time_unix_ns),
+                         Quoted(sample.agent.hostname()), sample.agent.branch(),
+                         sample.agent.agent(), Quoted(sample.series->metric()), Quoted(attributes),
+                         value, Quoted(sample.series->unit()), sample.sequence,
+                         sample.agent.incarnation());
+    default:
+      return fmt::format("{} {:<10} {}{} = {} {}", LocalTime(sample.time_unix_ns),
+                         sample.agent.agent(), sample.series->metric(),
+                         attributes.empty() ? "" : "{" + attributes + "}", NumberOf(sample.value),
+                         sample.series->unit() == "1" ? "" : sample.series->unit());
+  }
+}
+
+void PrintTable(std::vector<Sample> samples) {
+  std::stable_sort(samples.begin(), samples.end(), [](const Sample& a, const Sample& b) {
+    return std::tuple(a.agent.agent(), a.sequence) < std::tuple(b.agent.agent(), b.sequence);
+  });
+  Table table({"TIME", "AGENT", "METRIC", "ATTRIBUTES", "VALUE", "UNIT"});
+  for (const Sample& sample : samples) {
+    table.Add({LocalTime(sample.time_unix_ns), sample.agent.agent(), sample.series->metric(),
+               AttributesOf(*sample.series), NumberOf(sample.value), sample.series->unit()});
+  }
+  table.Print(std::cout);
+}
+
+}  // namespace
+
+std::string IsoTime(int64_t unix_ns) {
+  const std::time_t seconds = unix_ns / 1'000'000'000;
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(seconds),
+                     unix_ns % 1'000'000'000 / 1'000'000);
+}
+
+std::string LocalTime(int64_t unix_ns) {
+  return fmt::format("{:%H:%M:%S}",
+                     fmt::localtime(static_cast<std::time_t>(unix_ns / 1'000'000'000)));
+}
+
+std::string NumberOf(double value) {
+  if (std::abs(value) >= 1e15 || !std::isfinite(value)) return fmt::format("{:g}", value);
+  if (value == std::floor(value)) return fmt::format("{:.0f}", value);
+  return fmt::format("{:.{}f}", value, std::abs(value) >= 100 ? 1 : 3);
+}
+
+int ShowMetrics(const Context& context, const MetricsOptions& options) {
+  auto branches = WholeBank(context);
+  if (!branches.ok()) return Fail(branches.status());
+  v1::StreamMetricsRequest request = options.request;
+  if (options.since.count() > 0) {
+    const auto since = std::chrono::system_clock::now() - options.since;
+    request.set_since_unix_nanos(std::chrono::nanoseconds(since.time_since_epoch()).count());
+  }
+  FeedReader reader(*branches, std::move(request), context.timeout);
+  FeedReader::Update update;
+  std::vector<Sample> rows;
+  if (context.form == Form::kCsv) {
+    std::cout << "time,hostname,branch,agent,metric,attributes,value,unit,sequence,incarnation\n";
+  }
+  const bool table = context.form == Form::kTable && !options.follow;
+  while (reader.Next(&update)) {
+    for (const v1::Gap& gap : update.gaps) {
+      if (context.form == Form::kJson) {
+        std::cout << ToJson(gap).dump() << "\n";
+      } else {
+        std::cerr << ToText(gap) << "\n";
+      }
+    }
+    for (Sample& sample : update.samples) {
+      if (table) {
+        rows.push_back(std::move(sample));
+      } else {
+        std::cout << ToLine(sample, context.form) << "\n";
+      }
+    }
+    std::cout.flush();
+    if (!std::cout) return kExitOk;  // nobody reads any more
+    if (!options.follow && !update.lives.empty()) {
+      if (table) PrintTable(std::move(rows));
+      return kExitOk;
+    }
+  }
+  std::cerr << "bankctl: " << reader.fault() << "\n";
+  return kExitUnavailable;
+}
+
+int ShowEvents(const Context& context, const EventsOptions& options) {
+  auto branches = WholeBank(context);
+  if (!branches.ok()) return Fail(branches.status());
+  // What was printed: another branch may tell it again.
+  std::set<std::tuple<std::string, uint64_t, uint64_t>> printed;
+  constexpr uint32_t kPastMax = 1000;
+  uint32_t past = options.past;
+  std::string fault;
+  auto give_up = std::chrono::steady_clock::now() + context.timeout;
+  for (size_t next = 0; std::chrono::steady_clock::now() < give_up; ++next) {
+    Branch& branch = (*branches)[next % branches->size()];
+    grpc::ClientContext call;
+    if (!options.follow) call.set_deadline(context.DeadlineFromNow());
+    v1::StreamEventsRequest request;
+    request.set_past(past);
+    request.set_follow(options.follow);
+    const auto began = std::chrono::steady_clock::now();
+    const auto stream = branch.monitor->StreamEvents(&call, request);
+    v1::Event event;
+    while (stream->Read(&event)) {
+      give_up = std::chrono::steady_clock::now() + context.timeout;
+      past = kPastMax;
+      if (!printed.emplace(event.agent(), event.incarnation(), event.number()).second) continue;
+      if (context.form == Form::kTable) {
+        std::cout << fmt::format("{} {:<9} {}", LocalTime(event.time_unix_nanos()),
+                                 EventWord(event.kind()), event.text())
+                  << std::endl;
+      } else {
+        std::cout << Json{{"time", IsoTime(event.time_unix_nanos())},
+                          {"time_unix_nanos", event.time_unix_nanos()},
+                          {"agent", event.agent()},
+                          {"kind", EventWord(event.kind())},
+                          {"text", event.text()},
+                          {"number", event.number()},
+                          {"incarnation", event.incarnation()}}
+                         .dump()
+                  << std::endl;
+      }
+      if (!std::cout) return kExitOk;
+    }
+    const grpc::Status status = stream->Finish();
+    if (status.ok()) return kExitOk;
+    fault = fmt::format("{}: {}", branch.target.address, status.error_message());
+    if (status.error_code() != grpc::StatusCode::UNAVAILABLE && !options.follow) break;
+    // One that was open until now has just broken: the time begins with that.
+    const auto now = std::chrono::steady_clock::now();
+    if (now - began > std::chrono::seconds(1)) give_up = now + context.timeout;
+    std::this_thread::sleep_for(kRedial);
+  }
+  std::cerr << "bankctl: " << fault << "\n";
+  return kExitUnavailable;
+}
+
+std::string_view EventWord(v1::Event::Kind kind) {
+  switch (kind) {
+    case v1::Event::ELECTION:
+      return "election";
+    case v1::Event::JOINED:
+      return "joined";
+    case v1::Event::LOST:
+      return "lost";
+    case v1::Event::READINESS:
+      return "readiness";
+    case v1::Event::CUSTOMER:
+      return "customer";
+    case v1::Event::COMMAND:
+      return "command";
+    case v1::Event::SNAPSHOT:
+      return "snapshot";
+    default:
+      return "other";
+  }
+}
+
+}  // namespace bank::bankctl
