@@ -14,7 +14,6 @@ The steps are described in tests/fault/README.md.
 """
 import argparse
 import fnmatch
-import json
 import pathlib
 import random
 import shlex
