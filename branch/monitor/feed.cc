@@ -29,6 +29,13 @@ size_t BytesOf(const Frame& frame) {
 
 FeedPosition PositionOf(const Frame& frame) { return {frame.agent->incarnation, frame.sequence}; }
 
+// Of two breaks the one that began the silence: each further attempt to connect that fails is a
+// break too, and must not make the agent look as if it had just been there.
+int64_t EarlierBreak(int64_t one_ns, int64_t other_ns, int64_t heard_ns) {
+  if (one_ns <= heard_ns || other_ns <= heard_ns) return std::max(one_ns, other_ns);
+  return std::min(one_ns, other_ns);
+}
+
 }  // namespace
 
 Feed::Feed(FeedOptions options, const Clock& clock)
@@ -193,7 +200,7 @@ void Feed::NoteLife(const AgentPtr& agent, const Life& life,
   if (known == nullptr) return;
   if (status && life.heard_ns >= known->life.heard_ns) known->status = status;
   known->life.heard_ns = std::max(known->life.heard_ns, life.heard_ns);
-  known->life.broken_ns = std::max(known->life.broken_ns, life.broken_ns);
+  known->life.broken_ns = EarlierBreak(known->life.broken_ns, life.broken_ns, known->life.heard_ns);
   known->life.interval_ns = life.interval_ns;
 }
 
@@ -203,7 +210,8 @@ void Feed::NoteBroken(std::string_view agent) {
   const auto known = s.agents.find(agent);
   if (known == s.agents.end()) return;
   Life& life = known->second.life;
-  life.broken_ns = std::max(s.clock.NowNs(), life.heard_ns + 1);  // later than what it sent
+  const int64_t now_ns = std::max(s.clock.NowNs(), life.heard_ns + 1);  // later than what it sent
+  life.broken_ns = EarlierBreak(life.broken_ns, now_ns, life.heard_ns);
 }
 
 FeedPosition Feed::LastOf(std::string_view agent) const {

@@ -37,7 +37,7 @@ enum class Liveness { kLive, kSuspect, kDead };
 // Signs of life of one agent; times on this branch's steady clock.
 struct Life {
   int64_t heard_ns = 0;     // the last one; 0: none yet
-  int64_t broken_ns = 0;    // when its connection broke last; 0: never
+  int64_t broken_ns = 0;    // when its connection broke first since then; 0: never
   int64_t interval_ns = 0;  // how far apart they usually are; 0: not known yet
 };
 
@@ -76,7 +76,7 @@ struct FeedOptions {
   // Of silence: at least so long, and 2.5 or 5 times the agent's usual interval.
   int64_t suspect_after_ns = 1'500'000'000;
   int64_t dead_after_ns = 5'000'000'000;
-  int64_t dead_after_break_ns = 1'000'000'000;  // without a sign of life since its connection broke
+  int64_t dead_after_break_ns = 800'000'000;  // without a sign of life since its connection broke
 };
 
 class Feed {

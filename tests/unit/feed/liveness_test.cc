@@ -46,9 +46,18 @@ TEST_F(LivenessTest, BrokenConnectionIsSuspectAtOnceAndDeadSoon) {
   feed_->NoteBroken("a");
   Advance(1);
   EXPECT_EQ(LivenessOf("a"), Liveness::kSuspect);
-  Advance(999 * kMs);
+  Advance(798 * kMs);
   EXPECT_EQ(LivenessOf("a"), Liveness::kSuspect);
-  Advance(kMs);
+  Advance(2 * kMs);
+  EXPECT_EQ(LivenessOf("a"), Liveness::kDead);
+}
+
+TEST_F(LivenessTest, FailingToConnectAgainDoesNotKeepItAlive) {
+  Live(a_, 500 * kMs, 20);
+  feed_->NoteBroken("a");
+  Advance(400 * kMs);
+  feed_->NoteBroken("a");
+  Advance(600 * kMs);
   EXPECT_EQ(LivenessOf("a"), Liveness::kDead);
 }
 
