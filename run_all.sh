@@ -18,6 +18,7 @@ usage: ./run_all.sh [INPUT.json] [options]         replay the customers of INPUT
   --serve                    start a bank and leave it up
   --branches N               with --serve: how many branches (default 3)
   --initial-balance X        with --serve: the shared account's first balance (default 400)
+                             branch i serves its console at port P+1000+i
   --data FOLDER              with --serve: keep the branches' data here (default: the run's folder)
   --no-build                 use the programs as they are
   --help
@@ -120,13 +121,15 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 start_branches() {
-  local base=$1 peers="" id
+  local base=$1 peers="" id http
   for id in "${ids[@]}"; do peers+="${peers:+,}$id=localhost:$((base + id))"; done
   addresses=$peers
   for id in "${ids[@]}"; do
+    http=()
+    [ "$serve" = 0 ] || http=(--http "localhost:$((base + 1000 + id))")
     "$bin/branch" --id "$id" --listen "localhost:$((base + id))" --peers "$peers" \
       --data "${data:-$run/data}/branch-$id" --initial-balance "$balance" \
-      ${tls_flags[@]+"${tls_flags[@]}"} >"$run/branch-$id.log" 2>&1 &
+      ${http[@]+"${http[@]}"} ${tls_flags[@]+"${tls_flags[@]}"} >"$run/branch-$id.log" 2>&1 &
     pid_of[$id]=$!
   done
 }
@@ -189,6 +192,7 @@ done
 if [ "$serve" = 1 ]; then
   echo "the bank serves; account 'shared' was opened with $balance"
   echo "branches: $addresses"
+  echo "console: http://localhost:$((base + 1000 + ids[0]))/"
   echo "data, logs: ${data:-$run}"
   echo "Ctrl-C stops it"
   status=0

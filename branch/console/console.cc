@@ -216,6 +216,8 @@ void Console::ComposeForever() {
   }
 }
 
+Console::~Console() { Stop(); }
+
 void Console::Stop() {
   if (std::exchange(stopped_, true)) return;
   broadcast_.Close();

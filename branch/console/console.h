@@ -55,7 +55,7 @@ class Console {
   static absl::StatusOr<std::unique_ptr<Console>> Start(const ConsoleOptions& options,
                                                         ConsoleSources sources,
                                                         const monitor::Feed& feed);
-  ~Console() { Stop(); }
+  ~Console();
 
   // Ends the streams and waits for the answers under way. Idempotent.
   void Stop();

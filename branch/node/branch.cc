@@ -7,6 +7,8 @@
 #include <thread>
 #include <utility>
 
+#include "branch/node/http_port.h"
+
 namespace bank::node {
 namespace {
 
@@ -80,10 +82,7 @@ absl::Status Branch::Open(replication::FatalHandler on_fatal) {
   }
   monitoring_ = std::make_unique<Monitoring>(
       monitoring, clock_, [this] { return replicator_->GetStatus(); },
-      [this] {
-        return monitor::ReadProcessMetrics(operation_metrics_, replicator_->metrics(),
-                                           gate_->open(), clock_);
-      });
+      [this] { return ReadMetrics(); });
   replicator_->Observe([this](const auto& status) { monitoring_->OnStatus(status); });
   return replicator_->Start(std::move(opened_.recovered));
 }
@@ -136,13 +135,30 @@ absl::Status Branch::Serve() {
   readiness_ = std::make_unique<Readiness>(*replicator_, clock_, readiness, [this](bool serves) {
     server_->SetServing(serves);
     monitoring_->NoteReady(serves);
+    serves_ = serves;
     if (serves) {
       spdlog::info("ready: serves customers");
     } else {
       spdlog::warn("not ready: reaches no quorum of the branches");
     }
   });
+  if (config_.http.empty()) return absl::OkStatus();
+  auto console = StartHttp({.config = config_,
+                            .replicator = *replicator_,
+                            .feed = monitoring_->feed(),
+                            .self = monitoring_->self(),
+                            .metrics = [this] { return ReadMetrics(); },
+                            .serves = [this] { return serves_.load(); },
+                            .clock = clock_});
+  if (!console.ok()) return console.status();
+  console_ = *std::move(console);
+  spdlog::info("the console is at http{}://{}/", config_.tls.enabled() ? "s" : "", config_.http);
   return absl::OkStatus();
+}
+
+monitor::ProcessMetrics Branch::ReadMetrics() const {
+  return monitor::ReadProcessMetrics(operation_metrics_, replicator_->metrics(), gate_->open(),
+                                     clock_);
 }
 
 void Branch::HandOver() {
@@ -172,6 +188,7 @@ void Branch::Stop() {
                    gate_->open());
     }
   }
+  if (console_ != nullptr) console_->Stop();
   if (replicator_ != nullptr) replicator_->Stop();
   if (readiness_ != nullptr) readiness_->Stop();
   if (cluster_service_ != nullptr) cluster_service_->Shutdown();

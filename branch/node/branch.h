@@ -13,6 +13,7 @@
 //   latest first.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -20,6 +21,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "branch/console/console.h"
 #include "branch/monitor/process_metrics.h"
 #include "branch/node/config.h"
 #include "branch/node/monitoring.h"
@@ -59,6 +61,7 @@ class Branch {
   explicit Branch(const Config& config) : config_(config) {}
   absl::Status Open(replication::FatalHandler on_fatal);
   absl::Status Serve();
+  monitor::ProcessMetrics ReadMetrics() const;
   void HandOver();
 
   const Config config_;
@@ -78,7 +81,9 @@ class Branch {
   std::unique_ptr<rpc::AdminService> admin_service_;
   std::unique_ptr<rpc::MonitorService> monitor_service_;
   std::unique_ptr<rpc::Server> server_;
+  std::atomic<bool> serves_ = false;
   std::unique_ptr<Readiness> readiness_;
+  std::unique_ptr<console::Console> console_;  // nullptr: none was asked for
   bool stopped_ = false;
 };
 

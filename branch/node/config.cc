@@ -182,6 +182,8 @@ Parsed ParseConfig(int argc, const char* const* argv) {
                  "ID=host:port: reach that branch there, not at its address in --peers (behind a "
                  "proxy or NAT); may be repeated")
       ->allow_extra_args(false);
+  app.add_option("--http", config.http,
+                 "host:port for the console, /metrics, /livez and /readyz (default: none)");
   app.add_option("--data", config.data, "folder of log and snapshots; made if it is not there")
       ->required();
   app.add_option("--initial-balance", config.initial_balance,

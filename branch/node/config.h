@@ -18,6 +18,7 @@ namespace bank::node {
 struct Config {
   BranchId self;
   std::string listen;  // host:port
+  std::string http;    // host:port of the console; empty: none
   std::string data;    // folder
   int64_t initial_balance = 0;
   bool rebuild = false;

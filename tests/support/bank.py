@@ -42,14 +42,16 @@ class Bank:
     """Branches 1..n on loopback. Use as a context manager: leaving it ends every process, and fails
     if one of them ended badly (a sanitizer's report, for one, shows in the exit code alone)."""
 
-    def __init__(self, branches=3, balance=400, folder=None, flags=(), env=None):
+    def __init__(self, branches=3, balance=400, folder=None, flags=(), env=None, http=False):
         self.ids = list(range(1, branches + 1))
         self.balance = balance
         self.flags = list(flags)
         self.env = env or {}
         self.own_folder = folder is None
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="bank-"))
-        self.base = free_base_port(branches)
+        # With http, branch i's console is at base + n + i.
+        self.base = free_base_port(2 * branches if http else branches)
+        self.http = http
         self.processes = {}
 
     def __enter__(self):
@@ -73,6 +75,9 @@ class Bank:
     def address(self, branch):
         return f"localhost:{self.port(branch)}"
 
+    def http_address(self, branch):
+        return f"localhost:{self.base + len(self.ids) + branch}"
+
     @property
     def addresses(self):
         return ",".join(f"{i}={self.address(i)}" for i in self.ids)
@@ -86,7 +91,8 @@ class Bank:
     def command(self, branch, *extra):
         return [str(BIN / "branch"), "--id", str(branch), "--listen", self.address(branch),
                 "--peers", self.addresses, "--data", str(self.data(branch)),
-                "--initial-balance", str(self.balance), *self.flags, *extra]
+                "--initial-balance", str(self.balance),
+                *(["--http", self.http_address(branch)] if self.http else []), *self.flags, *extra]
 
     def start(self, branches=None, *extra, wait=True):
         for branch in self.ids if branches is None else branches:

@@ -1,0 +1,93 @@
+#include "branch/node/http_port.h"
+
+#include <chrono>
+#include <future>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "branch/console/exposition.h"
+
+namespace bank::node {
+namespace {
+
+constexpr std::chrono::nanoseconds kCheckPatience = std::chrono::milliseconds(800);
+// How many entries a branch may lack and still be as good as the others.
+constexpr uint64_t kLagMax = 10'000;
+
+// Waits for a completion of the replicator, but not for longer than it has any right to take: that
+// it never comes is what a check is for.
+template <class Ask>
+absl::Status Await(const HttpParts& parts, Ask ask) {
+  auto answer = std::make_shared<std::promise<absl::Status>>();
+  ask(parts.clock.NowNs() + kCheckPatience.count(),
+      [answer](absl::Status status) { answer->set_value(std::move(status)); });
+  auto future = answer->get_future();
+  if (future.wait_for(2 * kCheckPatience) != std::future_status::ready) {
+    return absl::UnavailableError("the replicator's thread does not answer");
+  }
+  return future.get();
+}
+
+// The driver's thread takes its inbox and answers.
+absl::Status Loop(const HttpParts& parts) {
+  return Await(parts, [&](int64_t deadline_ns, auto done) {
+    parts.replicator.WaitApplied(Position(0), deadline_ns, std::move(done));
+  });
+}
+
+absl::Status Quorum(const HttpParts& parts) {
+  return Await(parts, [&](int64_t deadline_ns, auto done) {
+    parts.replicator.ReadBarrier(deadline_ns, std::move(done));
+  });
+}
+
+absl::Status Founded(const HttpParts& parts) {
+  if (parts.replicator.GetStatus().ready) return absl::OkStatus();
+  return absl::UnavailableError("the bank's first write is not here yet");
+}
+
+absl::Status CaughtUp(const HttpParts& parts) {
+  const auto status = parts.replicator.GetStatus();
+  const uint64_t known = status.known_commit_index.value;
+  const uint64_t applied = status.applied_index.value;
+  if (known <= applied + kLagMax) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat(known - applied, " entries behind"));
+}
+
+std::vector<std::pair<std::string, int64_t>> SharedBalance(
+    const replication::Replicator& replicator) {
+  const ledger::Outcome shared = replicator.Query(ledger::kSharedAccount);
+  if (shared.code != ledger::Code::kOk) return {};
+  return {{std::string(ledger::kSharedAccount), shared.balance}};
+}
+
+monitor::FramePtr NewestOf(const monitor::Feed& feed, const std::string& agent) {
+  for (monitor::AgentView& view : feed.Agents()) {
+    if (view.agent->name == agent) return std::move(view.newest);
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<console::Console>> StartHttp(const HttpParts& parts) {
+  console::ConsoleSources sources;
+  sources.view.self = parts.config.self;
+  for (const auto& member : parts.config.driver.founders) sources.view.members.push_back(member.id);
+  sources.view.serves = parts.serves;
+  sources.view.balances = [parts](size_t) { return SharedBalance(parts.replicator); };
+  sources.metrics = [parts] {
+    return console::Expose(NewestOf(parts.feed, parts.self->name).get(), parts.metrics(),
+                           *parts.self);
+  };
+  sources.live = {{"loop", [parts] { return Loop(parts); }}};
+  sources.ready = {{"loop", [parts] { return Loop(parts); }},
+                   {"founded", [parts] { return Founded(parts); }},
+                   {"quorum", [parts] { return Quorum(parts); }},
+                   {"caught-up", [parts] { return CaughtUp(parts); }}};
+  return console::Console::Start({.listen = parts.config.http, .tls = parts.config.tls},
+                                 std::move(sources), parts.feed);
+}
+
+}  // namespace bank::node
