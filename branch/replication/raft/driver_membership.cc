@@ -69,7 +69,8 @@ void Driver::State::OnMembersCommitted() {
     commit_told.erase(member.id);
     heard_ms.erase(member.id);
     if (member.id == options.self) {
-      removed = true;
+      // Not if it has come back since: a restart applies its removal of long ago once more.
+      removed = FindMember(engine.members(), options.self) == nullptr;
     } else if (leads) {
       ports.Send(member.id, NoMember{engine.term(), configuration_index});
     }

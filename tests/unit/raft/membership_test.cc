@@ -561,5 +561,35 @@ TEST(MembershipUnknown, AllCrashInTheMiddle) {
   }
 }
 
+// Found by the simulation: the branch applied its removal of long ago once more, believed itself
+// gone, and led the bank without a timer: nobody could do anything any more.
+TEST(Membership, ABranchThatCameBackLeadsAfterARestart) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 5);
+  const uint64_t back = BankOf::Other(leader);
+  for (const MemberTarget target : {MemberTarget::kGone, MemberTarget::kVoter}) {
+    std::optional<ChangeResult> changed;
+    bank.driver(leader).ChangeMember(
+        bank.now_ms, {BranchId(back), target, BankOf::Address(back)}, bank.now_ms + 20'000,
+        [&changed](ChangeResult result) { changed = std::move(result); });
+    ASSERT_TRUE(bank.AdvanceUntil([&] { return changed.has_value(); }));
+    EXPECT_EQ(changed->fate, ChangeFate::kDone) << changed->reason;
+  }
+  bank.Advance(500);
+  // Nothing is applied yet when they start; the one that came back has the shortest patience.
+  for (uint64_t id = 1; id <= 3; ++id) bank.Crash(id);
+  bank[back].Start(bank.now_ms);
+  bank[BankOf::Other(back)].Start(bank.now_ms);
+  bank.ElectThis(back);
+  bank.Advance(5'000);
+  EXPECT_EQ(bank.leader(), back);
+  EXPECT_FALSE(bank.driver(back).GetStatus().removed);
+  std::optional<ProposeResult> result;
+  bank.Deposit(back, 1, &result);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return result.has_value(); }));
+  EXPECT_EQ(result->fate, Fate::kApplied) << result->reason;
+}
+
 }  // namespace
 }  // namespace bank::replication
