@@ -44,7 +44,7 @@ bool BranchProcess::OpenFolder(storage::OnDamage on_damage, storage::OpenedStora
   }
   // As RaftReplicator::Start: the vote is written last, a founding cut short is done again.
   const storage::Recovered& found = opened->recovered;
-  if (!found.rebuilding && found.hard_state.term == Term(0) && !found.snapshot &&
+  if (founder_ && !found.rebuilding && found.hard_state.term == Term(0) && !found.snapshot &&
       found.entries.size() <= 1) {
     if (!record_.empty() && !old_copy_) {
       world_.Violate(absl::StrCat("branch ", id().value, " takes its folder for a new one"));

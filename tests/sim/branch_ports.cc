@@ -30,14 +30,17 @@ void BranchProcess::Send(BranchId to, replication::Message message) {
                  kSnapshotDelayPerKilobyte;
   }
   BranchProcess* const receiver = world_.branches[to.value - 1];
-  world_.network.Send(node(), receiver->node(), lane, size_delay,
-                      [receiver, from = id(), message = std::move(message)]() mutable {
-                        receiver->Enter([receiver, from, message = std::move(message)]() mutable {
-                          receiver->Drive([&](replication::Driver& driver, int64_t now_ms) {
-                            driver.OnMessage(now_ms, from, std::move(message));
+  const bool twice = !world_.network.keeps_contract() && random_.Permille(50);
+  for (int copies = twice ? 2 : 1; copies > 0; --copies) {
+    world_.network.Send(node(), receiver->node(), lane, size_delay,
+                        [receiver, from = id(), message]() mutable {
+                          receiver->Enter([receiver, from, message = std::move(message)]() mutable {
+                            receiver->Drive([&](replication::Driver& driver, int64_t now_ms) {
+                              driver.OnMessage(now_ms, from, std::move(message));
+                            });
                           });
                         });
-                      });
+  }
 }
 
 // What others count on must be true when it is said.

@@ -16,7 +16,7 @@ BranchProcess::BranchProcess(World& world, replication::DriverOptions options,
       clock_(random_.Between(0, 1000) * kSecond, random_.Between(950'000, 1'050'000)),
       files_(std::make_unique<SimFileSystem>(random_.Next())) {
   for (const replication::Member& member : options_.founders) {
-    if (member.id == options_.self) voter_ = member.voter;
+    if (member.id == options_.self) founder_ = true;
   }
 }
 
@@ -140,22 +140,33 @@ void BranchProcess::TransferLeadership() {
   });
 }
 
+void BranchProcess::ChangeMember(const replication::MemberChange& change, int64_t timeout_ms,
+                                 replication::ChangeCallback done) {
+  Enter([this, change, timeout_ms, done = InNextStep(std::move(done))]() mutable {
+    Drive([&](replication::Driver& driver, int64_t now_ms) {
+      driver.ChangeMember(now_ms, change, now_ms + timeout_ms, std::move(done));
+      membership_ = driver.GetMembership();
+    });
+  });
+}
+
 void BranchProcess::Serve(const Call& call, absl::AnyInvocable<void(CallReply)> done) {
   Enter([this, call, done = std::move(done)]() mutable { counter_->Serve(call, std::move(done)); });
 }
 
-void BranchProcess::OnForward(BranchId from, uint64_t number, replication::ForwardRequest request) {
-  Enter([this, from, number, request = std::move(request)]() mutable {
-    BranchProcess* const asker = world_.branches[from.value - 1];
-    counter_->OnForward(
-        std::move(request), [this, asker, number](replication::ForwardResult result) {
-          world_.network.Send(node(), asker->node(), Lane::kForward, 0,
-                              [asker, number, result = std::move(result)]() mutable {
-                                asker->Enter([asker, number, result = std::move(result)]() mutable {
-                                  asker->counter_->peers().OnReply(number, std::move(result));
-                                });
-                              });
-        });
+void BranchProcess::OnForward(PeerCaller caller, replication::ForwardRequest request) {
+  Enter([this, caller, request = std::move(request)]() mutable {
+    BranchProcess* const asker = world_.branches[caller.branch.value - 1];
+    counter_->OnForward(std::move(request), [this, asker,
+                                             caller](replication::ForwardResult result) {
+      world_.network.Send(node(), asker->node(), Lane::kForward, 0,
+                          [asker, caller, result = std::move(result)]() mutable {
+                            if (asker->life_ != caller.life) return;
+                            asker->Enter([asker, caller, result = std::move(result)]() mutable {
+                              asker->counter_->peers().OnReply(caller.number, std::move(result));
+                            });
+                          });
+    });
   });
 }
 

@@ -49,7 +49,6 @@ class BranchProcess final : public replication::DriverPorts {
 
   BranchId id() const { return options_.self; }
   NodeId node() const { return options_.self.value; }
-  bool voter() const { return voter_; }
   State state() const { return state_; }
   bool up() const { return state_ == State::kUp; }
   bool paused() const { return paused_; }
@@ -59,6 +58,9 @@ class BranchProcess final : public replication::DriverPorts {
   // that it was not wiped: it must not count towards a majority either.
   bool filled() const { return record_.filled(); }
   const replication::ReplicatorStatus& status() const { return status_; }  // of the last step
+
+  // As this branch knows it, or knew it when it went down.
+  const replication::Membership& membership() const { return membership_; }
 
   const ledger::Ledger& ledger() const { return driver_->ledger(); }  // while it is up
 
@@ -75,6 +77,8 @@ class BranchProcess final : public replication::DriverPorts {
   void OnClockChanged();
   void TakeSnapshot();
   void TransferLeadership();
+  void ChangeMember(const replication::MemberChange& change, int64_t timeout_ms,
+                    replication::ChangeCallback done);
   // A byte on the disk was changed behind the branch's back: a refusal to start is right.
   void MarkDamaged() { damaged_ = true; }
   void WipeFolder();
@@ -84,7 +88,7 @@ class BranchProcess final : public replication::DriverPorts {
   // What customers and other branches call; `done` runs at most once, and never after the end of
   // the process.
   void Serve(const Call& call, absl::AnyInvocable<void(CallReply)> done);
-  void OnForward(BranchId from, uint64_t number, replication::ForwardRequest request);
+  void OnForward(PeerCaller caller, replication::ForwardRequest request);
 
   // For the parts of the process.
   uint64_t life() const { return life_; }
@@ -142,7 +146,7 @@ class BranchProcess final : public replication::DriverPorts {
   World& world_;
   replication::DriverOptions options_;
   storage::StorageOptions storage_options_;
-  bool voter_ = true;
+  bool founder_ = false;
   Random random_;
   SkewedClock clock_;
   ProcessClock steady_clock_{world_.scheduler, clock_};
@@ -168,6 +172,7 @@ class BranchProcess final : public replication::DriverPorts {
   LogShadow log_;  // the log in the driver's memory
   LogIndex inspected_;
   replication::ReplicatorStatus status_;
+  replication::Membership membership_;
   bool applying_ = false;
   SimTime timer_at_ = -1;  // when the earliest timer task runs; -1: none
   uint64_t timer_number_ = 0;

@@ -34,6 +34,12 @@ void BranchProcess::Inspect() {
   const replication::ReplicatorStatus before = std::move(status_);
   status_ = driver_->GetStatus();
   world_.auditor->OnProgress(id(), before, status_);
+  // Copied only when it may have changed.
+  if (status_.last_index != before.last_index || status_.term != before.term ||
+      status_.commit_index != before.commit_index ||
+      status_.snapshot_index != before.snapshot_index || membership_.change.has_value()) {
+    membership_ = driver_->GetMembership();
+  }
   if (status_.role == replication::Role::kLeader &&
       (before.role != replication::Role::kLeader || before.term != status_.term)) {
     world_.auditor->OnLeader(id(), status_.term);

@@ -65,9 +65,11 @@ int Main(int argc, char** argv) {
       ->check(CLI::PositiveNumber);
   app.add_option("--branches", options.branches, "of the bank; else each seed decides")
       ->check(CLI::Range(1, 50));
-  app.add_option("--disable-guard", guard_off,
+  app.add_option("--without-guard", guard_off,
                  "switch this guard of the engine off: the runs should find what it guards against")
       ->check(CLI::Range(1, 31));
+  app.add_flag("--reordering", options.reorders,
+               "messages overtake each other and come twice, which the transport rules out");
   app.add_flag("--trace", options.trace, "print what happens");
   app.add_flag("--keep-going", keep_going, "do not stop at the first seed that fails");
   app.add_flag("--require-faults", require_faults, "fail if some kind of fault never happened");
@@ -84,8 +86,10 @@ int Main(int argc, char** argv) {
   if (options.branches != 0) absl::StrAppend(&flags, " --branches ", options.branches);
   if (guard_off != 0) {
     options.guards_off = uint32_t{1} << guard_off;
-    absl::StrAppend(&flags, " --disable-guard ", guard_off);
+    absl::StrAppend(&flags, " --without-guard ", guard_off);
   }
+
+  if (options.reorders) absl::StrAppend(&flags, " --reordering");
 
   setvbuf(stdout, nullptr, _IOLBF, 0);
   signal(SIGABRT, OnAbort);

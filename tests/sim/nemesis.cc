@@ -8,7 +8,8 @@
 
 namespace bank::sim {
 
-Nemesis::Nemesis(World& world) : world_(world), random_(world.random.Fork()) {
+Nemesis::Nemesis(World& world, const Operator& members)
+    : world_(world), members_(members), random_(world.random.Fork()) {
   for (int kind = 0; kind < static_cast<int>(Fault::kCount); ++kind) {
     if (random_.Permille(450)) kinds_.push_back(static_cast<Fault>(kind));
   }
@@ -273,22 +274,9 @@ void Nemesis::Flap(NodeId a, NodeId b, int times) {
   Later(random_.Between(5, 120) * kMillisecond, [this, a, b, times] { Flap(a, b, times - 1); });
 }
 
-// A branch that is being brought back, or has to be, does not vote; the rest must be able to.
-bool Nemesis::MayDamage(const BranchProcess& branch) const {
-  if (branch.recovering()) return false;
-  if (!branch.voter()) return true;
-  int voters = 0;
-  int whole = 0;
-  for (const BranchProcess* each : world_.branches) {
-    if (!each->voter()) continue;
-    ++voters;
-    if (!each->recovering() && each->filled() && each != &branch) ++whole;
-  }
-  return whole > voters / 2;
-}
-
 void Nemesis::Damage(BranchProcess& branch, bool wipe) {
-  if (!MayDamage(branch)) return;
+  // A branch that is being brought back, or has to be, does not vote; the rest must be able to.
+  if (branch.recovering() || !members_.CanSpare(branch)) return;
   branch.Stop(BranchProcess::Cause::kPowerLoss);
   if (branch.state() != BranchProcess::State::kDown) return;
   const std::vector<std::string> paths = branch.files().Files();

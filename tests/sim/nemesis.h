@@ -9,13 +9,14 @@
 #include <vector>
 
 #include "tests/sim/branch_process.h"
+#include "tests/sim/operator.h"
 #include "tests/sim/world.h"
 
 namespace bank::sim {
 
 class Nemesis {
  public:
-  explicit Nemesis(World& world);
+  Nemesis(World& world, const Operator& members);
 
   void Begin();
   // Ends all faults: the network is whole, disks are fast and have room, every branch runs.
@@ -62,7 +63,6 @@ class Nemesis {
   void Flap(NodeId a, NodeId b, int times);
   void StormOfRestarts(BranchProcess& branch, int times);
   void Damage(BranchProcess& branch, bool wipe);
-  bool MayDamage(const BranchProcess& branch) const;
   // Later, unless the faults have ended by then.
   void Later(SimTime delay, Scheduler::Task task);
 
@@ -73,6 +73,7 @@ class Nemesis {
   SimTime Long() { return random_.Between(200, 2500) * kMillisecond; }
 
   World& world_;
+  const Operator& members_;
   Random random_;
   std::vector<Fault> kinds_;
   std::vector<BranchProcess*> slowed_;

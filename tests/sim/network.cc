@@ -14,7 +14,7 @@ void Network::Send(NodeId from, NodeId to, Lane lane, SimTime size_delay, Schedu
   SimTime arrival =
       scheduler_.now() + random_.Between(weather_.delay_min, weather_.delay_max) + size_delay;
   if (random_.Permille(weather_.spike_permille)) arrival += weather_.delay_spike;
-  if (lane != Lane::kCustomer) {
+  if (lane != Lane::kCustomer && (keeps_contract_ || lane != Lane::kMessages)) {
     SimTime& newest = newest_arrival_[{from, to, lane}];
     newest = arrival = std::max(arrival, newest);
   }

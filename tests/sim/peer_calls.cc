@@ -24,11 +24,11 @@ void PeerCalls::Forward(BranchId leader, replication::ForwardRequest request,
   branch_.Later(broken_after_ms * kMillisecond,
                 [this, number] { Break(number, replication::Fate::kUnknown); });
   BranchProcess* const receiver = world_.branches[leader.value - 1];
-  world_.network.Send(
-      branch_.node(), receiver->node(), Lane::kForward, 0,
-      [receiver, from = branch_.id(), number, request = std::move(request)]() mutable {
-        receiver->OnForward(from, number, std::move(request));
-      });
+  world_.network.Send(branch_.node(), receiver->node(), Lane::kForward, 0,
+                      [receiver, caller = PeerCaller{branch_.id(), branch_.life(), number},
+                       request = std::move(request)]() mutable {
+                        receiver->OnForward(caller, std::move(request));
+                      });
 }
 
 void PeerCalls::Break(uint64_t number, replication::Fate fate) {

@@ -14,6 +14,13 @@
 
 namespace bank::sim {
 
+// Where an answer goes: an older life's calls ended with its connections.
+struct PeerCaller {
+  BranchId branch;
+  uint64_t life;
+  uint64_t number;
+};
+
 class PeerCalls final : public replication::Peers {
  public:
   // The branch outlives it.

@@ -13,6 +13,7 @@
 #include "tests/sim/client.h"
 #include "tests/sim/customer.h"
 #include "tests/sim/nemesis.h"
+#include "tests/sim/operator.h"
 #include "tests/sim/world.h"
 
 namespace bank::sim {
@@ -25,17 +26,21 @@ class Simulation {
   explicit Simulation(const SimulationOptions& options)
       : options_(options), world_(options.seed, options.trace), auditor_(world_) {
     world_.auditor = &auditor_;
+    if (options.reorders) world_.network.BreakContract();
     Found();
-    nemesis_ = std::make_unique<Nemesis>(world_);
+    operator_ = std::make_unique<Operator>(world_);
+    nemesis_ = std::make_unique<Nemesis>(world_, *operator_);
     Invite();
   }
 
   SimulationResult Run() {
     RunFor(world_.random.Between(100, 1500) * kMillisecond);
     nemesis_->Begin();
+    if (changes_members_) operator_->Begin(world_.random.Between(100, 800) * kMillisecond);
     RunFor(world_.random.Between(500, 3000) * kMillisecond);
     for (BranchProcess* branch : world_.branches) copies_.push_back(branch->files().Cached());
     RunFor(world_.random.Between(1500, 3000) * kMillisecond);
+    operator_->End();
     nemesis_->Heal();
     Judge();
     SimulationResult result;
@@ -78,7 +83,10 @@ class Simulation {
   SimTime patience_ = 0;  // in which a healed bank must make progress
   std::vector<std::unique_ptr<BranchProcess>> branches_;
   std::vector<SimFileSystem::Image> copies_;  // of each folder, taken in the middle of the faults
+  bool changes_members_ = false;
+  std::unique_ptr<Operator> operator_;
   std::unique_ptr<Nemesis> nemesis_;
+  std::vector<BranchProcess*> members_;  // after the last change
   std::vector<std::unique_ptr<Customer>> customers_;
   std::vector<std::unique_ptr<Client>> clients_;
 };
@@ -90,9 +98,13 @@ void Simulation::Found() {
   const uint64_t n = options_.branches != 0 ? options_.branches : by_seed;
 
   replication::DriverOptions driver;
+  // Most banks have as many voters as they may, some a single one, which it then has for good.
+  const uint64_t voters = random.OneIn(10) ? 1 : kVotersMax;
   for (uint64_t i = 1; i <= n; ++i) {
-    driver.founders.push_back({BranchId(i), absl::StrCat("branch-", i, ":1"), i <= kVotersMax});
+    driver.founders.push_back({BranchId(i), Operator::AddressOf(BranchId(i)), i <= voters});
   }
+  changes_members_ = random.OneIn(2);
+  const uint64_t joiners = changes_members_ ? random.Below(4) : 0;
   driver.election_timeout_ms = static_cast<uint32_t>(random.Between(150, 1000));
   driver.heartbeat_ms = static_cast<uint32_t>(
       random.Between(20, std::max<int64_t>(driver.election_timeout_ms / 5, 30)));
@@ -117,12 +129,13 @@ void Simulation::Found() {
 
   storage::StorageOptions storage;
   storage.segment_bytes = static_cast<uint64_t>(random.Between(2, 64)) * 1024;
-  for (uint64_t i = 1; i <= n; ++i) {
+  for (uint64_t i = 1; i <= n + joiners; ++i) {
     driver.self = BranchId(i);
     branches_.push_back(std::make_unique<BranchProcess>(world_, driver, storage));
     world_.branches.push_back(branches_.back().get());
   }
   for (BranchProcess* branch : world_.branches) {
+    if (branch->id().value > n) break;  // the operator starts those that join
     // Some lose their power while they are founded; the nemesis, or the heal, starts them again.
     if (random.OneIn(6)) branch->files().CutPowerAtCall(random.Below(60));
     world_.scheduler.After(random.Between(0, 300) * kMillisecond, [branch] { branch->Start(); });
@@ -169,19 +182,22 @@ void Simulation::Judge() {
   for (const auto& customer : customers_) customer->Drain();
   for (const auto& client : clients_) client->Drain();
   const auto idle = [this] { return CustomersIdle(); };
+  Await("the membership settled", patience_, [this] { return operator_->Settled(); });
+  members_ = operator_->Members();
   Await("the requests under way answered", patience_, idle);
   for (const auto& customer : customers_) customer->ResolveUnknown();
   Await("unknown writes resolved", patience_, idle);
   customers_.front()->TakeSession();
   Await("a session", patience_, idle);
-  customers_.front()->Probe(BranchId(1));
+  if (world_.violated()) return;
+  customers_.front()->Probe(members_.front()->id());
   Await("a write and a read", patience_, idle);
   if (world_.random.OneIn(4)) RestoreOldCopy();
   for (const auto& customer : customers_) customer->ReplayAll();
   Await("every write answered once more", patience_, idle);
   customers_.front()->TakeSession();
   Await("a session", patience_, idle);
-  for (BranchProcess* branch : world_.branches) customers_.front()->Probe(branch->id());
+  for (BranchProcess* branch : members_) customers_.front()->Probe(branch->id());
   Await("a write and a read through every branch", patience_, idle);
   Await("all branches at one applied index", patience_, [this] { return Converged(); });
   if (!world_.violated()) JudgeEnd();
@@ -193,9 +209,12 @@ void Simulation::Judge() {
 void Simulation::RestoreOldCopy() {
   Await("all branches at one applied index", patience_, [this] { return Converged(); });
   if (world_.violated()) return;
-  const size_t i = world_.random.Below(branches_.size());
-  BranchProcess& branch = *branches_[i];
-  if (branches_.size() == 1 || branch.status().role == replication::Role::kLeader) return;
+  BranchProcess& branch = *world_.random.Pick(members_);
+  const size_t i = branch.id().value - 1;
+  if (branch.status().role == replication::Role::kLeader || copies_[i].empty() ||
+      !operator_->CanSpare(branch)) {
+    return;
+  }
   ++world_.statistics.old_copies_restored;
   world_.trace.Note("old copy", branch.id().value);
   branch.Stop(BranchProcess::Cause::kKilled);
@@ -223,9 +242,9 @@ void Simulation::JudgeEnd() {
   if (const std::string wrong = CheckCertificate(history_, &model); !wrong.empty()) {
     return world_.Violate(wrong);
   }
-  for (const BranchProcess* branch : world_.branches) {
+  for (const BranchProcess* branch : members_) {
     const replication::ReplicatorStatus& status = branch->status();
-    const replication::ReplicatorStatus& first = world_.branches.front()->status();
+    const replication::ReplicatorStatus& first = members_.front()->status();
     if (status.ledger.state_digest != first.ledger.state_digest ||
         status.ledger.history_digest != first.ledger.history_digest) {
       return world_.Violate(absl::StrCat("digests differ at the end: ", Standing()));
@@ -257,8 +276,8 @@ void Simulation::Await(const char* what, SimTime limit, const std::function<bool
 }
 
 bool Simulation::Converged() const {
-  const replication::ReplicatorStatus& first = world_.branches.front()->status();
-  return std::all_of(world_.branches.begin(), world_.branches.end(), [&](const auto* branch) {
+  const replication::ReplicatorStatus& first = members_.front()->status();
+  return std::all_of(members_.begin(), members_.end(), [&](const auto* branch) {
     const replication::ReplicatorStatus& status = branch->status();
     return branch->up() && status.ready && status.applied_index == first.applied_index &&
            status.applied_index == status.last_index;
@@ -270,7 +289,7 @@ std::string Simulation::Standing() const {
   for (const BranchProcess* branch : world_.branches) {
     const replication::ReplicatorStatus& status = branch->status();
     absl::StrAppend(&text, "[", branch->id().value, branch->up() ? "" : " DOWN",
-                    branch->recovering() ? " rebuilding" : "", branch->voter() ? "" : " learner",
+                    branch->recovering() ? " rebuilding" : "", status.removed ? " removed" : "",
                     " role ", static_cast<int>(status.role), " term ", status.term.value,
                     " leader ", status.leader.value, " applied ", status.applied_index.value, "/",
                     status.commit_index.value, "/", status.last_index.value, " snapshot ",

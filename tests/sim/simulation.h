@@ -14,6 +14,7 @@ struct SimulationOptions {
   uint64_t seed = 1;
   uint64_t branches = 0;    // 0: the seed decides among 1, 3, 5 and 7
   uint32_t guards_off = 0;  // bit K: guard K of the engine does nothing
+  bool reorders = false;    // messages overtake each other and come twice, against the contract
   bool trace = false;       // prints what happens
 };
 

@@ -43,6 +43,13 @@ namespace bank::sim {
   X(clock_jumps, true)                 \
   X(clock_skews, true)                 \
   X(transfers, true)                   \
+  X(member_changes_asked, true)        \
+  X(member_changes_refused, true)      \
+  X(member_changes_unknown, true)      \
+  X(members_made_standby, true)        \
+  X(members_promoted, true)            \
+  X(members_removed, true)             \
+  X(leaders_demoted, true)             \
   X(elections, true)                   \
   X(log_truncations, true)             \
   X(timer_spins, false)                \
