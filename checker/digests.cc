@@ -48,51 +48,74 @@ bool PossibleTotals(const Standing& standing, uint64_t log_index, std::set<Wide>
   return true;
 }
 
-void CheckTotal(const Digest& digest, const Standing& standing, std::vector<Violation>* violations,
-                std::vector<std::string>* notes) {
+// No sum of balances lies outside, whatever happened.
+bool IsOutOfReach(Wide total, const Standing& standing) {
+  const auto [lowest, highest] = std::minmax_element(standing.sums.begin(), standing.sums.end());
+  Wide low = *lowest;
+  Wide high = *highest;
+  for (const auto& [op, room] : standing.unknown) {
+    if (op.kind == OpKind::kWithdraw) low -= static_cast<Wide>(op.amount);
+    if (op.kind != OpKind::kWithdraw && op.kind != OpKind::kTransfer) {
+      high += static_cast<Wide>(op.amount);
+    }
+  }
+  return total < low || total > high;
+}
+
+void CheckTotal(const Digest& digest, const Standing& standing, DigestCheck* check) {
   if (!standing.total_known || !digest.has_balance_total) {
     if (digest.has_balance_total) {
-      notes->push_back("the bank's total is not compared: the history does not know all accounts");
+      check->notes.push_back(
+          "the bank's total is not compared: the history does not know all accounts");
     }
     return;
   }
   if (digest.accounts >= 0) {
     const auto accounts = static_cast<uint64_t>(digest.accounts);
     if (accounts > standing.accounts) {
-      notes->push_back(
+      check->notes.push_back(
           fmt::format("the bank's total is not compared: it has {} accounts, the history {}",
                       accounts, standing.accounts));
       return;
     }
     if (accounts < standing.accounts) {
-      violations->push_back(Make(ViolationKind::kTotal,
-                                 fmt::format("branch {} has {} accounts, but the history needs {}",
-                                             digest.branch, accounts, standing.accounts),
-                                 digest.log_index));
+      check->violations.push_back(
+          Make(ViolationKind::kTotal,
+               fmt::format("branch {} has {} accounts, but the history needs {}", digest.branch,
+                           accounts, standing.accounts),
+               digest.log_index));
       return;
     }
   }
+  const auto differs = [&](const std::string& expected) {
+    check->violations.push_back(
+        Make(ViolationKind::kTotal,
+             fmt::format("the balances of branch {} sum up to {}, but the operations {}",
+                         digest.branch, digest.balance_total, expected),
+             digest.log_index));
+  };
   std::set<Wide> totals;
   if (!PossibleTotals(standing, digest.log_index, &totals)) {
-    notes->push_back("the bank's total is not compared: too many operations of unknown outcome");
+    if (IsOutOfReach(digest.balance_total, standing)) {
+      differs("cannot, whatever became of what is unknown");
+    } else {
+      check->undecided_because =
+          "the operations of unknown outcome are too many to tell what the bank's total may be";
+    }
     return;
   }
   if (totals.contains(digest.balance_total)) return;
-  violations->push_back(Make(
-      ViolationKind::kTotal,
-      fmt::format("the balances of branch {} sum up to {}, but the operations to {}{}",
-                  digest.branch, digest.balance_total, ToString(*totals.begin()),
-                  totals.size() > 1
-                      ? fmt::format(" (or {} other sums, by what is unknown)", totals.size() - 1)
-                      : ""),
-      digest.log_index));
+  differs("to " + ToString(*totals.begin()) +
+          (totals.size() > 1
+               ? fmt::format(" (or {} other sums, by what is unknown)", totals.size() - 1)
+               : ""));
 }
 
 }  // namespace
 
-std::vector<Violation> CheckDigests(const std::vector<Digest>& digests, const Standing* standing,
-                                    std::vector<std::string>* notes) {
-  std::vector<Violation> violations;
+DigestCheck CheckDigests(const std::vector<Digest>& digests, const Standing* standing) {
+  DigestCheck check;
+  std::vector<Violation>& violations = check.violations;
   std::map<uint64_t, std::vector<const Digest*>> by_index;
   std::map<uint64_t, const Digest*> last;
   for (const Digest& digest : digests) {
@@ -133,7 +156,7 @@ std::vector<Violation> CheckDigests(const std::vector<Digest>& digests, const St
     violations.push_back(
         Make(ViolationKind::kDigest, "branches stand at different log indexes: " + text, 0));
   }
-  if (standing == nullptr || !violations.empty() || last.empty()) return violations;
+  if (standing == nullptr || !violations.empty() || last.empty()) return check;
   const Digest& any = *last.begin()->second;
   if (any.log_index < standing->index_newest) {
     violations.push_back(
@@ -141,7 +164,7 @@ std::vector<Violation> CheckDigests(const std::vector<Digest>& digests, const St
              fmt::format("the branches end at log index {}, but position {} was answered",
                          any.log_index, standing->index_newest),
              any.log_index));
-    return violations;
+    return check;
   }
   if (any.log_index < standing->positions) {
     violations.push_back(
@@ -149,10 +172,10 @@ std::vector<Violation> CheckDigests(const std::vector<Digest>& digests, const St
              fmt::format("the branches end at log index {}, but {} operations took a position",
                          any.log_index, standing->positions),
              any.log_index));
-    return violations;
+    return check;
   }
-  CheckTotal(any, *standing, &violations, notes);
-  return violations;
+  CheckTotal(any, *standing, &check);
+  return check;
 }
 
 }  // namespace bank::checker

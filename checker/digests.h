@@ -13,9 +13,12 @@ namespace bank::checker {
 
 // Digests at one log index must be equal, and the last one of each branch must stand at the same
 // index, not before the newest answer in the history, with the sum of balances that the history
-// leads to. `standing` null: compare with each other only. Appends what could not be compared to
-// `notes`.
-std::vector<Violation> CheckDigests(const std::vector<Digest>& digests, const Standing* standing,
-                                    std::vector<std::string>* notes);
+// leads to. `standing` null: compare with each other only.
+struct DigestCheck {
+  std::vector<Violation> violations;
+  std::vector<std::string> notes;  // what was not compared, because nobody can
+  std::string undecided_because;   // what could be compared in principle, but was too much
+};
+DigestCheck CheckDigests(const std::vector<Digest>& digests, const Standing* standing);
 
 }  // namespace bank::checker

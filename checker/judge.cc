@@ -271,9 +271,12 @@ absl::Status HistoryJudge::Conclude() {
       standing = *std::move(counted);
     }
   }
-  for (Violation& violation :
-       CheckDigests(digests_, standing ? &*standing : nullptr, &judgement_.notes)) {
-    judgement_.violations.push_back(std::move(violation));
+  DigestCheck check = CheckDigests(digests_, standing ? &*standing : nullptr);
+  std::move(check.violations.begin(), check.violations.end(),
+            std::back_inserter(judgement_.violations));
+  std::move(check.notes.begin(), check.notes.end(), std::back_inserter(judgement_.notes));
+  if (judgement_.undecided_because.empty()) {
+    judgement_.undecided_because = std::move(check.undecided_because);
   }
   for (Violation& violation : judgement_.violations) {
     if (absl::Status status = Explain(&violation); !status.ok()) return status;
