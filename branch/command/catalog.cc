@@ -217,6 +217,14 @@ absl::Status CheckAgentName(std::string_view name) {
   return Refuse(fmt::format("the agent's name {} is not 1 to 64 of [A-Za-z0-9._-]", Quote(name)));
 }
 
+bool IsBranchName(std::string_view name) {
+  constexpr std::string_view kPrefix = "branch-";
+  if (!name.starts_with(kPrefix)) return false;
+  name.remove_prefix(kPrefix.size());
+  return !name.empty() &&
+         std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
 absl::Status CheckDeadline(int64_t deadline_ms) {
   if (deadline_ms >= 1 && deadline_ms <= kDeadlineMsMax) return absl::OkStatus();
   return Refuse(fmt::format("the deadline of {} ms is not in 1..{}", deadline_ms, kDeadlineMsMax));

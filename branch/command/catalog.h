@@ -95,6 +95,8 @@ std::string Quote(std::string_view text);
 absl::Status CheckId(std::string_view id);
 // 1 to 64 of [A-Za-z0-9._-].
 absl::Status CheckAgentName(std::string_view name);
+// "branch-3": what the bank's own branches are called, and nobody else.
+bool IsBranchName(std::string_view name);
 // 1 to kDeadlineMsMax.
 absl::Status CheckDeadline(int64_t deadline_ms);
 

@@ -117,6 +117,11 @@ void Runner::RecordRefusal(AuditRecord record) {
   Enqueue([this, record = std::move(record)] { options_.audit(log_.Refuse(record)); });
 }
 
+void Runner::Background(std::function<void()> work) {
+  absl::MutexLock lock(&mutex_);
+  if (!stopping_) Enqueue(std::move(work));
+}
+
 bool Runner::Cancel(const std::string& id, std::string_view by) {
   absl::MutexLock lock(&mutex_);
   const auto it = jobs_.find(id);

@@ -88,6 +88,9 @@ class Runner {
   // A record of something that was refused before it became an order of this runner's.
   void RecordRefusal(monitor::AuditRecord record);
 
+  // Runs what waits for the disk on one of the runner's threads; nothing after Stop().
+  void Background(std::function<void()> work);
+
   // The command with this id ends as CANCELLED, unless it has ended. False: it is not running.
   bool Cancel(const std::string& id, std::string_view by);
 

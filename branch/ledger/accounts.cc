@@ -74,4 +74,28 @@ std::vector<std::pair<std::string_view, int64_t>> Accounts::Sorted() const {
   return sorted;
 }
 
+std::vector<std::pair<std::string_view, int64_t>> Accounts::Top(size_t limit) const {
+  using Row = std::pair<std::string_view, int64_t>;
+  const auto before = [](const Row& a, const Row& b) {
+    return a.second != b.second ? a.second > b.second : a.first < b.first;
+  };
+  // A heap of the best so far, the worst of them in front: nearly every account is dismissed by one
+  // comparison of balances.
+  std::vector<Row> top;
+  if (limit == 0) return top;
+  for (const auto& [name, account] : accounts_) {
+    const Row row(name, account.balance);
+    if (top.size() == limit) {
+      if (!before(row, top.front())) continue;
+      std::pop_heap(top.begin(), top.end(), before);
+      top.back() = row;
+    } else {
+      top.push_back(row);
+    }
+    std::push_heap(top.begin(), top.end(), before);
+  }
+  std::sort_heap(top.begin(), top.end(), before);
+  return top;
+}
+
 }  // namespace bank::ledger

@@ -59,6 +59,9 @@ class Accounts {
   // By name, bytewise. The views live until the next Open().
   std::vector<std::pair<std::string_view, int64_t>> Sorted() const;
 
+  // The highest balances, highest first, equal ones by name. Views as above.
+  std::vector<std::pair<std::string_view, int64_t>> Top(size_t limit) const;
+
   // For a snapshot's restore: an account with its balance, counted in no turnover.
   void Restore(std::string_view name, int64_t balance);
   void RestoreTurnover(const Turnover& turnover) { turnover_ = turnover; }

@@ -218,6 +218,32 @@ Summary Ledger::summary() const {
   return summary;
 }
 
+std::vector<AccountView> Ledger::TopAccounts(size_t limit) const {
+  std::vector<AccountView> top;
+  for (const auto& [name, balance] : state_->accounts.Top(limit)) {
+    top.push_back({std::string(name), balance});
+  }
+  return top;
+}
+
+std::vector<SessionView> Ledger::IdleSessions(size_t limit) const {
+  std::vector<SessionView> idle;
+  for (const Session& session : state_->sessions.ByLastUse()) {
+    if (idle.size() == limit) break;
+    const auto records = session.window.records();
+    SessionView view;
+    view.id = session.id;
+    view.idle_ms = state_->time_ms - session.last_use_ms;
+    if (!records.empty()) {
+      view.window_used = session.window.SequenceOf(records.back()) - session.window.floor() + 1;
+    }
+    view.window_max = state_->limits.session_window_max;
+    view.remembered = records.size();
+    idle.push_back(view);
+  }
+  return idle;
+}
+
 absl::Status Ledger::CheckConservation() const { return state_->CheckConservation(); }
 
 absl::Status Ledger::State::CheckConservation() const {

@@ -46,6 +46,20 @@ struct Summary {
   uint64_t history_digest = 0;  // chained over every command and outcome since the founding
 };
 
+// For operators.
+struct AccountView {
+  std::string name;
+  int64_t balance = 0;
+  bool operator==(const AccountView&) const = default;
+};
+struct SessionView {
+  SessionId id;
+  int64_t idle_ms = 0;       // by the bank's time
+  uint64_t window_used = 0;  // from the oldest unanswered sequence to the newest, of:
+  uint64_t window_max = 0;
+  uint64_t remembered = 0;  // answers
+};
+
 class Ledger {
  public:
   explicit Ledger(Limits limits = {});
@@ -63,6 +77,12 @@ class Ledger {
   Position position() const;
   int64_t time_ms() const;  // of the newest entry: never decreases
   Summary summary() const;
+
+  // The accounts with the highest balances, highest first, equal ones by name (bytewise). Looks at
+  // every account once and copies none but these.
+  std::vector<AccountView> TopAccounts(size_t limit) const;
+  // Longest idle first.
+  std::vector<SessionView> IdleSessions(size_t limit) const;
 
   // opened + deposits - withdrawals = sum of balances, recomputed from scratch together with the
   // digest. Internal error with the numbers if not.

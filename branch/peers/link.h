@@ -1,39 +1,18 @@
-// What the links to one peer share, and how their streams' lives are counted.
+// What the links to one peer share.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "bank/v1/cluster.grpc.pb.h"
 #include "common/clock.h"
 #include "common/ids.h"
+#include "net/living.h"
 
 namespace bank::peers {
 
-// Counts living reactors, so that a shutdown can wait for the last OnDone.
-class Living {
- public:
-  void Add() {
-    absl::MutexLock lock(&mutex_);
-    ++count_;
-  }
-  void Remove() {
-    absl::MutexLock lock(&mutex_);
-    --count_;
-  }
-  void AwaitNone() {
-    absl::MutexLock lock(&mutex_);
-    mutex_.Await(absl::Condition(
-        +[](int* count) { return *count == 0; }, &count_));
-  }
-
- private:
-  absl::Mutex mutex_;
-  int count_ ABSL_GUARDED_BY(mutex_) = 0;
-};
+using net::Living;
 
 // One peer as its links see it. Immutable but for the counters; outlives every reactor.
 struct LinkContext {

@@ -108,6 +108,11 @@ ledger::Outcome Loop::Query(std::string_view account) const {
   return driver_->ledger().Query(account);
 }
 
+void Loop::ReadLedger(absl::FunctionRef<void(const ledger::Ledger&)> read) const {
+  absl::ReaderMutexLock lock(&ledger_mutex_);
+  read(driver_->ledger());
+}
+
 ReplicatorStatus Loop::GetStatus() const {
   absl::MutexLock lock(&status_mutex_);
   return status_;

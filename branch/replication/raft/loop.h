@@ -25,6 +25,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "branch/replication/metrics.h"
@@ -82,6 +83,9 @@ class Loop final : public Orders, private DriverPorts {
 
   // Thread-safe, under the ledger's reader lock.
   ledger::Outcome Query(std::string_view account) const;
+
+  // Shows `read` the ledger, under its reader lock: nothing is applied meanwhile, so be quick.
+  void ReadLedger(absl::FunctionRef<void(const ledger::Ledger&)> read) const;
 
   // As published after the last round; thread-safe.
   ReplicatorStatus GetStatus() const;

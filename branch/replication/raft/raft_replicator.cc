@@ -69,6 +69,10 @@ void RaftReplicator::TransferLeadership(BranchId to, Loop::TransferCallback done
   loop_.TransferLeadership(to, std::move(done));
 }
 
+void RaftReplicator::ReadLedger(absl::FunctionRef<void(const ledger::Ledger&)> read) const {
+  loop_.ReadLedger(read);
+}
+
 void RaftReplicator::OnMessage(BranchId from, Message message) {
   loop_.OnMessage(from, std::move(message));
 }

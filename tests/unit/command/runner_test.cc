@@ -243,7 +243,7 @@ TEST_F(RunnerTest, HangingCommandsFillItAndTheRestIsRefused) {
     EXPECT_EQ(heard->AwaitEnd().outcome, CommandOutcome::kCancelled);
   }
   EXPECT_EQ(all.size(), count);
-  EXPECT_EQ(runs_, static_cast<int>(Runner::kThreadsMax));
+  EXPECT_LE(runs_, static_cast<int>(Runner::kThreadsMax));
 }
 
 TEST_F(RunnerTest, OldOutputsAreForgottenButNotTheirEnds) {
