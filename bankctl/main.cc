@@ -1,8 +1,10 @@
 // bankctl: the operator's tool.
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <iostream>
 
 #include "bankctl/commands.h"
+#include "bankctl/exec.h"
 #include "common/exit_code.h"
 #include "common/flags.h"
 
@@ -20,8 +22,16 @@ Examples:
   bankctl metrics --metric 'system.cpu.*' --since 10m -w csv
   bankctl metrics --follow --branch 2 -w json
   bankctl events --follow
+  bankctl exec all uptime
+  bankctl exec 2 top-accounts 20
+  bankctl exec leader transfer-leadership 3 --id move-1
+  bankctl audit --limit 20
 
-Exit codes: 0 ok; 1 usage; 2 bad input; 3 unavailable; 5 denied; 6 branches differ.)";
+Exit codes: 0 ok; 1 usage; 2 bad input; 3 unavailable; 4 outcome unknown; 5 denied or refused;
+6 branches differ, or a digest is wrong; 7 a command failed, was cancelled or ran out of time.)";
+
+constexpr const char* kExecHelp =
+    "runs a command: BRANCH (3, branch-3, leader, all, or an agent's name), COMMAND, its argument";
 
 int Main(int argc, const char* const* argv) {
   CLI::App app("Operates a bank: watches its branches and moves its leadership.", "bankctl");
@@ -55,6 +65,25 @@ int Main(int argc, const char* const* argv) {
   transfer->add_option("--to", to, "the branch that shall lead (0: the most up to date)");
   auto* digests = app.add_subcommand("digests", "digests of all branches at the newest write");
   digests->add_option("-o,--output", output, "file for the JSON lines (-: stdout)")
+      ->capture_default_str();
+  auto* exec = app.add_subcommand("exec", kExecHelp);
+  ExecOptions exec_options;
+  const char* user = std::getenv("USER");
+  exec_options.issuer = user == nullptr ? "" : user;
+  exec->add_option("words", exec_options.words, "BRANCH COMMAND [ARGUMENT]")->required();
+  exec->add_option(
+      "--id", exec_options.id,
+      "the command's id: asked again with it, it is not run again (default: a new one)");
+  exec->add_option("--deadline", exec_options.deadline_s, "seconds after which it is ended")
+      ->check(CLI::Range(0.001, 600.0))
+      ->capture_default_str();
+  exec->add_option("--issuer", exec_options.issuer, "who asks, for the record")
+      ->capture_default_str();
+  exec->footer(CommandList());
+  uint32_t limit = 100;
+  auto* audit = app.add_subcommand("audit", "who ran which command, and how it ended");
+  audit->add_option("--limit", limit, "the newest so many")
+      ->check(CLI::Range(1u, 10'000u))
       ->capture_default_str();
 
   auto* metrics = app.add_subcommand("metrics", "what the branches measure, newest or since");
@@ -110,6 +139,8 @@ int Main(int argc, const char* const* argv) {
   if (wait_ready->parsed()) return WaitReady(context);
   if (snapshot->parsed()) return TakeSnapshots(context);
   if (transfer->parsed()) return TransferLeadership(context, to);
+  if (exec->parsed()) return Exec(context, exec_options);
+  if (audit->parsed()) return ShowAudit(context, limit);
   return CompareDigests(context, output);
 }
 

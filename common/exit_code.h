@@ -11,6 +11,7 @@ enum ExitCode : int {
   kExitUnknown = 4,       // the outcome of a write could not be learned
   kExitDenied = 5,        // not authorised
   kExitInconsistent = 6,  // the checker, or a branch, found an inconsistency
+  kExitFailed = 7,        // a command of an operator's ran, and failed
 };
 
 }  // namespace bank

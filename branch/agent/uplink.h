@@ -20,12 +20,12 @@
 #include <string>
 #include <vector>
 
-#include "branch/agent/living.h"
 #include "branch/agent/masters.h"
 #include "branch/agent/worker.h"
 #include "branch/monitor/feed.h"
 #include "branch/monitor/journal.h"
 #include "branch/replication/replicator.h"
+#include "net/living.h"
 
 namespace bank::agent {
 
@@ -82,7 +82,7 @@ class Uplink {
   Masters& masters_;
   Worker& worker_;
   const std::function<replication::ReplicatorStatus()> status_;
-  Living living_;
+  net::Living living_;
 
   // Of the worker.
   Master master_;

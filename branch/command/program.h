@@ -3,7 +3,7 @@
 // No shell takes part: argv[0] is an absolute path, the environment is PATH and LANG=C and no more,
 // stdin is /dev/null, the folder is /, every other descriptor is closed, signals are as a login
 // would have them, and the program leads a process group of its own, so that it ends together with
-// what it started. It never outlives the call.
+// what it started. It outlives the call only if this process is killed.
 #pragma once
 
 #include <atomic>

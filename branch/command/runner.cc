@@ -79,7 +79,9 @@ void Runner::Submit(const Order& order, const std::shared_ptr<Listener>& listene
   if (const auto known = jobs_.find(order.id); known != jobs_.end()) {
     Job& job = *known->second;
     if (job.text != text) return Refuse(order, listener, OtherCommand(order.id, job.text));
-    if (!job.ended) job.listeners.push_back(listener);
+    const bool listens = std::any_of(job.listeners.begin(), job.listeners.end(),
+                                     [&](const auto& weak) { return weak.lock() == listener; });
+    if (!job.ended && !listens) job.listeners.push_back(listener);
     return Tell(job, *listener);
   }
   if (stopping_) return Refuse(order, listener, "the branch stops");

@@ -55,8 +55,8 @@ struct Ended {
   bool repeated = false;  // the id was known: this is what became of it then
 };
 
-// Hears of one command or several: its start, its output, its end, in this order; the end exactly
-// once for each Submit().
+// Hears of one command or several: its start, its output, its end, in this order. One that asks
+// again for a command it listens to hears it from the start again, and then goes on.
 class Listener {
  public:
   virtual ~Listener() = default;

@@ -22,12 +22,14 @@ class Journal {
   // `text` is one line.
   void Note(EventKind kind, std::string text);
   // Also enters the record (or what became of it) into the audit of every branch.
+  // Dated by the record's own last change: it may be one of an earlier run of the branch.
   void NoteCommand(std::string text, AuditRecord record);
 
   const AgentPtr& self() const { return self_; }
 
  private:
-  void Add(EventKind kind, std::string text, std::optional<AuditRecord> audit);
+  void Add(EventKind kind, int64_t time_unix_ns, std::string text,
+           std::optional<AuditRecord> audit);
 
   const AgentPtr self_;
   Feed& feed_;

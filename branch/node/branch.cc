@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <chrono>
 #include <map>
 #include <thread>
 #include <utility>
@@ -83,8 +84,70 @@ absl::Status Branch::Open(replication::FatalHandler on_fatal) {
   monitoring_ = std::make_unique<Monitoring>(
       monitoring, clock_, [this] { return replicator_->GetStatus(); },
       [this] { return ReadMetrics(); });
+  commands_ = std::make_unique<Commands>(MakeCommandsOptions(peers_options.bank), files_, clock_,
+                                         monitoring_->feed(), monitoring_->journal(),
+                                         monitoring_->masters(), monitoring_->worker());
   replicator_->Observe([this](const auto& status) { monitoring_->OnStatus(status); });
   return replicator_->Start(std::move(opened_.recovered));
+}
+
+CommandsOptions Branch::MakeCommandsOptions(uint64_t bank) {
+  CommandsOptions options;
+  options.folder = config_.data + "/commands";
+  options.monitor = config_.monitor;
+  options.tls = config_.tls;
+  options.bank = bank;
+  options.members = [this] {
+    std::vector<BranchId> ids;
+    for (const replication::Member& member : config_.driver.founders) ids.push_back(member.id);
+    return ids;
+  };
+  options.unix_now_ns = [] {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
+  };
+  options.diagnostics = config_.diagnostics;
+  command::BranchActions& actions = options.actions;
+  actions.set_sampling_interval = [this](uint32_t milliseconds) {
+    return monitoring_->sampler().SetInterval(milliseconds);
+  };
+  actions.set_collector = [this](const std::string& collector, bool enabled) {
+    return monitoring_->sampler().SetCollector(
+        collector, enabled ? monitor::Sampler::Switch::kOn : monitor::Sampler::Switch::kOff);
+  };
+  actions.set_log_level = [](const std::string& level) {
+    spdlog::set_level(spdlog::level::from_str(level));
+    return absl::OkStatus();
+  };
+  actions.take_snapshot = [this](int64_t deadline_ns, std::function<void(absl::Status)> done) {
+    replicator_->TakeSnapshot(deadline_ns, std::move(done));
+  };
+  actions.transfer_leadership = [this](BranchId to, std::function<void(absl::Status)> done) {
+    replicator_->TransferLeadership(to, std::move(done));
+  };
+  actions.read_ledger = [this](absl::FunctionRef<void(const ledger::Ledger&)> read) {
+    replicator_->ReadLedger(read);
+  };
+  actions.status = [this] { return replicator_->GetStatus(); };
+  return options;
+}
+
+// Where this branch reaches itself: where it listens, or, if that is every address of the host,
+// where the others reach it.
+std::string Branch::OwnAddress() const {
+  const auto host = net::HostOf(config_.listen);
+  if (host.ok() && *host != "0.0.0.0" && *host != "::") {
+    return *host == "unix"
+               ? config_.listen
+               : fmt::format(
+                     "{}:{}",
+                     host->find(':') == std::string::npos ? *host : fmt::format("[{}]", *host),
+                     server_->port());
+  }
+  for (const replication::Member& member : config_.driver.founders) {
+    if (member.id == config_.self) return member.address;
+  }
+  return config_.listen;
 }
 
 absl::Status Branch::Serve() {
@@ -119,7 +182,8 @@ absl::Status Branch::Serve() {
   }
   cluster_service_ = std::make_unique<peers::ClusterService>(cluster_options, *replicator_);
 
-  monitor_service_ = std::make_unique<rpc::MonitorService>(&monitoring_->streams(), nullptr);
+  monitor_service_ =
+      std::make_unique<rpc::MonitorService>(&monitoring_->streams(), &commands_->calls());
   monitoring_->Start();
 
   auto server =
@@ -128,6 +192,7 @@ absl::Status Branch::Serve() {
                           cluster_service_.get(), monitor_service_.get()});
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
+  if (absl::Status started = commands_->Start(OwnAddress()); !started.ok()) return started;
   spdlog::info("listens on {}, {} members", config_.listen, config_.driver.founders.size());
   const Readiness::Options readiness{
       .initial_balance = config_.initial_balance,
@@ -194,6 +259,7 @@ void Branch::Stop() {
   if (cluster_service_ != nullptr) cluster_service_->Shutdown();
   if (monitoring_ != nullptr) monitoring_->EndStreams();
   if (server_ != nullptr) server_->Shutdown(std::chrono::milliseconds(0));
+  if (commands_ != nullptr) commands_->Stop();
   if (monitoring_ != nullptr) monitoring_->Stop();
   if (peers_ != nullptr) peers_->Shutdown();
 }

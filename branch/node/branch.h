@@ -23,6 +23,7 @@
 #include "absl/status/statusor.h"
 #include "branch/console/console.h"
 #include "branch/monitor/process_metrics.h"
+#include "branch/node/commands.h"
 #include "branch/node/config.h"
 #include "branch/node/monitoring.h"
 #include "branch/node/readiness.h"
@@ -62,6 +63,8 @@ class Branch {
   absl::Status Open(replication::FatalHandler on_fatal);
   absl::Status Serve();
   monitor::ProcessMetrics ReadMetrics() const;
+  std::string OwnAddress() const;
+  CommandsOptions MakeCommandsOptions(uint64_t bank);
   void HandOver();
 
   const Config config_;
@@ -71,6 +74,7 @@ class Branch {
   std::unique_ptr<peers::GrpcPeers> peers_;
   // Before the replicator: that tells it of changes until it has stopped.
   std::unique_ptr<Monitoring> monitoring_;
+  std::unique_ptr<Commands> commands_;
   std::unique_ptr<replication::RaftReplicator> replicator_;
   std::unique_ptr<teller::Teller> teller_;
   std::unique_ptr<rpc::Gate> gate_;

@@ -231,10 +231,27 @@ Parsed ParseConfig(int argc, const char* const* argv) {
       ->check(CLI::Range(1u, 64u))
       ->capture_default_str()
       ->group(tuning);
+  app.add_option(
+      "--monitor", config.monitor,
+      "host:port of a server of bank.v1.Monitor that is no branch: this branch also takes "
+      "its commands, of the same list");
+  // For tests alone, and so in no help: no request can name a program, but a test must be able to.
+  std::vector<std::string> diagnostics;
+  app.add_option("--diagnostic", diagnostics, "NAME=PROGRAM: run that instead")
+      ->allow_extra_args(false)
+      ->group("");
   net::AddTlsFlags(app, config.tls);
 
   if (auto exit_code = ParseFlags(app, argc, argv)) return {std::nullopt, *exit_code};
   config.json = output == "json";
+  for (const std::string& part : diagnostics) {
+    const size_t equals = part.find('=');
+    if (equals == std::string::npos || part.substr(equals + 1, 1) != "/") {
+      std::cerr << "branch: --diagnostic: not NAME=/PROGRAM: " << part << "\n";
+      return {std::nullopt, kExitUsage};
+    }
+    config.diagnostics[part.substr(0, equals)] = {part.substr(equals + 1)};
+  }
   if (config.listen.empty()) config.listen = fmt::format("localhost:{}", 50050 + config.self.value);
   if (absl::Status complete = Complete(peers, dial, config); !complete.ok()) {
     std::cerr << "branch: " << complete.message() << "\n";

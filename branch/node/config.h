@@ -26,6 +26,9 @@ struct Config {
   std::string log_level = "info";
   net::TlsFiles tls;
   int64_t sampling_interval_ms = 1000;
+  std::string monitor;  // host:port of a foreign server of monitor.proto; "": none
+  // Argv that tests put in the place of a host diagnostic.
+  std::map<std::string, std::vector<std::string>, std::less<>> diagnostics;
   // Where to reach some of the others instead of at their address in --peers.
   std::map<BranchId, std::string> dial;
   // self, founders, seed and the tuning; founders sorted by id.

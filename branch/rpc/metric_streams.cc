@@ -113,7 +113,7 @@ class MetricStreams::Call {
 // was written, so that the agent is held back as the master holds back.
 class MetricStreams::Relay final : public agent::PushReactor {
  public:
-  Relay(PushCall* call, agent::Worker& worker, agent::Living& living, const agent::Master& master)
+  Relay(PushCall* call, agent::Worker& worker, net::Living& living, const agent::Master& master)
       : call_(call), worker_(worker), living_(living) {
     living_.Add();
     context_.AddMetadata(kRelayedKey, "1");
@@ -145,7 +145,7 @@ class MetricStreams::Relay final : public agent::PushReactor {
  private:
   PushCall* call_;  // of the worker; nullptr: gone
   agent::Worker& worker_;
-  agent::Living& living_;
+  net::Living& living_;
   grpc::ClientContext context_;
   v1::PushMetricsReply reply_;
   bool open_ = true;
@@ -307,7 +307,7 @@ void MetricStreams::Relay::OnWriteDone(bool ok) {
 void MetricStreams::Relay::OnDone(const grpc::Status& status) {
   worker_.Post([this, status] {
     if (call_ != nullptr) call_->RelayEnded(status);
-    agent::Living& living = living_;
+    net::Living& living = living_;
     delete this;
     living.Remove();
   });

@@ -16,12 +16,12 @@
 #include <set>
 #include <string>
 
-#include "branch/agent/living.h"
 #include "branch/agent/masters.h"
 #include "branch/agent/worker.h"
 #include "branch/monitor/feed.h"
 #include "branch/rpc/monitor_service.h"
 #include "common/ids.h"
+#include "net/living.h"
 
 namespace bank::rpc {
 
@@ -69,7 +69,7 @@ class MetricStreams final : public MetricCalls {
   monitor::Feed& feed_;
   agent::Masters& masters_;
   agent::Worker& worker_;
-  agent::Living living_;
+  net::Living living_;
 
   // Of the worker.
   std::set<Call*> pushes_;

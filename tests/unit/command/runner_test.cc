@@ -46,6 +46,10 @@ class Heard final : public Listener {
     std::lock_guard lock(mutex_);
     return output_;
   }
+  size_t ends() {
+    std::lock_guard lock(mutex_);
+    return ends_.size();
+  }
 
  private:
   std::mutex mutex_;
@@ -160,6 +164,15 @@ TEST_F(RunnerTest, WhoAsksWhileItRunsHearsTheSameEnd) {
   EXPECT_LE(runs_, 1);  // it may have been cancelled before its thread came to it
   EXPECT_FALSE(runner_->Cancel("a", "bob"));
   EXPECT_FALSE(runner_->Cancel("b", "bob"));
+}
+
+TEST_F(RunnerTest, WhoAsksTwiceIsToldItsEndOnce) {
+  auto heard = std::make_shared<Heard>();
+  runner_->Submit(OrderOf("a", VerifyDigest{}), heard);
+  heard->AwaitStart();
+  runner_->Submit(OrderOf("a", VerifyDigest{}), heard);
+  runner_->Stop();
+  EXPECT_EQ(heard->ends(), 1u);
 }
 
 TEST_F(RunnerTest, BegunBeforeARestartIsUnknownForEver) {

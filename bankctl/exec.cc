@@ -1,0 +1,350 @@
+#include "bankctl/exec.h"
+
+#include <fmt/format.h>
+#include <grpcpp/client_context.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <iostream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <thread>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_split.h"
+#include "branch/command/catalog.h"
+#include "branch/command/wire/convert.h"
+#include "common/exit_code.h"
+
+namespace bank::bankctl {
+namespace {
+
+// Beyond the command's own deadline: for a new leader to be found, and for the result to come.
+constexpr std::chrono::seconds kPatience{15};
+constexpr std::chrono::milliseconds kBetweenRounds{200};
+
+std::string NewId() {
+  std::random_device random;
+  return fmt::format("ctl-{:08x}{:08x}{:08x}", random(), random(), random());
+}
+
+std::string OutcomeName(v1::CommandResult::Outcome outcome) {
+  return absl::AsciiStrToLower(v1::CommandResult::Outcome_Name(outcome));
+}
+
+int ExitCodeOf(const v1::CommandResult& result, bool verifies) {
+  switch (result.outcome()) {
+    case v1::CommandResult::DONE:
+      return kExitOk;
+    case v1::CommandResult::REFUSED:
+      return kExitDenied;
+    case v1::CommandResult::UNKNOWN:
+      return kExitUnknown;
+    case v1::CommandResult::FAILED:
+      return verifies ? kExitInconsistent : kExitFailed;
+    default:
+      return kExitFailed;
+  }
+}
+
+// Of several agents the worst counts: what is not known before what is known to be bad.
+int Worse(int a, int b) {
+  constexpr int kOrder[] = {kExitOk,          kExitFailed,       kExitDenied, kExitBadInput,
+                            kExitUnavailable, kExitInconsistent, kExitUnknown};
+  const auto rank = [&](int code) { return std::find(kOrder, std::end(kOrder), code); };
+  return rank(a) < rank(b) ? b : a;
+}
+
+// What an agent prints goes to a terminal: of control characters it may break lines, no more.
+std::string Harmless(std::string_view text) {
+  std::string harmless(text);
+  for (char& c : harmless) {
+    if ((c >= 0 && c < ' ' && c != '\n' && c != '\t') || c == 0x7f) c = '?';
+  }
+  return harmless;
+}
+
+// Prints what comes of one command, once, however often it comes.
+class Printer {
+ public:
+  Printer(bool json, bool prefixes, std::string id, const command::Command& command)
+      : json_(json),
+        prefixes_(prefixes),
+        id_(std::move(id)),
+        text_(command::Text(command)),
+        verifies_(std::holds_alternative<command::VerifyDigest>(command)) {}
+
+  void BeginAttempt() {
+    for (auto& [name, agent] : agents_) agent.arriving = 0;
+  }
+
+  void Take(const v1::CommandUpdate& update) {
+    Agent& agent = agents_[update.agent()];
+    if (agent.ended) return;
+    if (update.has_output()) {
+      std::string_view text = update.output().text();
+      const size_t known = agent.output.size() - std::min(agent.output.size(), agent.arriving);
+      agent.arriving += text.size();
+      text.remove_prefix(std::min(known, text.size()));
+      agent.output += text;
+      if (!json_) Print(update.agent(), agent, /*all=*/!prefixes_);
+    }
+    if (update.has_result()) End(update.agent(), agent, update.result());
+  }
+
+  int exit_code() const { return exit_code_; }
+  bool heard() const { return !agents_.empty(); }
+  bool all_ended() const {
+    return std::all_of(agents_.begin(), agents_.end(),
+                       [](const auto& a) { return a.second.ended; });
+  }
+
+ private:
+  struct Agent {
+    std::string output;
+    size_t arriving = 0;
+    size_t printed = 0;
+    bool ended = false;
+  };
+
+  // Whole lines, or all there is.
+  void Print(const std::string& name, Agent& agent, bool all) {
+    while (agent.printed < agent.output.size()) {
+      const size_t newline = agent.output.find('\n', agent.printed);
+      if (newline == std::string::npos && !all) break;
+      const size_t end = newline == std::string::npos ? agent.output.size() : newline + 1;
+      const std::string line =
+          Harmless(std::string_view(agent.output).substr(agent.printed, end - agent.printed));
+      if (prefixes_) std::cout << name << ": ";
+      std::cout << line;
+      if (prefixes_ && newline == std::string::npos) std::cout << '\n';
+      agent.printed = end;
+    }
+    std::cout << std::flush;
+  }
+
+  void End(const std::string& name, Agent& agent, const v1::CommandResult& result) {
+    agent.ended = true;
+    exit_code_ = Worse(exit_code_, ExitCodeOf(result, verifies_));
+    if (json_) return PrintJson(name, agent, result);
+    Print(name, agent, /*all=*/true);
+    if (!prefixes_ && !agent.output.empty() && agent.output.back() != '\n') std::cout << '\n';
+    const std::string message = Harmless(result.message());
+    if (result.truncated()) {
+      std::cout << fmt::format("{}: [truncated after {} bytes]\n", name, agent.output.size());
+    }
+    const char* again = result.repeated() ? " (ran before under this id)" : "";
+    if (result.outcome() == v1::CommandResult::DONE) {
+      if (!message.empty()) std::cout << fmt::format("{}: {}{}\n", name, message, again);
+      std::cout << std::flush;
+      return;
+    }
+    std::cout << std::flush;
+    std::cerr << fmt::format(
+        "bankctl: {}: {}{}{}{}{}\n", name, OutcomeName(result.outcome()),
+        result.exit_status() > 1 ? fmt::format(" (exit status {})", result.exit_status()) : "",
+        message.empty() ? "" : ": ", message, again);
+  }
+
+  void PrintJson(const std::string& name, const Agent& agent, const v1::CommandResult& result) {
+    std::cout << nlohmann::ordered_json{{"id", id_},
+                                        {"agent", name},
+                                        {"command", text_},
+                                        {"outcome", OutcomeName(result.outcome())},
+                                        {"exit_status", result.exit_status()},
+                                        {"message", result.message()},
+                                        {"truncated", result.truncated()},
+                                        {"repeated", result.repeated()},
+                                        {"started_unix_nanos", result.started_unix_nanos()},
+                                        {"ended_unix_nanos", result.ended_unix_nanos()},
+                                        {"output", agent.output}}
+                     .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
+              << std::endl;
+  }
+
+  const bool json_;
+  const bool prefixes_;
+  const std::string id_;
+  const std::string text_;
+  const bool verifies_;
+  std::map<std::string, Agent> agents_;
+  int exit_code_ = kExitOk;
+};
+
+// Waits for Ctrl-C beside the call. Made before any other thread, so that only it sees the signal.
+class Interrupt {
+ public:
+  Interrupt() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGINT);
+    sigaddset(&signals_, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+  }
+  ~Interrupt() {
+    ended_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  void Watch(std::function<void()> cancel) {
+    thread_ = std::thread([this, cancel = std::move(cancel)] {
+      bool again = false;
+      while (!ended_) {
+        const timespec look{.tv_sec = 0, .tv_nsec = 50'000'000};
+        if (sigtimedwait(&signals_, nullptr, &look) < 0) continue;
+        if (again) _exit(kExitUnknown);
+        again = true;
+        std::cerr << "bankctl: cancels the command; once more to leave without waiting\n";
+        cancel();
+      }
+    });
+  }
+
+ private:
+  sigset_t signals_;
+  std::atomic<bool> ended_{false};
+  std::thread thread_;
+};
+
+void Cancel(std::vector<Branch>& branches, const std::string& id, const std::string& issuer) {
+  for (Branch& branch : branches) {
+    grpc::ClientContext call;
+    call.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(3));
+    v1::CancelCommandRequest request;
+    v1::CancelCommandReply reply;
+    request.set_id(id);
+    request.set_issuer(issuer);
+    if (branch.monitor->CancelCommand(&call, request, &reply).ok()) return;
+  }
+}
+
+// Nothing is known by such an answer, and the next branch may know more.
+bool AskAnother(grpc::StatusCode code) {
+  return code == grpc::StatusCode::UNAVAILABLE || code == grpc::StatusCode::CANCELLED ||
+         code == grpc::StatusCode::UNKNOWN || code == grpc::StatusCode::INTERNAL ||
+         code == grpc::StatusCode::DEADLINE_EXCEEDED;
+}
+
+int ExitCodeOf(const grpc::Status& status) {
+  switch (status.error_code()) {
+    case grpc::StatusCode::OK:
+      return kExitOk;
+    case grpc::StatusCode::INVALID_ARGUMENT:
+      return kExitUsage;
+    case grpc::StatusCode::NOT_FOUND:
+      return kExitBadInput;
+    case grpc::StatusCode::PERMISSION_DENIED:
+    case grpc::StatusCode::UNAUTHENTICATED:
+      return kExitDenied;
+    default:
+      return kExitUnavailable;
+  }
+}
+
+// "3" and "branch-3" are a branch, "all" every branch that is connected, "leader" the one that
+// leads; other names are foreign agents.
+absl::StatusOr<std::vector<std::string>> AgentsOf(const std::string& target,
+                                                  std::vector<Branch>& branches,
+                                                  Deadline deadline) {
+  std::vector<std::string> agents;
+  if (target == "all") return agents;
+  for (const absl::string_view piece : absl::StrSplit(target, ',')) {
+    std::string name(piece);
+    const bool number = !name.empty() && std::all_of(name.begin(), name.end(), absl::ascii_isdigit);
+    if (number) name = "branch-" + name;
+    if (name == "leader") {
+      uint32_t leader = 0;
+      for (size_t i = 0; i < branches.size() && leader == 0; ++i) {
+        grpc::ClientContext call;
+        call.set_deadline(deadline);
+        v1::BranchStatus status;
+        if (branches[i].admin->Status(&call, {}, &status).ok()) leader = status.leader();
+      }
+      if (leader == 0) return absl::UnavailableError("nobody says who leads");
+      name = fmt::format("branch-{}", leader);
+    }
+    if (absl::Status good = command::CheckAgentName(name); !good.ok()) return good;
+    agents.push_back(std::move(name));
+  }
+  return agents;
+}
+
+int Complain(int exit_code, std::string_view message) {
+  std::cerr << "bankctl: " << message << "\n";
+  return exit_code;
+}
+
+}  // namespace
+
+std::string CommandList() {
+  std::string list = "\nCommands:\n";
+  for (const command::Entry& entry : command::Catalog()) {
+    list +=
+        fmt::format("  {:<38} {}\n", fmt::format("{} {}", entry.name, entry.arguments), entry.help);
+  }
+  return list;
+}
+
+int Exec(const Context& context, const ExecOptions& options) {
+  if (options.words.size() < 2) {
+    return Complain(kExitUsage, "exec needs BRANCH (or 'all') and COMMAND; see exec --help");
+  }
+  const auto command = command::Parse({options.words.begin() + 1, options.words.end()});
+  if (!command.ok()) return Complain(kExitUsage, std::string(command.status().message()));
+  v1::RunCommandRequest request;
+  request.set_id(options.id.empty() ? NewId() : options.id);
+  request.set_issuer(options.issuer);
+  request.set_deadline_ms(static_cast<int64_t>(options.deadline_s * 1000));
+  command::ToWire(*command, request.mutable_command());
+  absl::Status good = command::CheckId(request.id());
+  if (good.ok()) good = command::CheckDeadline(request.deadline_ms());
+  if (!good.ok()) return Complain(kExitUsage, std::string(good.message()));
+
+  Interrupt interrupt;
+  auto branches = WholeBank(context);
+  if (!branches.ok()) return Fail(branches.status());
+  const auto agents = AgentsOf(options.words[0], *branches, context.DeadlineFromNow());
+  if (!agents.ok()) {
+    return Complain(absl::IsUnavailable(agents.status()) ? kExitUnavailable : kExitUsage,
+                    std::string(agents.status().message()));
+  }
+  request.mutable_agent()->Assign(agents->begin(), agents->end());
+  interrupt.Watch([&] { Cancel(*branches, request.id(), request.issuer()); });
+
+  Printer printer(context.json, agents->size() != 1, request.id(), *command);
+  const Deadline give_up = std::chrono::system_clock::now() +
+                           std::chrono::milliseconds(request.deadline_ms()) + kPatience;
+  bool sent = false;  // by at least one call, perhaps
+  for (size_t attempt = 0;; ++attempt) {
+    Branch& branch = (*branches)[attempt % branches->size()];
+    grpc::ClientContext call;
+    call.set_deadline(give_up);
+    printer.BeginAttempt();
+    const auto stream = branch.monitor->RunCommand(&call, request);
+    v1::CommandUpdate update;
+    while (stream->Read(&update)) printer.Take(update);
+    const grpc::Status status = stream->Finish();
+    sent = sent || status.error_message().find("failed to connect") == std::string::npos;
+    if (status.ok() && !printer.heard())
+      return Complain(kExitUnavailable, "no branch is connected");
+    if (status.ok()) return printer.exit_code();
+    if (!AskAnother(status.error_code())) {
+      return Worse(printer.exit_code(), Complain(ExitCodeOf(status), status.error_message()));
+    }
+    if (std::chrono::system_clock::now() + kBetweenRounds >= give_up) {
+      return Complain(
+          sent ? kExitUnknown : kExitUnavailable,
+          fmt::format("{}: {}{}", branch.target.address, status.error_message(),
+                      sent ? fmt::format("; ask again with --id {}", request.id()) : ""));
+    }
+    const bool round_done = (attempt + 1) % branches->size() == 0;
+    if (round_done && !sent && attempt >= 2 * branches->size()) {
+      return Complain(kExitUnavailable,
+                      fmt::format("{}: {}", branch.target.address, status.error_message()));
+    }
+    if (round_done) std::this_thread::sleep_for(kBetweenRounds);
+  }
+}
+
+}  // namespace bank::bankctl

@@ -1,0 +1,149 @@
+#include "branch/node/commands.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "branch/agent/convert.h"
+#include "branch/agent/uplink.h"
+#include "net/channel.h"
+
+namespace bank::node {
+namespace {
+
+// Of what ran here before the last restart, so many records are shown to the other branches again.
+constexpr size_t kShownAgainMax = 1'000;
+// After the start: by then this branch has learned from the master what the bank still knows.
+constexpr int64_t kPastNs = 3'000'000'000;
+
+absl::StatusOr<std::shared_ptr<v1::Monitor::Stub>> Dial(const std::string& address,
+                                                        const net::TlsFiles& tls) {
+  auto channel = net::MakeChannel(address, tls, net::ChannelKind::kPeer, net::Connection::kOwn);
+  if (!channel.ok()) return channel.status();
+  return std::shared_ptr<v1::Monitor::Stub>(v1::Monitor::NewStub(*channel));
+}
+
+std::string TextOf(const monitor::AuditRecord& record) {
+  std::string text = fmt::format("{}: {}", record.agent, record.command);
+  if (record.ended_unix_ns == 0) return text + " begins";
+  text += fmt::format(": {}", command::OutcomeName(record.outcome));
+  if (!record.message.empty()) text += fmt::format(": {}", record.message);
+  return text;
+}
+
+}  // namespace
+
+Commands::Commands(CommandsOptions options, storage::FileSystem& files, const Clock& clock,
+                   monitor::Feed& feed, monitor::Journal& journal, agent::Masters& masters,
+                   agent::Worker& worker)
+    : options_(std::move(options)),
+      feed_(feed),
+      journal_(journal),
+      masters_(masters),
+      worker_(worker) {
+  std::vector<std::string> notes;
+  log_ = std::make_unique<command::CommandLog>(files, options_.folder, command::CommandLogOptions(),
+                                               &notes);
+  for (const std::string& note : notes) spdlog::warn("{}", note);
+  past_ = log_->Newest(kShownAgainMax);
+  const std::string& name = journal_.self()->name;
+  const auto audit = [this](const monitor::AuditRecord& record) { Audit(record); };
+  command::ProgramTable programs = options_.diagnostics;
+  programs.insert(command::HostPrograms().begin(), command::HostPrograms().end());
+  runner_ = std::make_unique<command::Runner>(
+      command::Runner::Options{
+          .agent = name,
+          .execute = command::BranchExecutor(options_.actions, std::move(programs)),
+          .unix_now_ns = options_.unix_now_ns,
+          .audit = audit},
+      *log_, clock);
+  master_ = std::make_unique<rpc::CommandMaster>(
+      rpc::CommandMaster::Options{
+          .branches =
+              [this] {
+                std::vector<std::string> names;
+                for (const BranchId id : options_.members()) {
+                  names.push_back(fmt::format("branch-{}", id.value));
+                }
+                return names;
+              },
+          .unix_now_ns = options_.unix_now_ns,
+          .background =
+              [this](std::function<void()> work) { runner_->Background(std::move(work)); },
+          .audit = audit,
+          .find_record = [this](const std::string& id,
+                                const std::string& agent) -> std::optional<monitor::AuditRecord> {
+            for (monitor::AuditRecord& record : feed_.Audits(SIZE_MAX)) {
+              if (record.id == id && record.agent == agent) return std::move(record);
+            }
+            return std::nullopt;
+          }},
+      *log_, worker_);
+  const std::string bank = fmt::format("{:016x}", options_.bank);
+  calls_ = std::make_unique<rpc::BankCommands>(
+      rpc::BankCommands::Options{
+          .agent = name, .bank_number = bank, .unix_now_ns = options_.unix_now_ns},
+      *master_, *runner_, feed_, masters_, worker_);
+
+  v1::Agent self;
+  agent::ToWire(*journal_.self(), &self);
+  to_master_ = std::make_unique<agent::CommandLink>(
+      agent::CommandLink::Options{
+          .self = self, .metadata = {{agent::kBankKey, bank}}, .issuer_prefix = ""},
+      *runner_, worker_);
+  masters_.Watch([this](const agent::Master& master) {
+    to_master_->SetServer(master.self ? self_stub_ : master.stub);
+  });
+  if (options_.monitor.empty()) return;
+  to_foreign_ = std::make_unique<agent::CommandLink>(
+      agent::CommandLink::Options{.self = self,
+                                  .metadata = {},
+                                  .issuer_prefix = fmt::format("server {}: ", options_.monitor)},
+      *runner_, worker_);
+}
+
+void Commands::Audit(const monitor::AuditRecord& record) {
+  spdlog::info("command {} of {} at {}", record.id, record.issuer, TextOf(record));
+  journal_.NoteCommand(TextOf(record), record);
+}
+
+absl::Status Commands::Start(const std::string& address) {
+  auto self = Dial(address, options_.tls);
+  if (!self.ok()) return self.status();
+  worker_.Post([this, stub = *std::move(self)] {
+    self_stub_ = stub;
+    if (masters_.Current().self) to_master_->SetServer(self_stub_);
+  });
+  if (to_foreign_ != nullptr) {
+    auto foreign = Dial(options_.monitor, options_.tls);
+    if (!foreign.ok()) return foreign.status();
+    worker_.Post([this, stub = *std::move(foreign)] { to_foreign_->SetServer(stub); });
+  }
+  worker_.PostAt(worker_.clock().NowNs() + kPastNs, [this] { ShowPast(); });
+  return absl::OkStatus();
+}
+
+void Commands::ShowPast() {
+  std::set<std::pair<std::string, std::string>> known;
+  for (const monitor::AuditRecord& record : feed_.Audits(SIZE_MAX)) {
+    known.emplace(record.id, record.agent);
+  }
+  for (const monitor::AuditRecord& record : past_) {
+    if (!known.contains({record.id, record.agent})) {
+      journal_.NoteCommand(TextOf(record), record);
+    }
+  }
+  past_.clear();
+}
+
+void Commands::Stop() {
+  to_master_->Stop();
+  if (to_foreign_ != nullptr) to_foreign_->Stop();
+  runner_->Stop();
+  calls_->Shutdown();
+}
+
+}  // namespace bank::node

@@ -1,0 +1,254 @@
+// Goal: a command goes to an agent, its end comes back to whoever asked, and no broken stream, new
+// incarnation or change of leadership runs it twice.
+// Method: agents and callers are plain objects of the test; the worker and the log are real.
+#include "branch/rpc/command_master.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/synchronization/notification.h"
+#include "tests/sim/disk/sim_file_system.h"
+
+namespace bank::rpc {
+namespace {
+
+using testing::HasSubstr;
+
+class Line final : public AgentLine {
+ public:
+  void Send(v1::CommandRequest request) override { sent.push_back(std::move(request)); }
+  void End(const grpc::Status& status) override { ended = status; }
+
+  std::vector<v1::CommandRequest> sent;
+  std::optional<grpc::Status> ended;
+};
+
+class Caller final : public CommandWatcher {
+ public:
+  void OnUpdate(v1::CommandUpdate update) override {
+    if (update.has_output()) output += update.output().text();
+    if (update.has_result()) results.push_back(update.result());
+  }
+  void OnDone(const grpc::Status& status) override { done = status; }
+
+  std::string output;
+  std::vector<v1::CommandResult> results;
+  std::optional<grpc::Status> done;
+};
+
+class Master : public testing::Test {
+ protected:
+  Master() {
+    std::vector<std::string> notes;
+    log_ = std::make_unique<command::CommandLog>(files_, "/commands", command::CommandLogOptions(),
+                                                 &notes);
+    master_ = std::make_unique<CommandMaster>(
+        CommandMaster::Options{
+            .branches =
+                [] {
+                  return std::vector<std::string>{"branch-1", "branch-2"};
+                },
+            .unix_now_ns = [] { return 1000; },
+            .background = [](const std::function<void()>& work) { work(); },
+            .audit = [this](const monitor::AuditRecord& record) { audits_.push_back(record); },
+            .find_record = [this](const std::string& id,
+                                  const std::string&) -> std::optional<monitor::AuditRecord> {
+              if (elsewhere_ && elsewhere_->id == id) return elsewhere_;
+              return std::nullopt;
+            }},
+        *log_, worker_);
+    On([this] {
+      master_->SetLeading(true);
+      for (Line* line : {&one_, &two_}) {
+        const bool first = line == &one_;
+        EXPECT_TRUE(Join(first ? "branch-1" : "branch-2", true, line).ok());
+      }
+    });
+  }
+  ~Master() override { worker_.Stop(); }
+
+  // Runs it on the worker, and everything that it posts in turn.
+  void On(const std::function<void()>& task) {
+    for (const auto& step : {task, std::function<void()>([] {}), std::function<void()>([] {})}) {
+      absl::Notification done;
+      worker_.Post([&] {
+        step();
+        done.Notify();
+      });
+      done.WaitForNotification();
+    }
+  }
+  grpc::Status Join(const std::string& name, bool own, Line* line, uint64_t incarnation = 1) {
+    v1::Agent agent;
+    agent.set_agent(name);
+    agent.set_incarnation(incarnation);
+    return master_->Join(agent, own, line);
+  }
+  std::shared_ptr<Caller> Run(const std::string& id, const std::vector<std::string>& agents,
+                              uint32_t limit = 5, int64_t deadline_ms = 10'000) {
+    v1::RunCommandRequest request;
+    request.set_id(id);
+    request.set_issuer("alice");
+    request.set_deadline_ms(deadline_ms);
+    request.mutable_agent()->Assign(agents.begin(), agents.end());
+    request.mutable_command()->mutable_top_accounts()->set_limit(limit);
+    auto caller = std::make_shared<Caller>();
+    On([&] { master_->Run(request, caller); });
+    return caller;
+  }
+  void Answer(Line* line, const std::string& id, const std::string& output, bool end) {
+    On([&] {
+      v1::CommandResponse response;
+      response.set_id(id);
+      response.mutable_started()->set_time_unix_nanos(7);
+      master_->OnResponse(line, response);
+      response.mutable_output()->set_text(output);
+      master_->OnResponse(line, response);
+      if (!end) return;
+      response.mutable_result()->set_outcome(v1::CommandResult::DONE);
+      master_->OnResponse(line, response);
+    });
+  }
+
+  SteadyClock clock_;
+  agent::Worker worker_{clock_};
+  sim::SimFileSystem files_{1};
+  std::optional<monitor::AuditRecord> elsewhere_;
+  std::vector<monitor::AuditRecord> audits_;
+  std::unique_ptr<command::CommandLog> log_;
+  std::unique_ptr<CommandMaster> master_;
+  Line one_, two_, foreign_;
+};
+
+TEST_F(Master, AllMeansEveryBranchThatIsConnected) {
+  On([this] { EXPECT_TRUE(Join("py", false, &foreign_).ok()); });
+  auto caller = Run("a", {});
+  ASSERT_EQ(one_.sent.size(), 1u);
+  ASSERT_EQ(two_.sent.size(), 1u);
+  EXPECT_TRUE(foreign_.sent.empty());
+  EXPECT_EQ(one_.sent[0].issuer(), "alice");
+  Answer(&one_, "a", "x", true);
+  EXPECT_FALSE(caller->done);
+  Answer(&two_, "a", "y", true);
+  ASSERT_TRUE(caller->done);
+  EXPECT_TRUE(caller->done->ok());
+  EXPECT_EQ(caller->output, "xy");
+}
+
+TEST_F(Master, ABranchThatComesBackIsAskedAgainAndTellsNothingTwice) {
+  auto caller = Run("a", {"branch-2"});
+  Answer(&two_, "a", "hel", false);
+  Line again;
+  On([&] {
+    master_->Leave(&two_);
+    EXPECT_TRUE(Join("branch-2", true, &again, 2).ok());
+  });
+  ASSERT_EQ(again.sent.size(), 1u);
+  // By itself, because it has connected again; and because it was asked again.
+  Answer(&again, "a", "hel", false);
+  Answer(&again, "a", "hello", true);
+  EXPECT_EQ(caller->output, "hello");
+  ASSERT_EQ(caller->results.size(), 1u);
+  EXPECT_TRUE(caller->done->ok());
+  On([&] { master_->Leave(&again); });
+}
+
+TEST_F(Master, AForeignAgentIsSentACommandOnceForEver) {
+  On([this] { EXPECT_TRUE(Join("py", false, &foreign_).ok()); });
+  auto caller = Run("a", {"py"});
+  ASSERT_EQ(foreign_.sent.size(), 1u);
+  EXPECT_TRUE(log_->Find("a", "py")) << "before it is sent";
+  Line again;
+  On([&] {
+    master_->Leave(&foreign_);
+    EXPECT_TRUE(Join("py", false, &again).ok());
+  });
+  EXPECT_TRUE(again.sent.empty());
+  Answer(&again, "a", "done", true);
+  ASSERT_EQ(caller->results.size(), 1u);
+  auto repeated = Run("a", {"py"});
+  ASSERT_EQ(repeated->results.size(), 1u);
+  EXPECT_TRUE(repeated->results[0].repeated());
+  EXPECT_EQ(repeated->output, "done");
+  auto other = Run("a", {"py"}, 6);
+  EXPECT_EQ(other->results.at(0).outcome(), v1::CommandResult::REFUSED);
+  // A new reign forgets its dispatches, the log does not.
+  On([&] {
+    master_->SetLeading(false);
+    master_->SetLeading(true);
+    EXPECT_TRUE(Join("py", false, &again).ok());
+  });
+  auto later = Run("a", {"py"});
+  EXPECT_TRUE(again.sent.empty());
+  EXPECT_EQ(later->results.at(0).outcome(), v1::CommandResult::DONE);
+  ASSERT_FALSE(audits_.empty());
+  EXPECT_EQ(audits_.back().outcome, monitor::CommandOutcome::kDone);
+}
+
+TEST_F(Master, WhatAnotherMasterSentIsNotSentAgain) {
+  elsewhere_ = monitor::AuditRecord{};
+  elsewhere_->id = "a";
+  elsewhere_->command = "top-accounts 5";
+  On([this] { EXPECT_TRUE(Join("py", false, &foreign_).ok()); });
+  auto caller = Run("a", {"py"});
+  EXPECT_TRUE(foreign_.sent.empty());
+  Answer(&foreign_, "a", "late", true);
+  EXPECT_EQ(caller->results.at(0).outcome(), v1::CommandResult::DONE);
+}
+
+TEST_F(Master, NamesAreProtected) {
+  On([&] {
+    Line line;
+    EXPECT_EQ(Join("branch-2", false, &line).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_EQ(Join("py", true, &line).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_EQ(Join("; id", false, &line).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_EQ(Join("branch-2", true, &line, 0).error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+    EXPECT_FALSE(two_.ended);
+    EXPECT_TRUE(Join("branch-2", true, &line, 2).ok());
+    ASSERT_TRUE(two_.ended);
+    EXPECT_EQ(two_.ended->error_code(), grpc::StatusCode::ABORTED);
+    master_->Leave(&line);
+  });
+}
+
+TEST_F(Master, AnUnknownNameIsNotFoundAndAMissingBranchIsNotConnected) {
+  EXPECT_EQ(Run("a", {"nobody"})->done->error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(Run("a", {"branch-9"})->done->error_code(), grpc::StatusCode::NOT_FOUND);
+  On([this] { master_->Leave(&two_); });
+  auto caller = Run("a", {"branch-2"});
+  const int64_t give_up_ns = clock_.NowNs() + 10 * CommandMaster::kConnectNs;
+  while (!caller->done && clock_.NowNs() < give_up_ns) On([] {});
+  ASSERT_TRUE(caller->done);
+  EXPECT_EQ(caller->done->error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(caller->done->error_message(), HasSubstr("branch-2 is not connected"));
+}
+
+TEST_F(Master, WhoLeadsNoLongerSaysSoToAll) {
+  auto caller = Run("a", {"branch-1"});
+  On([this] { master_->SetLeading(false); });
+  EXPECT_EQ(caller->done->error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(one_.ended->error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(Run("b", {"branch-1"})->done->error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(Master, CancellingGoesWhereItRuns) {
+  auto caller = Run("a", {});
+  Answer(&one_, "a", "", true);
+  On([this] { EXPECT_EQ(master_->Cancel("a", "bob"), 1u); });
+  EXPECT_EQ(one_.sent.size(), 1u);
+  ASSERT_EQ(two_.sent.size(), 2u);
+  EXPECT_TRUE(two_.sent[1].has_cancel());
+  EXPECT_EQ(two_.sent[1].issuer(), "bob");
+  On([this] { EXPECT_EQ(master_->Cancel("b", "bob"), 0u); });
+}
+
+TEST_F(Master, AnAgentsOutputIsCapped) {
+  On([this] { EXPECT_TRUE(Join("py", false, &foreign_).ok()); });
+  auto caller = Run("a", {"py"});
+  for (int i = 0; i < 100; ++i) Answer(&foreign_, "a", std::string(1000, 'x'), i == 99);
+  EXPECT_EQ(caller->output.size(), 65'536u);
+  EXPECT_TRUE(caller->results.at(0).truncated());
+}
+
+}  // namespace
+}  // namespace bank::rpc
