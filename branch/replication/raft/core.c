@@ -450,10 +450,19 @@ static void ReceiveAppend(struct core* core, uint64_t now_ms, const struct core_
       core->raft.trail.offset > 0) {
     return;
   }
-  // Guard 2: a change that is not the first of its message gets a wrong index.
+  // Guard 20: the term at the log's offset is forgotten once a newer snapshot was taken, and what
+  // begins there or below would be rejected for ever. A snapshot holds what is committed, the same
+  // here as at the leader: take the message from the snapshot on.
   size_t begin = 0;
+  const uint64_t prev = in->append_entries.prev_log_index;
+  const uint64_t snapshot = core->raft.trail.snapshot.index;
+  if (Guarded(core, 20) && prev <= core->raft.trail.offset && prev < snapshot &&
+      prev + n >= snapshot) {
+    begin = snapshot - prev;
+  }
+  // Guard 2: a change that is not the first of its message gets a wrong index.
   if (Guarded(core, 2)) {
-    for (size_t i = 1; i < n; i++) {
+    for (size_t i = begin + 1; i < n; i++) {
       if (entries[i].type != CORE_CHANGE) continue;
       ReceiveAppendPart(core, now_ms, in, begin, i);
       begin = i;
