@@ -7,12 +7,15 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace bank::agent {
 namespace {
 
 constexpr size_t kNameMax = 64;
 constexpr size_t kAttributesMax = 16;
+// Branches that are further apart are compared when they come closer.
+constexpr size_t kCheckpointsSent = 8;
 
 bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
@@ -106,6 +109,13 @@ void ToWire(const replication::ReplicatorStatus& status, BranchId branch, v1::Br
   wire->set_accounts(status.ledger.accounts);
   wire->set_sessions(status.ledger.sessions);
   wire->set_balance_total(status.ledger.balance_total);
+  if (status.checkpoints == nullptr) return;
+  const auto& all = *status.checkpoints;
+  for (size_t i = all.size() - std::min(all.size(), kCheckpointsSent); i < all.size(); ++i) {
+    auto* checkpoint = wire->add_checkpoints();
+    checkpoint->set_applied_index(all[i].index.value);
+    checkpoint->set_state_digest(all[i].state_digest);
+  }
 }
 
 replication::ReplicatorStatus FromWire(const v1::BranchStatus& wire) {
@@ -127,6 +137,12 @@ replication::ReplicatorStatus FromWire(const v1::BranchStatus& wire) {
   status.ledger.accounts = wire.accounts();
   status.ledger.sessions = wire.sessions();
   status.ledger.balance_total = wire.balance_total();
+  auto checkpoints = std::make_shared<std::vector<replication::Checkpoint>>();
+  for (const auto& checkpoint : wire.checkpoints()) {
+    if (checkpoints->size() == replication::kCheckpointsMax) break;
+    checkpoints->push_back({LogIndex(checkpoint.applied_index()), checkpoint.state_digest()});
+  }
+  if (!checkpoints->empty()) status.checkpoints = std::move(checkpoints);
   return status;
 }
 

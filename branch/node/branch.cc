@@ -159,7 +159,8 @@ absl::Status Branch::Serve() {
                        .gate = *gate_,
                        .clock = clock_,
                        .branch = config_.self,
-                       .metrics = operation_metrics_};
+                       .metrics = operation_metrics_,
+                       .visitors = &monitoring_->visitors()};
   customer_service_ = std::make_unique<rpc::CustomerService>(desk);
   exercise_service_ = std::make_unique<rpc::ExerciseService>(desk);
   admin_service_ = std::make_unique<rpc::AdminService>(

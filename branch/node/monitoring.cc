@@ -14,6 +14,9 @@ namespace {
 using monitor::EventKind;
 using replication::Role;
 
+// A stream that lasts for less may be told all the same, but is told soon.
+constexpr int64_t kSweepNs = 250'000'000;
+
 int64_t UnixNowNs() {
   return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
 }
@@ -41,6 +44,8 @@ Monitoring::Monitoring(const MonitoringOptions& options, const Clock& clock,
       masters_({.self = options.self, .addresses = options.addresses, .tls = options.tls}, worker_),
       uplink_({.bank = options.bank}, feed_, journal_, masters_, worker_, status),
       streams_({.bank = options.bank, .branches = options.branches}, feed_, masters_, worker_),
+      visitors_({}, clock,
+                [this](std::string line) { journal_.Note(EventKind::kCustomer, std::move(line)); }),
       sampler_({.agent = journal_.self(), .interval_ms = options.sampling_interval_ms},
                monitor::MakeCollectors("/proc", status, std::move(metrics)), status, clock,
                UnixNowNs, [this](monitor::FramePtr frame) { uplink_.Offer(std::move(frame)); }) {}
@@ -49,6 +54,7 @@ Monitoring::~Monitoring() { Stop(); }
 
 void Monitoring::Start() {
   uplink_.Start();
+  worker_.Post([this] { SweepVisitors(); });
   sampler_.Start();
 }
 
@@ -75,6 +81,11 @@ void Monitoring::NoteReady(bool serves) {
 
 void Monitoring::NoteLater(EventKind kind, std::string text) {
   worker_.Post([this, kind, text = std::move(text)] { journal_.Note(kind, text); });
+}
+
+void Monitoring::SweepVisitors() {
+  visitors_.Sweep();
+  worker_.PostAt(worker_.clock().NowNs() + kSweepNs, [this] { SweepVisitors(); });
 }
 
 void Monitoring::EndStreams() { streams_.Shutdown(); }

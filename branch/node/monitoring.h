@@ -21,6 +21,7 @@
 #include "branch/monitor/sampler.h"
 #include "branch/replication/replicator.h"
 #include "branch/rpc/metric_streams.h"
+#include "branch/rpc/visitors.h"
 #include "common/clock.h"
 #include "common/ids.h"
 #include "net/security.h"
@@ -60,9 +61,11 @@ class Monitoring {
   agent::Worker& worker() { return worker_; }
   agent::Masters& masters() { return masters_; }
   monitor::Sampler& sampler() { return sampler_; }
+  rpc::Visitors& visitors() { return visitors_; }
   rpc::MetricStreams& streams() { return streams_; }
 
  private:
+  void SweepVisitors();
   // From a thread that must not wait for the feed.
   void NoteLater(monitor::EventKind kind, std::string text);
 
@@ -72,6 +75,7 @@ class Monitoring {
   agent::Masters masters_;
   agent::Uplink uplink_;
   rpc::MetricStreams streams_;
+  rpc::Visitors visitors_;
   monitor::Sampler sampler_;
   replication::ReplicatorStatus before_;  // of the replicator's thread
   bool stopped_ = false;

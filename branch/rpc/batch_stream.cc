@@ -8,9 +8,14 @@
 namespace bank::rpc {
 
 BatchStream::BatchStream(const Desk& desk, grpc::CallbackServerContext* call)
-    : desk_(desk), call_(*call) {
+    : desk_(desk), peer_(call->peer()), call_(*call) {
+  if (desk_.visitors != nullptr) desk_.visitors->NoteOpened(peer_);
   absl::MutexLock lock(&mutex_);
   Advance();
+}
+
+BatchStream::~BatchStream() {
+  if (desk_.visitors != nullptr) desk_.visitors->NoteClosed(peer_);
 }
 
 void BatchStream::OnReadDone(bool ok) {

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -24,6 +25,7 @@ class BatchStream final : public grpc::ServerBidiReactor<v1::Batch, v1::BatchRep
   static constexpr size_t kBatchesInFlightMax = 64;
 
   BatchStream(const Desk& desk, grpc::CallbackServerContext* call);
+  ~BatchStream() override;
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -53,6 +55,7 @@ class BatchStream final : public grpc::ServerBidiReactor<v1::Batch, v1::BatchRep
   void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Desk desk_;
+  const std::string peer_;
   grpc::CallbackServerContext& call_;
 
   // Of the batch being read or submitted; never two at a time (reading_).

@@ -42,6 +42,7 @@ std::optional<Call> Begin(const Desk& desk, grpc::CallbackServerContext* context
 grpc::ServerUnaryReactor* Deliver(const Desk& desk, grpc::CallbackServerContext* context,
                                   const v1::Request& request, v1::Reply* reply) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  if (desk.visitors != nullptr) desk.visitors->Called(*context);
   const std::optional<ledger::Kind> kind = KindOfInterface(request.request());
   if (!kind) {
     FillBadRequest(request.request(), desk.branch, reply);
