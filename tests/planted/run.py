@@ -178,7 +178,7 @@ def main():
     bugs = read_bugs()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bug", nargs="+", metavar="NAME", choices=[bug.name for bug in bugs], help="only these")
-    parser.add_argument("--seeds", type=int, default=200, help="the simulation's seeds, from 1 on (200)")
+    parser.add_argument("--seeds", type=int, default=1000, help="the simulation's seeds, from 1 on (1000)")
     parser.add_argument("--list", action="store_true", help="name the bugs and do nothing")
     parser.add_argument("--record", action="store_true", help="write their rows of the table of docs/TESTING.md")
     options = parser.parse_args()
