@@ -14,6 +14,7 @@ namespace {
 constexpr std::chrono::nanoseconds kCheckPatience = std::chrono::milliseconds(800);
 // How many entries a branch may lack and still be as good as the others.
 constexpr uint64_t kLagMax = 10'000;
+constexpr uint64_t kAccountsSortedMax = 10'000;
 
 // Waits for a completion of the replicator, but not for longer than it has any right to take: that
 // it never comes is what a check is for.
@@ -55,11 +56,23 @@ absl::Status CaughtUp(const HttpParts& parts) {
   return absl::UnavailableError(absl::StrCat(known - applied, " entries behind"));
 }
 
-std::vector<std::pair<std::string, int64_t>> SharedBalance(
-    const replication::Replicator& replicator) {
-  const ledger::Outcome shared = replicator.Query(ledger::kSharedAccount);
-  if (shared.code != ledger::Code::kOk) return {};
-  return {{std::string(ledger::kSharedAccount), shared.balance}};
+// The largest balances, or, where finding them twice a second would hold writes up, the shared one.
+std::vector<std::pair<std::string, int64_t>> Balances(const replication::RaftReplicator& replicator,
+                                                      size_t limit) {
+  std::vector<std::pair<std::string, int64_t>> balances;
+  replicator.ReadLedger([&](const ledger::Ledger& ledger) {
+    if (ledger.summary().accounts > kAccountsSortedMax) {
+      const ledger::Outcome shared = ledger.Query(ledger::kSharedAccount);
+      if (shared.code == ledger::Code::kOk) {
+        balances.emplace_back(ledger::kSharedAccount, shared.balance);
+      }
+      return;
+    }
+    for (const ledger::AccountView& account : ledger.TopAccounts(limit)) {
+      balances.emplace_back(account.name, account.balance);
+    }
+  });
+  return balances;
 }
 
 monitor::FramePtr NewestOf(const monitor::Feed& feed, const std::string& agent) {
@@ -76,7 +89,7 @@ absl::StatusOr<std::unique_ptr<console::Console>> StartHttp(const HttpParts& par
   sources.view.self = parts.config.self;
   for (const auto& member : parts.config.driver.founders) sources.view.members.push_back(member.id);
   sources.view.serves = parts.serves;
-  sources.view.balances = [parts](size_t) { return SharedBalance(parts.replicator); };
+  sources.view.balances = [parts](size_t limit) { return Balances(parts.replicator, limit); };
   sources.metrics = [parts] {
     return console::Expose(NewestOf(parts.feed, parts.self->name).get(), parts.metrics(),
                            *parts.self);

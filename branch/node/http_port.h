@@ -9,7 +9,7 @@
 #include "branch/monitor/feed.h"
 #include "branch/monitor/process_metrics.h"
 #include "branch/node/config.h"
-#include "branch/replication/replicator.h"
+#include "branch/replication/raft/raft_replicator.h"
 #include "common/clock.h"
 
 namespace bank::node {
@@ -17,7 +17,7 @@ namespace bank::node {
 // All must outlive the console.
 struct HttpParts {
   const Config& config;
-  replication::Replicator& replicator;
+  replication::RaftReplicator& replicator;
   const monitor::Feed& feed;
   monitor::AgentPtr self;
   monitor::ProcessMetricsSource metrics;
