@@ -249,6 +249,12 @@ void Simulation::JudgeEnd() {
         status.ledger.history_digest != first.ledger.history_digest) {
       return world_.Violate(absl::StrCat("digests differ at the end: ", Standing()));
     }
+    // As leader it would never make another change.
+    if (!branch->membership().committed) {
+      return world_.Violate(absl::StrCat("branch ", branch->id().value,
+                                         " waits at the end for the ", "commit of the change at ",
+                                         branch->membership().index.value, ": ", Standing()));
+    }
     if (const absl::Status sum = branch->ledger().CheckConservation(); !sum.ok()) {
       return world_.Violate(sum.ToString());
     }

@@ -156,6 +156,13 @@ TEST(Guard17, AFollowerThatCompactedWhatItsLeaderDoesNotKnowItHolds) {
   options.engine_guards_off = CORE_GUARD(17) | CORE_GUARD(20);
   EXPECT_LT(BalanceOfAFollowerThatCompacted(options), 45);
 }
+TEST(Guard20, WhatBeginsBeforeTheSnapshotIsTakenFromTheSnapshotOn) {
+  DriverOptions options;
+  options.inflight_entries_max = 64;
+  options.trailing_entries = 4;
+  options.engine_guards_off = CORE_GUARD(17);
+  EXPECT_EQ(BalanceOfAFollowerThatCompacted(options), 45);
+}
 
 }  // namespace
 }  // namespace bank::replication
