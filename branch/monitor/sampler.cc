@@ -22,7 +22,6 @@ Sampler::Sampler(SamplerOptions options, std::vector<std::unique_ptr<Collector>>
       clock_(clock),
       unix_ns_(std::move(unix_ns)),
       sink_(std::move(sink)),
-      ring_(options_.ring),
       schedule_(clock.NowNs(), options_.interval_ms * kNsPerMs) {
   for (std::unique_ptr<Collector>& collector : collectors) {
     sources_.push_back({.collector = std::move(collector)});
@@ -131,7 +130,6 @@ std::shared_ptr<Frame> Sampler::NewFrame() {
 
 void Sampler::Publish(std::shared_ptr<Frame> frame) {
   published_ns_ = clock_.NowNs();
-  if (frame->sequence != 0) ring_.Push(frame, published_ns_);
   sink_(std::move(frame));
 }
 

@@ -22,7 +22,6 @@
 #include "branch/monitor/collectors/collector.h"
 #include "branch/monitor/frame.h"
 #include "branch/monitor/process_metrics.h"
-#include "branch/monitor/ring.h"
 #include "branch/monitor/schedule.h"
 #include "common/clock.h"
 
@@ -35,7 +34,6 @@ struct SamplerOptions {
   AgentPtr agent;
   int64_t interval_ms = 1000;
   int64_t sign_of_life_ms = 1000;
-  RingOptions ring{};
 };
 
 class Sampler {
@@ -64,9 +62,6 @@ class Sampler {
   // NotFound: there is none of that name. One that is switched on again begins anew.
   absl::Status SetCollector(std::string_view name, Switch to);
 
-  // The numbered frames of the last hour.
-  const FrameRing& ring() const { return ring_; }
-
  private:
   struct Source {
     std::unique_ptr<Collector> collector;  // of the sampler's thread
@@ -85,7 +80,6 @@ class Sampler {
   const Clock& clock_;
   const std::function<int64_t()> unix_ns_;
   const Sink sink_;
-  FrameRing ring_;
 
   // Of the sampler's thread.
   uint64_t last_sequence_ = 0;
