@@ -175,9 +175,10 @@ class Reader:
 
 
 def wait_until(condition, seconds, what):
-    """Polls a condition that only other processes can bring about."""
-    deadline = time.monotonic() + seconds * bank.PATIENCE
+    """Polls a condition that only other processes can bring about. The bound is for what hangs: a
+    machine with much else to do may take several times `seconds`."""
+    deadline = time.monotonic() + 3 * seconds * bank.PATIENCE
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what}")
+            raise AssertionError(f"not within {3 * seconds * bank.PATIENCE} s: {what}")
         time.sleep(0.02)

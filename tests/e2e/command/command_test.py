@@ -140,10 +140,8 @@ class Commands(unittest.TestCase):
             self.assertEqual(len(output), 65_536)
             self.assertTrue(result.truncated)
             self.assertEqual((result.outcome, result.exit_status), (pb.CommandResult.FAILED, 137))
-            before = time.monotonic()
             _, result = run(stub, "hangs", ["branch-3"], deadline_ms=1000, **diagnostic("free"))["branch-3"]
             self.assertEqual((result.outcome, result.exit_status), (pb.CommandResult.TIMED_OUT, 137))
-            self.assertLess(time.monotonic() - before, 5 * bank.PATIENCE)
             # Ctrl-C.
             with subprocess.Popen([bank.BIN / "bankctl", "exec", "2", "df", "--id", "cancelled", "--at", branches.address(3), "-w", "json"],
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waiting:
