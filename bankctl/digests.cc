@@ -62,6 +62,8 @@ int CompareDigests(const Context& context, const std::string& output) {
   ForEach(*branches, [&](size_t i, Branch& branch) {
     grpc::ClientContext call;
     call.set_deadline(deadline);
+    // None may be missing: a connection that fails is tried again until the deadline.
+    call.set_wait_for_ready(true);
     v1::StatusRequest request;
     request.set_minimum_index(*newest);
     states[i] = branch.admin->Status(&call, request, &answers[i]);

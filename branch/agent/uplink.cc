@@ -259,7 +259,7 @@ void Uplink::Connect() {
 }
 
 void Uplink::Broke(const char* what, const grpc::Status& status) {
-  if (stopping_) return;
+  if (stopping_ || master_.self) return;
   informed_ = false;
   // One that has handed over lives, and will be heard of by the next.
   if (status.error_message() != kNoMaster) feed_.NoteBroken(NameOf(master_.branch));
@@ -319,24 +319,41 @@ void Uplink::Tick() {
   worker_.PostAt(now_ns + kTickNs, [this] { Tick(); });
 }
 
+// The master tells of agents that come and go. What changed before there was one, as when the
+// master itself is what was lost, the next one tells, unless the last one has done so.
 void Uplink::NoteChanges() {
   for (const monitor::AgentView& view : feed_.Agents()) {
     const std::string& name = view.agent->name;
     Seen& seen = seen_[name];
-    const Seen now{.incarnation = view.agent->incarnation,
-                   .dead = view.liveness == monitor::Liveness::kDead};
-    const Seen before = std::exchange(seen, now);
-    if (!master_.self || name == journal_.self()->name) continue;
-    if (!now.dead && (before.dead || before.incarnation != now.incarnation)) {
+    const bool dead = view.liveness == monitor::Liveness::kDead;
+    const bool changed =
+        dead != seen.dead || (!dead && view.agent->incarnation != seen.incarnation);
+    seen = {.incarnation = view.agent->incarnation, .dead = dead, .untold = changed || seen.untold};
+    if (!seen.untold || !master_.self || name == journal_.self()->name) continue;
+    seen.untold = false;
+    if (!changed && WasTold(name, dead)) continue;
+    if (!dead) {
       journal_.Note(monitor::EventKind::kJoined,
                     fmt::format("{} on {} joined", name, view.agent->hostname));
-    } else if (now.dead && !before.dead) {
+    } else {
       journal_.Note(monitor::EventKind::kLost,
                     fmt::format("{} is lost: {}", name,
                                 view.life.broken_ns > view.life.heard_ns ? "its connection ended"
                                                                          : "it has fallen silent"));
     }
   }
+}
+
+// Whether the newest event about the agent's coming and going says the same. About one that lives
+// nothing need have been said.
+bool Uplink::WasTold(const std::string& name, bool dead) const {
+  const std::vector<monitor::Event> events = feed_.Events(SIZE_MAX);
+  for (auto event = events.rbegin(); event != events.rend(); ++event) {
+    const bool lost = event->kind == monitor::EventKind::kLost;
+    if (!lost && event->kind != monitor::EventKind::kJoined) continue;
+    if (event->text.starts_with(name + " ")) return lost == dead;
+  }
+  return !dead;
 }
 
 monitor::FramePtr Uplink::SignOfLife() const {

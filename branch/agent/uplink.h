@@ -73,6 +73,7 @@ class Uplink {
   void Take(Follow& follow, const v1::MetricUpdate& update);
   void Tick();
   void NoteChanges();
+  bool WasTold(const std::string& name, bool dead) const;
   void EndWaiting();
   monitor::FramePtr SignOfLife() const;
 
@@ -97,6 +98,7 @@ class Uplink {
   struct Seen {
     uint64_t incarnation = 0;
     bool dead = true;
+    bool untold = true;  // nobody may have told of it yet: a master has to look
   };
   std::map<std::string, Seen> seen_;
   std::string last_fault_;
