@@ -209,8 +209,12 @@ void Console::ComposeForever() {
   int64_t last_ms = NowMs();
   while (!broadcast_.closed()) {
     const int64_t now_ms = NowMs();
-    // Nobody looks: nothing to do but to go on comparing the branches' digests.
-    broadcast_.Send(AsEvent(now_ms, Compose(last_ms)));
+    if (streams_ > 0) {
+      broadcast_.Send(AsEvent(now_ms, Compose(last_ms)));
+    } else {
+      absl::MutexLock lock(&view_mutex_);
+      view_.Compare();
+    }
     last_ms = now_ms;
     broadcast_.AwaitClosed(kUpdateEvery);
   }

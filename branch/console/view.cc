@@ -173,6 +173,17 @@ Json BranchJson(BranchId id, const monitor::AgentView* agent, bool leads) {
 View::View(ViewSources sources, const monitor::Feed& feed)
     : sources_(std::move(sources)), feed_(feed) {}
 
+void View::Compare() { CompareIn(feed_.Agents()); }
+
+Compared View::CompareIn(const std::vector<monitor::AgentView>& agents) {
+  std::vector<Comparison::Branch> branches;
+  for (const BranchId id : sources_.members) {
+    const monitor::AgentView* agent = Find(agents, id);
+    branches.push_back({.id = id, .live = IsLive(agent), .status = StatusOf(agent)});
+  }
+  return comparison_.Compare(branches);
+}
+
 std::string View::Compose(int64_t now_ms, int64_t since_ms) {
   const int64_t from_ms = std::max(since_ms - kLateMs, now_ms - kHistoryMs);
   const std::vector<monitor::AgentView> agents = feed_.Agents();
@@ -180,11 +191,9 @@ std::string View::Compose(int64_t now_ms, int64_t since_ms) {
   // Who leads: as the live branch of the highest term knows it, if that one is live.
   Term term;
   BranchId leader;
-  std::vector<Comparison::Branch> compared;
   for (const BranchId id : sources_.members) {
     const monitor::AgentView* agent = Find(agents, id);
     const auto* status = StatusOf(agent);
-    compared.push_back({.id = id, .live = IsLive(agent), .status = status});
     if (status == nullptr || !IsLive(agent) || status->term < term) continue;
     if (status->term > term || status->role == replication::Role::kLeader) {
       leader = status->role == replication::Role::kLeader ? id : status->leader;
@@ -193,7 +202,7 @@ std::string View::Compose(int64_t now_ms, int64_t since_ms) {
   }
 
   Json message = {{"t", now_ms}, {"branch", sources_.self.value}, {"serves", sources_.serves()}};
-  const Compared verdict = comparison_.Compare(compared);
+  const Compared verdict = CompareIn(agents);
   const auto* own = StatusOf(Find(agents, sources_.self));
   message["money"] = {
       {"state", Name(verdict.agreement)},

@@ -44,7 +44,12 @@ class View {
   // The message for a page that has seen everything before `since_ms` (0: nothing yet).
   std::string Compose(int64_t now_ms, int64_t since_ms);
 
+  // Only compares the branches: so that a difference is on the page whenever somebody looks.
+  void Compare();
+
  private:
+  Compared CompareIn(const std::vector<monitor::AgentView>& agents);
+
   const ViewSources sources_;
   const monitor::Feed& feed_;
   Comparison comparison_;
