@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "branch/replication/role_name.h"
+
 namespace bank::agent {
 namespace {
 
@@ -52,20 +54,6 @@ To Clamped(From value, From max) {
 
 }  // namespace
 
-std::string_view RoleName(replication::Role role) {
-  switch (role) {
-    case replication::Role::kFollower:
-      return "follower";
-    case replication::Role::kCandidate:
-      return "candidate";
-    case replication::Role::kLeader:
-      return "leader";
-    case replication::Role::kLearner:
-      return "learner";
-  }
-  return "unknown";
-}
-
 void ToWire(const monitor::Agent& agent, v1::Agent* wire) {
   wire->set_agent(agent.name);
   wire->set_hostname(agent.hostname);
@@ -95,7 +83,7 @@ absl::StatusOr<monitor::AgentPtr> FromWire(const v1::Agent& wire) {
 
 void ToWire(const replication::ReplicatorStatus& status, BranchId branch, v1::BranchStatus* wire) {
   wire->set_branch(static_cast<uint32_t>(branch.value));
-  wire->set_role(std::string(RoleName(status.role)));
+  wire->set_role(std::string(replication::RoleName(status.role)));
   wire->set_term(status.term.value);
   wire->set_leader(static_cast<uint32_t>(status.leader.value));
   wire->set_ready(status.ready);
@@ -122,7 +110,7 @@ replication::ReplicatorStatus FromWire(const v1::BranchStatus& wire) {
   using replication::Role;
   replication::ReplicatorStatus status;
   for (const Role role : {Role::kFollower, Role::kCandidate, Role::kLeader, Role::kLearner}) {
-    if (wire.role() == RoleName(role)) status.role = role;
+    if (wire.role() == replication::RoleName(role)) status.role = role;
   }
   status.term = Term(wire.term());
   status.leader = BranchId(wire.leader());

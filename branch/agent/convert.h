@@ -22,8 +22,6 @@ inline constexpr size_t kEventsMax = 1'000;     // of one frame
 inline constexpr size_t kTextMax = 256;         // bytes of a name, a value of an attribute, ...
 inline constexpr size_t kLineMax = 1'024;       // bytes of an event's text or a result's message
 
-std::string_view RoleName(replication::Role role);
-
 void ToWire(const monitor::Agent& agent, v1::Agent* wire);
 absl::StatusOr<monitor::AgentPtr> FromWire(const v1::Agent& wire);
 

@@ -24,12 +24,14 @@ std::string NameOf(BranchId branch) { return fmt::format("branch-{}", branch.val
 
 }  // namespace
 
+std::string BankValue(uint64_t bank) { return fmt::format("{:016x}", bank); }
+
 // This branch's frames to the master. Writes start on the worker; a hold covers them.
 class Uplink::Push final : public PushReactor {
  public:
   Push(Uplink& uplink, const std::shared_ptr<grpc::Channel>& channel) : uplink_(uplink) {
     uplink_.living_.Add();
-    context_.AddMetadata(kBankKey, fmt::format("{:016x}", uplink_.options_.bank));
+    context_.AddMetadata(kBankKey, BankValue(uplink_.options_.bank));
     PreparePush(channel, &context_, this);
     AddHold();
     ToWire(*uplink_.journal_.self(), message_.mutable_hello());
@@ -129,7 +131,7 @@ class Uplink::Follow final : public grpc::ClientReadReactor<v1::MetricUpdate> {
   Follow(Uplink& uplink, const std::shared_ptr<v1::Monitor::Stub>& stub)
       : uplink_(uplink), stub_(stub) {
     uplink_.living_.Add();
-    context_.AddMetadata(kBankKey, fmt::format("{:016x}", uplink_.options_.bank));
+    context_.AddMetadata(kBankKey, BankValue(uplink_.options_.bank));
     request_.set_frames(true);
     request_.set_since_unix_nanos(1);
     for (const auto& [agent, position] : uplink_.feed_.Positions()) {

@@ -32,6 +32,7 @@ namespace bank::agent {
 // The metadata of a branch's own streams: the bank's number, in hex. Only who sends it may speak in
 // a branch's name.
 inline constexpr char kBankKey[] = "bank-number";
+std::string BankValue(uint64_t bank);  // what stands under it
 // Initial metadata of PushMetrics' answer.
 inline constexpr char kLastSequenceKey[] = "bank-last-sequence";
 

@@ -7,6 +7,8 @@
 #include <optional>
 #include <string_view>
 
+#include "branch/replication/role_name.h"
+
 namespace bank::console {
 namespace {
 
@@ -81,20 +83,6 @@ std::string_view Name(monitor::Liveness liveness) {
   return "dead";
 }
 
-std::string_view Name(replication::Role role) {
-  switch (role) {
-    case replication::Role::kLeader:
-      return "leader";
-    case replication::Role::kCandidate:
-      return "candidate";
-    case replication::Role::kLearner:
-      return "learner";
-    case replication::Role::kFollower:
-      return "follower";
-  }
-  return "follower";
-}
-
 std::string_view Name(monitor::EventKind kind) {
   switch (kind) {
     case monitor::EventKind::kElection:
@@ -153,7 +141,7 @@ Json BranchJson(BranchId id, const monitor::AgentView* agent, bool leads) {
                  {"liveness", Name(agent != nullptr ? agent->liveness : monitor::Liveness::kDead)},
                  {"leads", leads}};
   if (const auto* status = StatusOf(agent)) {
-    branch["role"] = Name(status->role);
+    branch["role"] = replication::RoleName(status->role);
     branch["term"] = status->term.value;
     branch["ready"] = status->ready;
     branch["log_index"] = status->ledger.position.value;

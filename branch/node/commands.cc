@@ -82,7 +82,7 @@ Commands::Commands(CommandsOptions options, storage::FileSystem& files, const Cl
             return std::nullopt;
           }},
       *log_, worker_);
-  const std::string bank = fmt::format("{:016x}", options_.bank);
+  const std::string bank = agent::BankValue(options_.bank);
   calls_ = std::make_unique<rpc::BankCommands>(
       rpc::BankCommands::Options{
           .agent = name, .bank_number = bank, .unix_now_ns = options_.unix_now_ns},

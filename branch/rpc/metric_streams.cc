@@ -313,29 +313,18 @@ void MetricStreams::Relay::OnDone(const grpc::Status& status) {
   });
 }
 
-// --- StreamMetrics ---
+// --- Readers ---
 
-class MetricStreams::MetricsCall final : public Call,
-                                         public grpc::ServerWriteReactor<v1::MetricUpdate> {
+// A reader's stream: a place in the feed, and one write at a time.
+template <class Message>
+class MetricStreams::ReaderCall : public Call, public grpc::ServerWriteReactor<Message> {
  public:
-  MetricsCall(MetricStreams& streams, const v1::StreamMetricsRequest& request)
-      : Call(streams, streams.readers_), filter_(request), raw_(request.frames()) {
-    Feed::Start start{
-        .since_unix_ns = request.since_unix_nanos(),
-        .lag_max_ns = raw_ ? 0 : streams.options_.lag_max_ns,
-        .weight = [this](const monitor::Frame& frame) { return filter_.Count(frame); },
-        .events = raw_,
-        .audits = raw_};
-    for (const auto& position : request.after()) {
-      start.after[position.agent()] = {position.incarnation(), position.sequence()};
-    }
-    Post([this, start = std::move(start)]() mutable { Begin(std::move(start)); });
-  }
+  explicit ReaderCall(MetricStreams& streams) : Call(streams, streams.readers_) {}
 
   void OnWriteDone(bool ok) override {
     Post([this, ok] {
       writing_ = false;
-      ok ? Pump() : End({StatusCode::CANCELLED, "the reader is gone"});
+      ok ? this->Pump() : End({StatusCode::CANCELLED, "the reader is gone"});
     });
   }
   void OnCancel() override {
@@ -348,22 +337,67 @@ class MetricStreams::MetricsCall final : public Call,
   void End(const grpc::Status& status) override {
     if (!Leave()) return;
     place_.reset();
-    Finish(status);
+    this->Finish(status);
+  }
+
+ protected:
+  // False: it has been ended.
+  bool Begin(Feed::Start start) {
+    if (!Enter(streams_.options_.readers_max)) return false;
+    place_ = streams_.feed_.Subscribe(std::move(start), [this] {
+      Post([this] {
+        if (!ended()) streams_.Wake(this);
+      });
+    });
+    this->StartSendInitialMetadata();
+    return true;
+  }
+  Feed::Subscription& place() { return *place_; }
+  bool busy() const { return ended() || writing_; }
+  void Write(const Message* message) {
+    writing_ = true;
+    this->StartWrite(message);
+  }
+
+ private:
+  std::unique_ptr<Feed::Subscription> place_;
+  bool writing_ = false;
+};
+
+// --- StreamMetrics ---
+
+class MetricStreams::MetricsCall final : public ReaderCall<v1::MetricUpdate> {
+ public:
+  MetricsCall(MetricStreams& streams, const v1::StreamMetricsRequest& request)
+      : ReaderCall(streams), filter_(request), raw_(request.frames()) {
+    Feed::Start start{
+        .since_unix_ns = request.since_unix_nanos(),
+        .lag_max_ns = raw_ ? 0 : streams.options_.lag_max_ns,
+        .weight = [this](const monitor::Frame& frame) { return filter_.Count(frame); },
+        .events = raw_,
+        .audits = raw_};
+    for (const auto& position : request.after()) {
+      start.after[position.agent()] = {position.incarnation(), position.sequence()};
+    }
+    Post([this, start = std::move(start)]() mutable {
+      if (!Begin(std::move(start))) return;
+      life_due_ = raw_;
+      Pump();
+    });
   }
 
   void Pump() override {
-    if (ended() || writing_) return;
+    if (busy()) return;
     update_.Clear();
     for (;;) {
-      const Feed::Portion portion = place_->Take(raw_ ? kRawFramesAtATime : kFramesAtATime);
+      const Feed::Portion portion = place().Take(raw_ ? kRawFramesAtATime : kFramesAtATime);
       if (portion.empty()) break;
       Add(portion);
       if (update_.ByteSizeLong() > 0) break;  // the filter may have left nothing
     }
     if (update_.ByteSizeLong() == 0 && std::exchange(life_due_, false)) AddLives();
     if (update_.ByteSizeLong() == 0) return;
-    writing_ = true;
-    StartWrite(&update_);
+    Write(&update_);
   }
   void Tick() override {
     if (!raw_) return;
@@ -372,18 +406,6 @@ class MetricStreams::MetricsCall final : public Call,
   }
 
  private:
-  void Begin(Feed::Start start) {
-    if (!Enter(streams_.options_.readers_max)) return;
-    place_ = streams_.feed_.Subscribe(std::move(start), [this] {
-      Post([this] {
-        if (!ended()) streams_.Wake(this);
-      });
-    });
-    StartSendInitialMetadata();
-    life_due_ = raw_;
-    Pump();
-  }
-
   void Add(const Feed::Portion& portion) {
     update_.set_missed_samples(update_.missed_samples() + portion.missed);
     std::set<std::string_view> wanted;
@@ -432,44 +454,25 @@ class MetricStreams::MetricsCall final : public Call,
   SampleFilter filter_;
   const bool raw_;
   FrameEncoder encoder_;
-  std::unique_ptr<Feed::Subscription> place_;
   v1::MetricUpdate update_;
-  bool writing_ = false;
   bool life_due_ = false;
 };
 
 // --- StreamEvents ---
 
-class MetricStreams::EventsCall final : public Call, public grpc::ServerWriteReactor<v1::Event> {
+class MetricStreams::EventsCall final : public ReaderCall<v1::Event> {
  public:
   EventsCall(MetricStreams& streams, const v1::StreamEventsRequest& request)
-      : Call(streams, streams.readers_), follow_(request.follow()) {
-    Post([this, past = std::min<size_t>(request.past(), kEventsPastMax)] { Begin(past); });
-  }
-
-  void OnWriteDone(bool ok) override {
-    Post([this, ok] {
-      writing_ = false;
-      ok ? Pump() : End({StatusCode::CANCELLED, "the reader is gone"});
+      : ReaderCall(streams), follow_(request.follow()) {
+    Post([this, past = std::min<size_t>(request.past(), kEventsPastMax)] {
+      if (Begin({.frames = false, .events = true, .events_past = past})) Pump();
     });
-  }
-  void OnCancel() override {
-    Post([this] { End({StatusCode::CANCELLED, "the reader is gone"}); });
-  }
-  void OnDone() override {
-    Post([this] { delete this; });
-  }
-
-  void End(const grpc::Status& status) override {
-    if (!Leave()) return;
-    place_.reset();
-    Finish(status);
   }
 
   void Pump() override {
-    if (ended() || writing_) return;
+    if (busy()) return;
     if (events_.empty()) {
-      Feed::Portion portion = place_->Take(0);
+      Feed::Portion portion = place().Take(0);
       events_.assign(std::make_move_iterator(portion.events.begin()),
                      std::make_move_iterator(portion.events.end()));
     }
@@ -477,31 +480,16 @@ class MetricStreams::EventsCall final : public Call, public grpc::ServerWriteRea
       event_.Clear();
       agent::ToWire(events_.front(), &event_);
       events_.pop_front();
-      writing_ = true;
-      StartWrite(&event_);
+      Write(&event_);
     } else if (!follow_) {
       End(grpc::Status::OK);
     }
   }
 
  private:
-  void Begin(size_t past) {
-    if (!Enter(streams_.options_.readers_max)) return;
-    place_ =
-        streams_.feed_.Subscribe({.frames = false, .events = true, .events_past = past}, [this] {
-          Post([this] {
-            if (!ended()) streams_.Wake(this);
-          });
-        });
-    StartSendInitialMetadata();
-    Pump();
-  }
-
   const bool follow_;
-  std::unique_ptr<Feed::Subscription> place_;
   std::deque<monitor::Event> events_;
   v1::Event event_;
-  bool writing_ = false;
 };
 
 // --- The service ---
@@ -571,7 +559,7 @@ grpc::Status MetricStreams::CheckHello(const monitor::Agent& agent, std::string_
       std::any_of(options_.branches.begin(), options_.branches.end(), [&](BranchId branch) {
         return agent.name == fmt::format("branch-{}", branch.value);
       });
-  if (of_branch && bank != fmt::format("{:016x}", options_.bank)) {
+  if (of_branch && bank != agent::BankValue(options_.bank)) {
     return {StatusCode::PERMISSION_DENIED,
             fmt::format("agent '{}', branch {}: only a branch of this bank may speak in its name",
                         agent.name, agent.branch.value)};

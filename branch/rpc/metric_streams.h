@@ -55,6 +55,8 @@ class MetricStreams final : public MetricCalls {
   class Call;  // any of the streams
   class PushCall;
   class Relay;
+  template <class Message>
+  class ReaderCall;
   class MetricsCall;
   class EventsCall;
 
