@@ -13,17 +13,15 @@
 //   digest BRANCH POSITION TOTAL
 // An empty line ends the verdict: without it, what follows is taken for old output.
 // The accounts a and b hold 100 each at first; `unopened` in front: nothing is known of that.
-#include <filesystem>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "tests/datadriven/recorded_scripts.h"
 #include "tests/unit/checker/history_text.h"
 
 namespace bank::checker {
 namespace {
-
-bool rewrite = false;
 
 Spec ParseOperation(const std::vector<std::string>& words) {
   Spec spec;
@@ -98,65 +96,14 @@ std::string Verdict(const std::vector<std::string>& lines) {
   return out;
 }
 
-std::string Record(const std::string& text) {
-  std::string recorded;
-  std::vector<std::string> history;
-  bool in_output = false;
-  const std::vector<std::string> lines = absl::StrSplit(text, '\n');
-  for (const std::string& line : lines) {
-    if (in_output && !line.empty()) continue;  // old output
-    in_output = false;
-    recorded += line + "\n";
-    if (line == "----") {
-      recorded += Verdict(history);
-      history.clear();
-      in_output = true;
-    } else if (!line.empty() && line[0] != '#') {
-      history.push_back(line);
-    }
-  }
-  EXPECT_TRUE(history.empty()) << "a history without a line of ----";
-  recorded.pop_back();
-  return recorded;
-}
-
-std::vector<std::string> ScriptPaths() {
-  std::vector<std::string> paths;
-  for (const auto& file :
-       std::filesystem::directory_iterator(BANK_SOURCE_DIR "/tests/datadriven/checker")) {
-    if (file.path().extension() == ".txt" && file.path().stem() != "CMakeLists") {
-      paths.push_back(file.path());
-    }
-  }
-  std::sort(paths.begin(), paths.end());
-  return paths;
-}
-
 class CheckerScripts : public testing::TestWithParam<std::string> {};
 
-TEST_P(CheckerScripts, JudgesAsRecorded) {
-  std::stringstream text;
-  text << std::ifstream(GetParam()).rdbuf();
-  const std::string recorded = Record(text.str());
-  if (rewrite) {
-    std::ofstream(GetParam()) << recorded;
-  } else {
-    EXPECT_EQ(text.str(), recorded) << "if the change is meant: checker_scripts --rewrite";
-  }
-}
+TEST_P(CheckerScripts, JudgesAsRecorded) { datadriven::Check(GetParam(), Verdict); }
 
-INSTANTIATE_TEST_SUITE_P(All, CheckerScripts, testing::ValuesIn(ScriptPaths()),
-                         [](const auto& path) {
-                           return std::filesystem::path(path.param).stem().string();
-                         });
+INSTANTIATE_TEST_SUITE_P(All, CheckerScripts, testing::ValuesIn(datadriven::ScriptPaths("checker")),
+                         datadriven::ScriptName);
 
 }  // namespace
 }  // namespace bank::checker
 
-int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  for (int i = 1; i < argc; ++i) {
-    if (std::string(argv[i]) == "--rewrite") bank::checker::rewrite = true;
-  }
-  return RUN_ALL_TESTS();
-}
+int main(int argc, char** argv) { return bank::datadriven::Main(argc, argv); }

@@ -19,9 +19,6 @@
 // KEY is SESSION/SEQUENCE or SESSION/SEQUENCE<ANSWERED_BELOW; `-` is none.
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -29,11 +26,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "branch/ledger/ledger.h"
+#include "tests/datadriven/recorded_scripts.h"
 
 namespace bank::ledger {
 namespace {
-
-bool rewrite = false;
 
 uint64_t Number(const std::string& text) { return std::stoull(text); }
 
@@ -128,69 +124,21 @@ class Script {
   int64_t time_ms_ = 0;
 };
 
-// The script's text with every output replaced by what the ledger answers now.
-std::string Record(const std::string& text) {
-  Script script;
-  std::string recorded;
-  std::vector<std::string> commands;
-  bool in_output = false;
-  const std::vector<std::string> lines = absl::StrSplit(text, '\n');
-  for (const std::string& line : lines) {
-    if (in_output) {
-      in_output = !line.empty();
-      if (in_output) continue;  // old output
-    }
-    recorded += line + "\n";
-    if (line == "----") {
-      for (const std::string& command : commands) recorded += script.Run(command) + "\n";
-      commands.clear();
-      in_output = true;
-    } else if (!line.empty() && line[0] != '#') {
-      commands.push_back(line);
-    }
-  }
-  EXPECT_TRUE(commands.empty()) << "commands without a line of ----";
-  recorded.pop_back();
-  return recorded;
-}
-
-std::vector<std::string> ScriptPaths() {
-  std::vector<std::string> paths;
-  for (const auto& file :
-       std::filesystem::directory_iterator(BANK_SOURCE_DIR "/tests/datadriven/ledger")) {
-    if (file.path().extension() == ".txt" && file.path().stem() != "CMakeLists") {
-      paths.push_back(file.path());
-    }
-  }
-  std::sort(paths.begin(), paths.end());
-  return paths;
-}
-
 class LedgerScripts : public testing::TestWithParam<std::string> {};
 
 TEST_P(LedgerScripts, AnswersAsRecorded) {
-  std::stringstream text;
-  text << std::ifstream(GetParam()).rdbuf();
-  const std::string recorded = Record(text.str());
-  if (rewrite) {
-    std::ofstream(GetParam()) << recorded;
-  } else {
-    EXPECT_EQ(text.str(), recorded) << "if the change is meant: ledger_scripts --rewrite";
-  }
+  Script script;
+  datadriven::Check(GetParam(), [&script](const std::vector<std::string>& commands) {
+    std::string answers;
+    for (const std::string& command : commands) answers += script.Run(command) + "\n";
+    return answers;
+  });
 }
 
-INSTANTIATE_TEST_SUITE_P(All, LedgerScripts, testing::ValuesIn(ScriptPaths()),
-                         [](const auto& path) {
-                           return std::filesystem::path(path.param).stem().string();
-                         });
+INSTANTIATE_TEST_SUITE_P(All, LedgerScripts, testing::ValuesIn(datadriven::ScriptPaths("ledger")),
+                         datadriven::ScriptName);
 
 }  // namespace
 }  // namespace bank::ledger
 
-int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  for (int i = 1; i < argc; ++i) {
-    if (std::string(argv[i]) == "--rewrite") bank::ledger::rewrite = true;
-  }
-  return RUN_ALL_TESTS();
-}
+int main(int argc, char** argv) { return bank::datadriven::Main(argc, argv); }
