@@ -11,6 +11,7 @@
 #include "checker/judge.h"
 #include "fmt/format.h"
 #include "gtest/gtest.h"
+#include "tests/support/temp_folder.h"
 
 namespace bank::checker {
 
@@ -62,11 +63,10 @@ inline std::string HistoryText(const std::vector<Spec>& specs, int64_t initial =
   return text;
 }
 
+// A file of this process alone, until it ends or the name is given again.
 inline std::string WriteTemporary(const std::string& name, const std::string& text) {
-  const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-  std::string unique = fmt::format("{}_{}_{}", test->test_suite_name(), test->name(), name);
-  for (char& c : unique) c = c == '/' ? '_' : c;
-  const std::string path = ::testing::TempDir() + unique;
+  static const TempFolder folder;
+  const std::string path = folder.Of(name);
   std::remove(path.c_str());  // truncating a file waits for the disk on some file systems
   std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
   return path;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/exit_code.h"
+#include "tests/support/temp_folder.h"
 
 namespace bank {
 namespace {
@@ -32,11 +33,10 @@ Parsed Parse(std::vector<const char*> arguments) {
 
 class Flags : public ::testing::Test {
  protected:
-  Flags() : config_(::testing::TempDir() + "/flags.toml") {
-    std::ofstream(config_) << "some-value = 1\nother = \"from file\"\n";
-  }
+  Flags() { std::ofstream(config_) << "some-value = 1\nother = \"from file\"\n"; }
   ~Flags() override { unsetenv("BANK_SOME_VALUE"); }
-  std::string config_;
+  const TempFolder folder_;
+  const std::string config_ = folder_.Of("flags.toml");
 };
 
 TEST_F(Flags, CommandLineThenEnvironmentThenFile) {

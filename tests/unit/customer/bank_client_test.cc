@@ -3,13 +3,12 @@
 #include "customer/client/bank_client.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <thread>
 
+#include "tests/support/temp_folder.h"
 #include "tests/unit/customer/fake_bank.h"
 
 namespace bank::client {
@@ -189,7 +188,8 @@ TEST_F(BankClientTest, WaitsUntilTheBranchServes) {
 }
 
 TEST_F(BankClientTest, TheHistoryHasOneLineForAllAttempts) {
-  const std::string path = ::testing::TempDir() + "bank-client-" + std::to_string(::getpid());
+  const TempFolder folder;
+  const std::string path = folder.Of("history");
   auto recorder = history::Recorder::Open(path, {}, clock_);
   ASSERT_TRUE(recorder.ok());
   auto client = MakeClient({.process = 4, .recorder = recorder->get()});
@@ -204,7 +204,6 @@ TEST_F(BankClientTest, TheHistoryHasOneLineForAllAttempts) {
   EXPECT_NE(lines[1].find(R"("type":"invoke","process":4,"id":1,)"), std::string::npos) << lines[1];
   EXPECT_NE(lines[2].find(R"("result":"ok","balance":470,)"), std::string::npos) << lines[2];
   EXPECT_NE(lines[2].find(R"("replayed":true,"branch":)"), std::string::npos) << lines[2];
-  std::filesystem::remove(path);
 }
 
 TEST(Addresses, Table) {

@@ -2,10 +2,7 @@
 // back as text and as JSON; several threads record at once; parts are merged.
 #include <gtest/gtest.h>
 
-#include <unistd.h>
-
 #include <atomic>
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -15,6 +12,7 @@
 #include "customer/history/event.h"
 #include "customer/history/merge.h"
 #include "customer/history/recorder.h"
+#include "tests/support/temp_folder.h"
 
 namespace bank::history {
 namespace {
@@ -24,10 +22,6 @@ std::string Read(const std::string& path) {
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
-}
-
-std::string TemporaryFile(const std::string& name) {
-  return testing::TempDir() + "bank-history-" + std::to_string(::getpid()) + "-" + name;
 }
 
 // Every reading is one later than the one before.
@@ -67,7 +61,8 @@ TEST(Event, LinesAreAsDocumented) {
 }
 
 TEST(Recorder, SeveralThreadsGiveWholeLinesInOrder) {
-  const std::string path = TemporaryFile("threads");
+  const TempFolder folder;
+  const std::string path = folder.Of("threads");
   CountingClock clock;
   constexpr int kThreads = 4;
   constexpr int kOperations = 2000;
@@ -98,7 +93,6 @@ TEST(Recorder, SeveralThreadsGiveWholeLinesInOrder) {
     last = event.at("ns").get<int64_t>();
   }
   EXPECT_EQ(count, 2 * kThreads * kOperations);
-  std::filesystem::remove(path);
 }
 
 TEST(Recorder, ErrorsAreTold) {
@@ -108,7 +102,8 @@ TEST(Recorder, ErrorsAreTold) {
 }
 
 TEST(Merge, OrdersByStampAndDropsATornLine) {
-  const std::string a = TemporaryFile("a"), b = TemporaryFile("b"), out = TemporaryFile("out");
+  const TempFolder folder;
+  const std::string a = folder.Of("a"), b = folder.Of("b"), out = folder.Of("out");
   std::ofstream(a) << "header\n{\"x\":1,\"ns\":5}\n{\"x\":2,\"ns\":9}\n";
   std::ofstream(b) << "header\n{\"x\":3,\"ns\":5}\n{\"x\":4,\"ns\":7}\n{\"x\":5,\"n";
   ASSERT_TRUE(Merge({.processes = 2}, {a, b}, out).ok());
@@ -118,7 +113,6 @@ TEST(Merge, OrdersByStampAndDropsATornLine) {
   std::ofstream(b) << "header\nnonsense\n";
   EXPECT_EQ(Merge({}, {a, b}, out).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Merge({}, {a + "-missing"}, out).code(), absl::StatusCode::kNotFound);
-  for (const std::string& path : {a, b, out}) std::filesystem::remove(path);
 }
 
 }  // namespace

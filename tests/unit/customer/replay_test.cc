@@ -2,7 +2,6 @@
 // answers are there. Method: the rules on tables of stages; the program itself, as processes,
 // against a fake bank.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -16,6 +15,7 @@
 #include "customer/replay/order.h"
 #include "customer/replay/report.h"
 #include "customer/script/answers.h"
+#include "tests/support/temp_folder.h"
 #include "tests/unit/customer/fake_bank.h"
 
 namespace bank::replay {
@@ -84,9 +84,6 @@ TEST(Answers, OutputAndReportLines) {
 // The program, run by a shell.
 class Program : public ::testing::Test {
  protected:
-  Program() { std::filesystem::create_directories(folder_); }
-  ~Program() override { std::filesystem::remove_all(folder_); }
-
   std::string at() const {
     return "1=" + one_.address() + ",2=" + two_.address() + ",3=" + three_.address();
   }
@@ -118,7 +115,8 @@ class Program : public ::testing::Test {
     return " --output " + folder_ + "/out.json --history " + folder_ + "/history";
   }
 
-  const std::string folder_ = ::testing::TempDir() + "bank-replay-" + std::to_string(::getpid());
+  const TempFolder temp_;
+  const std::string& folder_ = temp_.path();
   std::shared_ptr<testing::Books> books_ = std::make_shared<testing::Books>();
   testing::FakeBranch one_{1, books_};
   testing::FakeBranch two_{2, books_};

@@ -6,7 +6,6 @@
 // `monitor_test --rewrite` records what is found; review the difference.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -25,6 +24,7 @@
 #include "branch/monitor/collectors/network.h"
 #include "branch/monitor/collectors/pressure.h"
 #include "branch/monitor/collectors/uptime.h"
+#include "tests/support/temp_folder.h"
 
 namespace bank::monitor {
 namespace {
@@ -77,9 +77,8 @@ TEST_P(ProcTree, GivesTheExpectedReadings) {
   const std::string name = fmt::format(BANK_SOURCE_DIR "/tests/unit/monitor/proc/{}", GetParam());
   const std::string tree = ReadAll(name + ".tree");
   ASSERT_FALSE(tree.empty()) << name;
-  const fs::path root =
-      fs::path(testing::TempDir()) / fmt::format("proc_{}_{}", GetParam(), getpid());
-  fs::create_directories(root);
+  const TempFolder folder;
+  const fs::path root = folder.path();
   const auto collectors = MakeHostCollectors(root, kUnits);
   std::string found;
   for (int instant : {0, 1}) {
@@ -94,7 +93,6 @@ TEST_P(ProcTree, GivesTheExpectedReadings) {
       found += Line(reading);
     }
   }
-  fs::remove_all(root);
   if (rewrite) {
     std::ofstream(name + ".expected", std::ios::trunc) << found;
   } else {

@@ -10,6 +10,7 @@
 
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "net/channel.h"
+#include "tests/support/temp_folder.h"
 
 namespace bank::net {
 namespace {
@@ -58,7 +59,8 @@ TEST(Tls, IncompleteOrUnreadableFilesAreNamed) {
   const auto missing = MakeServerCredentials("0.0.0.0:1", {"", "k", "a"});
   EXPECT_THAT(std::string(missing.status().message()), HasSubstr("--tls-cert is missing"));
 
-  const std::string path = ::testing::TempDir() + "/not_pem";
+  const TempFolder folder;
+  const std::string path = folder.Of("not_pem");
   std::ofstream(path) << "hello";
   const auto not_pem = MakeChannelCredentials("localhost:1", {path, path, path});
   EXPECT_EQ(not_pem.status().code(), absl::StatusCode::kInvalidArgument);

@@ -6,10 +6,8 @@
 
 #include <gtest/gtest.h>
 
-#include <unistd.h>
 #include <future>
 
-#include <filesystem>
 #include <memory>
 
 #include "absl/synchronization/notification.h"
@@ -17,6 +15,7 @@
 #include "branch/replication/raft/raft_replicator.h"
 #include "branch/storage/posix_file_system.h"
 #include "tests/contract/memory_storage.h"
+#include "tests/support/temp_folder.h"
 
 namespace bank::replication {
 namespace {
@@ -29,17 +28,6 @@ class NoPeers final : public Peers {
   void Forward(BranchId, ForwardRequest, ForwardCallback done) override {
     done({Fate::kNotApplied, {}, "there is nobody else", {}, {}});
   }
-};
-
-class Folder {
- public:
-  Folder() {
-    std::string name = testing::TempDir() + "loop_test_XXXXXX";
-    EXPECT_NE(mkdtemp(name.data()), nullptr);
-    path = name;
-  }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string path;
 };
 
 RaftOptions OneBranch() {
@@ -71,15 +59,15 @@ ProposeResult ProposeAndWait(Replicator& replicator, std::string batch, int64_t 
 }
 
 TEST(Loop, WhatWasAcknowledgedIsThereAfterARestart) {
-  Folder folder;
+  const TempFolder folder;
   storage::PosixFileSystem files;
   SteadyClock clock;
   NoPeers nobody;
   storage::StorageOptions storage_options;
   storage_options.segment_bytes = 1 << 20;
   for (int life = 1; life <= 3; ++life) {
-    auto opened = storage::OpenStorage(files, folder.path + "/data", {7, BranchId(1)},
-                                       storage_options, storage::OnDamage::kRefuse);
+    auto opened = storage::OpenStorage(files, folder.Of("data"), {7, BranchId(1)}, storage_options,
+                                       storage::OnDamage::kRefuse);
     ASSERT_TRUE(opened.ok()) << opened.status();
     RaftReplicator replicator(OneBranch(), *opened->storage, clock, nobody,
                               [](const absl::Status& status) { FAIL() << status; });

@@ -2,10 +2,9 @@
 // path. Method: a real folder under the test's temporary one.
 #include "branch/storage/posix_file_system.h"
 
-#include <unistd.h>
 
-#include <filesystem>
 
+#include "tests/support/temp_folder.h"
 #include "tests/unit/storage/storage_model.h"
 
 namespace bank::storage {
@@ -16,15 +15,9 @@ using ::testing::HasSubstr;
 
 class PosixFileSystemTest : public testing::Test {
  protected:
-  PosixFileSystemTest() {
-    std::string name = testing::TempDir() + "storage-XXXXXX";
-    EXPECT_NE(mkdtemp(name.data()), nullptr);
-    root_ = name;
-  }
-  ~PosixFileSystemTest() override { std::filesystem::remove_all(root_); }
-
   PosixFileSystem fs_;
-  std::string root_;
+  const TempFolder folder_;
+  const std::string& root_ = folder_.path();
 };
 
 TEST_F(PosixFileSystemTest, WritesReadsListsRenamesAndRemoves) {
