@@ -5,7 +5,10 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 
+#include "checker/edn.h"
+#include "checker/overdraft.h"
 #include "checker/step_search.h"
 #include "common/one_line.h"
 #include "fmt/format.h"
@@ -25,16 +28,21 @@ bool IsRead(const Step& step) { return step.kind == Step::Kind::kRead; }
 
 class JepsenJudge {
  public:
-  JepsenJudge(std::vector<JepsenOperation> operations, int64_t budget_ms)
+  JepsenJudge(std::vector<JepsenOperation> operations, const JepsenOptions& options,
+              std::string initial)
       : operations_(std::move(operations)),
-        deadline_(SteadyClock::now() + std::chrono::milliseconds(budget_ms)) {}
+        options_(options),
+        initial_text_(std::move(initial)),
+        deadline_(SteadyClock::now() + std::chrono::milliseconds(options.budget_ms)) {}
 
   JepsenJudgement Run(bool bank) {
     Judgement& judgement = result_;
     judgement.method = "search";
     judgement.operations = operations_.size();
     judgement.verdict = Verdict::kConsistent;
-    judgement.notes.push_back(bank ? "a bank's history" : "a register's history, nil at first");
+    judgement.notes.push_back(
+        bank ? std::string("a bank's history")
+             : fmt::format("a register's history, {} at first", OneLine(initial_text_)));
     std::map<std::string, std::vector<size_t>> by_key;
     for (size_t i = 0; i < operations_.size(); ++i) by_key[operations_[i].key].push_back(i);
     if (by_key.size() > 1) {
@@ -61,7 +69,13 @@ class JepsenJudge {
         return false;
       }
       Wide total = 0;
-      for (const auto& [account, balance] : op.balances) total += balance;
+      for (const auto& [account, balance] : op.balances) {
+        if (balance < 0 && !options_.overdrafts) {
+          Report(ViolationKind::kBalance, "account " + account + " is overdrawn", {i});
+          return false;
+        }
+        total += balance;
+      }
       if (!first) {
         first = i;
         first_total = total;
@@ -93,14 +107,14 @@ class JepsenJudge {
       const Step step = StepOf(i);
       if (!IsRead(step) || !step.optional()) steps.push_back(step);
     }
-    const Wide nil = ValueOf("nil");
-    initial_ = bank ? nullptr : &nil;
-    switch (StepSearch(steps, initial_, deadline_).Run()) {
+    const Wide initial = ValueOf(initial_text_);
+    initial_ = bank ? nullptr : &initial;
+    StepSearch search(steps, initial_, deadline_);
+    switch (search.Run()) {
       case StepSearch::Answer::kExplained:
-        return true;
+        return !bank || options_.overdrafts || NobodyIsOverdrawn(steps, search.order());
       case StepSearch::Answer::kUnknown:
-        result_.verdict = Verdict::kUndecided;
-        result_.undecided_because = "the search came to the end of its budget";
+        Undecided("the search came to the end of its budget");
         return true;
       case StepSearch::Answer::kViolation:
         break;
@@ -109,6 +123,34 @@ class JepsenJudge {
     for (const Step& step : Shorten(steps)) culprits.push_back(step.event);
     Report(ViolationKind::kSearch, "no order of the operations explains this", culprits);
     return false;
+  }
+
+  // False, with the violation reported, if somebody must have been.
+  bool NobodyIsOverdrawn(const std::vector<Step>& steps, const std::vector<size_t>& order) {
+    const std::set<size_t> used(order.begin(), order.end());
+    std::vector<size_t> rest;
+    for (const Step& step : steps) {
+      if (!used.contains(step.event)) rest.push_back(step.event);
+    }
+    OverdraftCheck check = CheckOverdraft(operations_, order, rest);
+    switch (check.answer) {
+      case OverdraftCheck::Answer::kNobody:
+        return true;
+      case OverdraftCheck::Answer::kPossible:
+        Undecided("an order was found, but one in which an account is overdrawn between two reads");
+        return true;
+      case OverdraftCheck::Answer::kCertain:
+        break;
+    }
+    if (check.culprits.size() > kShownMax) check.culprits.resize(kShownMax);
+    Report(ViolationKind::kBalance, "an account is overdrawn, whatever the order of these",
+           std::move(check.culprits));
+    return false;
+  }
+
+  void Undecided(const char* because) {
+    result_.verdict = Verdict::kUndecided;
+    result_.undecided_because = because;
   }
 
   void Report(ViolationKind kind, std::string why, std::vector<size_t> culprits) {
@@ -228,6 +270,8 @@ class JepsenJudge {
   }
 
   std::vector<JepsenOperation> operations_;
+  const JepsenOptions& options_;
+  const std::string initial_text_;
   const SteadyClock::time_point deadline_;
   std::map<std::string, size_t> values_;
   std::map<std::string, int64_t> weights_;
@@ -239,17 +283,39 @@ class JepsenJudge {
 }  // namespace
 
 absl::StatusOr<JepsenJudgement> JudgeJepsen(const std::vector<std::string>& paths,
-                                            int64_t budget_ms) {
+                                            const JepsenOptions& options) {
+  std::string initial;
+  const auto values = ParseEdn(options.initial);
+  if (!values.ok() || values->size() != 1 || !ScalarText(values->front(), &initial)) {
+    return absl::InvalidArgumentError("what registers hold at first must be one value in EDN");
+  }
   JepsenHistory history;
   for (const std::string& path : paths) {
     if (absl::Status status = history.Read(path); !status.ok()) return status;
   }
-  std::vector<JepsenOperation> operations = history.Finish();
+  absl::StatusOr<std::vector<JepsenOperation>> operations = history.Finish();
+  if (!operations.ok()) return operations.status();
   if (history.is_bank() && history.is_register()) {
     return absl::InvalidArgumentError(
         fmt::format("{}: operations of a bank and of a register in one history", paths.back()));
   }
-  return JepsenJudge(std::move(operations), budget_ms).Run(history.is_bank());
+  std::optional<std::vector<JepsenOperation>> by_time;
+  if (!history.in_time_order()) by_time = InTimeOrder(*operations);
+  JepsenJudgement judgement =
+      JepsenJudge(*std::move(operations), options, initial).Run(history.is_bank());
+  if (history.in_time_order()) return judgement;
+  if (!by_time ||
+      JepsenJudge(*std::move(by_time), options, initial).Run(history.is_bank()).verdict !=
+          judgement.verdict) {
+    judgement.violations.clear();
+    judgement.culprits.clear();
+    judgement.verdict = Verdict::kUndecided;
+    judgement.undecided_because =
+        "by the order of their :time the events have, or may have, another verdict than as they "
+        "stand in the file";
+  }
+  judgement.notes.push_back("the events are not in the order of their :time");
+  return judgement;
 }
 
 }  // namespace bank::checker

@@ -1,9 +1,10 @@
 // Judges Jepsen's histories (jepsen_history.h): of its bank workload and of registers.
 //
-// Bank: every read shows the same accounts and the same sum, no account is overdrawn, and there is
-// an order of transfers and reads, in keeping with time, that explains every read; what the
-// accounts held at first is taken from the reads. Register: linearizable; nil at first. Each
-// independent key is judged alone. Operations of type :info may or may not have happened.
+// Bank: every read shows the same accounts and the same sum, and there is an order of transfers and
+// reads, in keeping with time, that explains every read and in which no account is ever overdrawn;
+// what the accounts held at first is taken from the reads. Register: linearizable. Each independent
+// key is judged alone. Operations of type :info may or may not have happened. The order of the
+// events counts; if :time tells another one, both must lead to the same verdict, or there is none.
 #pragma once
 
 #include <string>
@@ -15,12 +16,19 @@
 
 namespace bank::checker {
 
+struct JepsenOptions {
+  int64_t budget_ms = 10'000;
+  bool overdrafts = false;      // accounts may be overdrawn
+  std::string initial = "nil";  // what registers hold at first, in EDN
+};
+
 struct JepsenJudgement : Judgement {
   std::vector<JepsenOperation> operations;
   std::vector<size_t> culprits;  // into operations
 };
 
+// An error means the input is not acceptable; it names file and line, or event.
 absl::StatusOr<JepsenJudgement> JudgeJepsen(const std::vector<std::string>& paths,
-                                            int64_t budget_ms);
+                                            const JepsenOptions& options);
 
 }  // namespace bank::checker

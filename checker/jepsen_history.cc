@@ -16,8 +16,71 @@ bool IsPair(const Edn& value) {
   return value.type == Edn::Type::kVector && value.items.size() == 2;
 }
 
-// A scalar as it is written; false for collections.
-bool Scalar(const Edn& value, std::string* text) {
+// What a write asks for; false if the value does not fit.
+bool UnderstandAsked(const Edn& value, JepsenOperation* op) {
+  switch (op->function) {
+    case Function::kTransfer: {
+      const Edn* from = value.Find("from");
+      const Edn* to = value.Find("to");
+      const Edn* amount = value.Find("amount");
+      if (from == nullptr || to == nullptr || amount == nullptr ||
+          amount->type != Edn::Type::kInteger) {
+        return false;
+      }
+      op->amount = amount->integer;
+      return ScalarText(*from, &op->first) && ScalarText(*to, &op->second);
+    }
+    case Function::kCas:
+      return IsPair(value) && ScalarText(value.items[0], &op->first) &&
+             ScalarText(value.items[1], &op->second);
+    case Function::kWrite:
+      return ScalarText(value, &op->first);
+    default:
+      return true;
+  }
+}
+
+// What a read was told.
+bool UnderstandTold(const Edn& value, JepsenOperation* op) {
+  if (value.type != Edn::Type::kMap) return ScalarText(value, &op->first);
+  op->function = Function::kReadAll;
+  for (size_t i = 0; i + 1 < value.items.size(); i += 2) {
+    std::string account;
+    if (!ScalarText(value.items[i], &account)) return false;
+    const Edn& balance = value.items[i + 1];
+    if (balance.type == Edn::Type::kNil) {
+      op->wrong = "account " + account + " has no balance";
+      continue;
+    }
+    if (balance.type != Edn::Type::kInteger) return false;
+    if (!op->balances.emplace(account, balance.integer).second) {
+      op->wrong = "account " + account + " stands there twice";
+    }
+  }
+  return true;
+}
+
+std::string_view FunctionName(Function function) {
+  switch (function) {
+    case Function::kTransfer:
+      return "transfer";
+    case Function::kWrite:
+      return "write";
+    case Function::kCas:
+      return "cas";
+    default:
+      return "read";
+  }
+}
+
+// Whether a value is such that its first part must be a key.
+bool ShowsKey(Function function, const Edn& value) {
+  return IsPair(value) && (function != Function::kCas || IsPair(value.items[1]));
+}
+
+}  // namespace
+
+bool ScalarText(const Edn& value, std::string* text) {
   switch (value.type) {
     case Edn::Type::kNil:
       *text = "nil";
@@ -42,48 +105,10 @@ bool Scalar(const Edn& value, std::string* text) {
   }
 }
 
-bool Understand(const Edn& value, JepsenOperation* op) {
-  switch (op->function) {
-    case Function::kTransfer: {
-      const Edn* from = value.Find("from");
-      const Edn* to = value.Find("to");
-      const Edn* amount = value.Find("amount");
-      if (from == nullptr || to == nullptr || amount == nullptr ||
-          amount->type != Edn::Type::kInteger) {
-        return false;
-      }
-      op->amount = amount->integer;
-      return Scalar(*from, &op->first) && Scalar(*to, &op->second);
-    }
-    case Function::kCas:
-      return IsPair(value) && Scalar(value.items[0], &op->first) &&
-             Scalar(value.items[1], &op->second);
-    case Function::kWrite:
-      return Scalar(value, &op->first);
-    default:
-      break;
-  }
-  if (op->fate != Fate::kOk) return true;  // of a read without answer the value says nothing
-  if (value.type != Edn::Type::kMap) return Scalar(value, &op->first);
-  op->function = Function::kReadAll;
-  for (size_t i = 0; i + 1 < value.items.size(); i += 2) {
-    std::string account;
-    if (!Scalar(value.items[i], &account)) return false;
-    const Edn& balance = value.items[i + 1];
-    if (balance.type == Edn::Type::kNil) {
-      op->wrong = "account " + account + " has no balance";
-      continue;
-    }
-    if (balance.type != Edn::Type::kInteger) return false;
-    if (!op->balances.emplace(account, balance.integer).second) {
-      op->wrong = "account " + account + " stands there twice";
-    }
-    if (balance.integer < 0) op->wrong = "account " + account + " is overdrawn";
-  }
-  return true;
+bool JepsenOperation::SameContent(const JepsenOperation& other) const {
+  return function == other.function && key == other.key && first == other.first &&
+         second == other.second && amount == other.amount;
 }
-
-}  // namespace
 
 std::string JepsenOperation::Answer() const {
   if (function == Function::kRead) return first;
@@ -111,6 +136,15 @@ std::string JepsenOperation::Words() const {
   return out;
 }
 
+absl::Status JepsenHistory::Refusal(int64_t event, const absl::Status& why) const {
+  const auto after = std::find_if(files_.begin(), files_.end(),
+                                  [&](const File& file) { return file.first_event > event; });
+  const File& file = *std::prev(after);
+  return absl::InvalidArgumentError(fmt::format("{}: event {}: {}", file.path,
+                                                event - file.first_event + 1,
+                                                OneLine(std::string(why.message()))));
+}
+
 absl::Status JepsenHistory::Read(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return absl::NotFoundError(path + ": cannot be read");
@@ -119,12 +153,12 @@ absl::Status JepsenHistory::Read(const std::string& path) {
   if (!values.ok()) {
     return absl::InvalidArgumentError(path + ": " + std::string(values.status().message()));
   }
+  files_.push_back({path, events_ + 1});
+  has_index_ = false;
   const auto take = [&](const Edn& event) {
     ++events_;
     const absl::Status status = Take(event);
-    if (status.ok()) return status;
-    return absl::InvalidArgumentError(
-        fmt::format("{}: event {}: {}", path, events_, OneLine(std::string(status.message()))));
+    return status.ok() ? status : Refusal(events_, status);
   };
   for (const Edn& value : *values) {
     if (value.type != Edn::Type::kVector) {
@@ -138,6 +172,26 @@ absl::Status JepsenHistory::Read(const std::string& path) {
   return absl::OkStatus();
 }
 
+// The order of the events is the history's order; what they say of it themselves must not differ.
+absl::Status JepsenHistory::TakeStamps(const Edn& event) {
+  const Edn* index = event.Find("index");
+  if (index != nullptr && index->type == Edn::Type::kInteger && index->integer >= 0) {
+    if (has_index_ && index->integer <= last_index_) {
+      return absl::InvalidArgumentError(
+          fmt::format(":index {} after :index {}", index->integer, last_index_));
+    }
+    last_index_ = index->integer;
+    has_index_ = true;
+  }
+  const Edn* time = event.Find("time");
+  if (time != nullptr && time->type == Edn::Type::kInteger) {
+    if (has_time_ && time->integer < last_time_) in_time_order_ = false;
+    last_time_ = time->integer;
+    has_time_ = true;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status JepsenHistory::Take(const Edn& event) {
   const Edn* type = event.Find("type");
   const Edn* process = event.Find("process");
@@ -145,99 +199,144 @@ absl::Status JepsenHistory::Take(const Edn& event) {
   if (type == nullptr || process == nullptr) {
     return absl::InvalidArgumentError("not a map with :type and :process");
   }
-  if (process->type != Edn::Type::kInteger) return absl::OkStatus();  // the nemesis
-  if (function == nullptr) return absl::InvalidArgumentError("no :f");
-  const Edn nothing;
-  const Edn& value = event.Find("value") == nullptr ? nothing : *event.Find("value");
-  const Edn* time = event.Find("time");
-  const bool timed = time != nullptr && time->type == Edn::Type::kInteger;
+  if (absl::Status status = TakeStamps(event); !status.ok()) return status;
+  if (process->type == Edn::Type::kKeyword) return absl::OkStatus();  // the nemesis
+  if (process->type != Edn::Type::kInteger) {
+    return absl::InvalidArgumentError("the :process is neither an integer nor a keyword");
+  }
   if (type->text == "invoke") {
-    Open open;
-    JepsenOperation& op = open.operation;
-    op.process = process->integer;
-    op.invoke = events_;
-    op.has_time = timed;
-    if (timed) op.invoke_ns = time->integer;
-    const std::string& f = function->text;
-    if (f == "transfer") {
-      op.function = Function::kTransfer;
-    } else if (f == "write") {
-      op.function = Function::kWrite;
-    } else if (f == "cas") {
-      op.function = Function::kCas;
-    } else if (f != "read") {
-      return absl::InvalidArgumentError(":f " + f + " is neither of a bank nor of a register");
-    }
-    open.value = value;
-    if (!open_.emplace(op.process, std::move(open)).second) {
-      return absl::InvalidArgumentError("the process has an operation open");
-    }
-    return absl::OkStatus();
+    if (function == nullptr) return absl::InvalidArgumentError("no :f");
+    return Invoke(process->integer, function->text, event);
   }
   const auto found = open_.find(process->integer);
   if (found == open_.end()) {
     return absl::InvalidArgumentError("a completion without an invocation");
   }
-  Open open = std::move(found->second);
+  Call call = std::move(found->second);
   open_.erase(found);
-  open.operation.over_ns = timed ? time->integer : kNever;
-  open.operation.has_time = open.operation.has_time && timed;
-  return Complete(std::move(open), type->text, value);
+  if (function != nullptr && function->text != FunctionName(call.operation.function)) {
+    return absl::InvalidArgumentError("the completion has another :f than its invocation");
+  }
+  if (type->text == "ok") {
+    call.operation.fate = Fate::kOk;
+  } else if (type->text == "fail") {
+    call.operation.fate = Fate::kFail;
+  } else if (type->text != "info") {
+    return absl::InvalidArgumentError("unknown :type :" + type->text);
+  }
+  return Complete(std::move(call), event);
 }
 
-absl::Status JepsenHistory::Complete(Open open, const std::string& type, const Edn& value) {
-  JepsenOperation& op = open.operation;
-  if (type == "ok") {
-    op.fate = Fate::kOk;
-    op.over = events_;
-  } else if (type == "fail") {
-    op.fate = Fate::kFail;
-    op.over = events_;
-  } else if (type != "info") {
-    return absl::InvalidArgumentError("unknown :type :" + type);
+absl::Status JepsenHistory::Invoke(int64_t process, const std::string& f, const Edn& event) {
+  Call call;
+  JepsenOperation& op = call.operation;
+  op.process = process;
+  op.invoke = events_;
+  const Edn* time = event.Find("time");
+  op.has_time = time != nullptr && time->type == Edn::Type::kInteger;
+  if (op.has_time) op.invoke_ns = time->integer;
+  if (f == "transfer") {
+    op.function = Function::kTransfer;
+  } else if (f == "write") {
+    op.function = Function::kWrite;
+  } else if (f == "cas") {
+    op.function = Function::kCas;
+  } else if (f != "read") {
+    return absl::InvalidArgumentError(":f " + f + " is neither of a bank nor of a register");
   }
-  // What was asked stands in the invocation, what a read told in the completion.
-  const bool is_read = op.function == Function::kRead;
-  const Edn& told = is_read && op.fate == Fate::kOk ? value : open.value;
-  if (is_read && (IsPair(told) || IsPair(open.value))) is_independent_ = true;
-  if (op.function == Function::kWrite && IsPair(told)) is_independent_ = true;
-  if (op.function == Function::kCas && IsPair(told) && IsPair(told.items[1])) {
-    is_independent_ = true;
-  }
-  if (op.function == Function::kTransfer && IsPair(told)) is_independent_ = true;
-  Edn kept = told;
-  done_.emplace_back(std::move(op), std::move(kept));
-  JepsenOperation& last = done_.back().first;
-  JepsenOperation trial = last;
-  // Checked here so that an error names the event; a value behind a key is looked at without it.
-  const bool keyed = is_independent_ && IsPair(told);
-  std::string key;
-  if (keyed && !Scalar(told.items[0], &key))
-    return absl::InvalidArgumentError("a key of what kind?");
-  const bool plain_cas = trial.function == Function::kCas && keyed && !IsPair(told.items[1]);
-  if (plain_cas || !Understand(keyed ? told.items[1] : told, &trial)) {
-    return absl::InvalidArgumentError("the :value does not fit its :f");
+  if (const Edn* value = event.Find("value")) call.asked = *value;
+  is_independent_ = is_independent_ || ShowsKey(op.function, call.asked);
+  if (!open_.emplace(process, std::move(call)).second) {
+    return absl::InvalidArgumentError("the process has an operation open");
   }
   return absl::OkStatus();
 }
 
-std::vector<JepsenOperation> JepsenHistory::Finish() {
-  for (auto& [process, open] : open_) done_.emplace_back(open.operation, open.value);
+absl::Status JepsenHistory::Complete(Call call, const Edn& event) {
+  JepsenOperation& op = call.operation;
+  const Edn* time = event.Find("time");
+  const bool timed = time != nullptr && time->type == Edn::Type::kInteger;
+  op.over_ns = timed ? time->integer : kNever;
+  op.has_time = op.has_time && timed;
+  if (op.fate != Fate::kInfo) op.over = events_;
+  if (const Edn* value = event.Find("value"); value != nullptr && op.fate == Fate::kOk) {
+    call.told = *value;
+    if (op.function == Function::kRead && IsPair(call.told)) is_independent_ = true;
+  }
+  done_.push_back(std::move(call));
+  return absl::OkStatus();
+}
+
+// `event` is set to the one that an error is about.
+absl::Status JepsenHistory::Understand(Call* call, int64_t* event) const {
+  JepsenOperation& op = call->operation;
+  *event = op.invoke;
+  // Takes the key away, if there must be one.
+  const auto content = [&](const Edn& value, std::string* key) -> const Edn* {
+    if (!is_independent_) return &value;
+    return IsPair(value) && ScalarText(value.items[0], key) ? &value.items[1] : nullptr;
+  };
+  constexpr const char* kNoKey = "a :value without a key, where other operations have keys";
+  const Edn* asked = content(call->asked, &op.key);
+  if (asked == nullptr) return absl::InvalidArgumentError(kNoKey);
+  if (!UnderstandAsked(*asked, &op)) {
+    return absl::InvalidArgumentError("the :value does not fit its :f");
+  }
+  const bool is_read = op.function == Function::kRead;
+  if (op.fate != Fate::kOk || (!is_read && call->told.type == Edn::Type::kNil)) {
+    return absl::OkStatus();
+  }
+  *event = op.over;
+  JepsenOperation answered;
+  answered.function = op.function;
+  const Edn* told = content(call->told, &answered.key);
+  if (told == nullptr) return absl::InvalidArgumentError(kNoKey);
+  if (is_read && answered.key == op.key) {
+    return UnderstandTold(*told, &op)
+               ? absl::OkStatus()
+               : absl::InvalidArgumentError("the :value does not fit its :f");
+  }
+  if (!UnderstandAsked(*told, &answered) || !op.SameContent(answered)) {
+    return absl::InvalidArgumentError("the completion has another :value than its invocation");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<JepsenOperation>> JepsenHistory::Finish() {
+  for (auto& [process, call] : open_) done_.push_back(std::move(call));
   open_.clear();
   std::vector<JepsenOperation> operations;
-  for (auto& [op, value] : done_) {
-    const Edn* own = &value;
-    if (is_independent_ && IsPair(value)) {
-      Scalar(value.items[0], &op.key);
-      own = &value.items[1];
-    }
-    if (!Understand(*own, &op)) continue;  // never answered, and what was asked is not known
-    const bool bank = op.function == Function::kTransfer || op.function == Function::kReadAll;
-    is_bank_ = is_bank_ || bank;
+  for (Call& call : done_) {
+    int64_t event = 0;
+    const absl::Status status = Understand(&call, &event);
+    if (!status.ok()) return Refusal(event, status);
+    JepsenOperation& op = call.operation;
+    is_bank_ = is_bank_ || op.function == Function::kTransfer || op.function == Function::kReadAll;
     is_register_ = is_register_ || op.function == Function::kWrite ||
                    op.function == Function::kCas ||
                    (op.function == Function::kRead && op.fate == Fate::kOk);
     operations.push_back(std::move(op));
+  }
+  done_.clear();
+  if (operations.empty()) {
+    return absl::InvalidArgumentError(files_.back().path + ": no operation of any client");
+  }
+  std::sort(operations.begin(), operations.end(),
+            [](const JepsenOperation& a, const JepsenOperation& b) { return a.invoke < b.invoke; });
+  return operations;
+}
+
+std::optional<std::vector<JepsenOperation>> InTimeOrder(std::vector<JepsenOperation> operations) {
+  std::map<std::pair<int64_t, int64_t>, int64_t*> events;  // by time, then by place
+  for (JepsenOperation& op : operations) {
+    if (!op.has_time) return std::nullopt;
+    events[{op.invoke_ns, op.invoke}] = &op.invoke;
+    if (op.over != kNever) events[{op.over_ns, op.over}] = &op.over;
+  }
+  int64_t place = 0;
+  for (auto& [stamp, event] : events) *event = ++place;
+  for (const JepsenOperation& op : operations) {
+    if (op.over < op.invoke) return std::nullopt;
   }
   std::sort(operations.begin(), operations.end(),
             [](const JepsenOperation& a, const JepsenOperation& b) { return a.invoke < b.invoke; });

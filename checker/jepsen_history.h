@@ -1,20 +1,24 @@
 // JepsenHistory: the operations of a Jepsen history (EDN), by independent key.
 //
 // An event is a map, or a tagged one (#jepsen.history.Op{...}), with :type, :process, :f and
-// :value; events stand one after the other, or in one vector or list. Processes that are not
-// integers (:nemesis) are skipped. What is read of :f and :value:
+// :value; events stand one after the other, or in one vector or list. Processes named by a keyword
+// (:nemesis) are skipped. What is read of :f and :value:
 //   bank      :transfer {:from a :to b :amount n}, :read {a n, b n, ...}
 //   register  :read v, :write v, :cas [old new]; v is nil or any number, keyword or string
 //   any of these behind a key, as jepsen.independent writes it: [k v], for cas [k [old new]]
+// What was asked stands in the invocation. A completion has the same :f; if it is :ok, its :value
+// is the same, too, or nil (but for a read). Whatever says otherwise is refused, never guessed.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "checker/edn.h"
 #include "checker/operation.h"
 
@@ -37,6 +41,7 @@ struct JepsenOperation {
   std::map<std::string, int64_t> balances;  // kReadAll
   std::string wrong;                        // kReadAll: what no bank may answer
 
+  bool SameContent(const JepsenOperation& other) const;
   std::string Words() const;   // "transfer 5 from 0 to 1"
   std::string Answer() const;  // what a read told
 };
@@ -47,25 +52,49 @@ class JepsenHistory {
   absl::Status Read(const std::string& path);
   // After the last file. Those that certainly did not happen and reads without answer are there
   // too.
-  std::vector<JepsenOperation> Finish();
+  absl::StatusOr<std::vector<JepsenOperation>> Finish();
 
   bool is_bank() const { return is_bank_; }
   bool is_register() const { return is_register_; }
+  // Whether no event has an earlier :time than one before it.
+  bool in_time_order() const { return in_time_order_; }
 
  private:
-  struct Open {
+  struct Call {
     JepsenOperation operation;
-    Edn value;
+    Edn asked;
+    Edn told;  // Fate::kOk
+  };
+  struct File {
+    std::string path;
+    int64_t first_event = 0;
   };
   absl::Status Take(const Edn& event);
-  absl::Status Complete(Open open, const std::string& type, const Edn& value);
+  absl::Status TakeStamps(const Edn& event);
+  absl::Status Invoke(int64_t process, const std::string& f, const Edn& event);
+  absl::Status Complete(Call call, const Edn& event);
+  absl::Status Understand(Call* call, int64_t* event) const;
+  absl::Status Refusal(int64_t event, const absl::Status& why) const;
 
-  std::map<int64_t, Open> open_;
-  std::vector<std::pair<JepsenOperation, Edn>> done_;
+  std::vector<File> files_;
+  std::map<int64_t, Call> open_;
+  std::vector<Call> done_;
   int64_t events_ = 0;
+  int64_t last_index_ = 0;
+  int64_t last_time_ = 0;
+  bool has_index_ = false;
+  bool has_time_ = false;
+  bool in_time_order_ = true;
   bool is_independent_ = false;
   bool is_bank_ = false;
   bool is_register_ = false;
 };
+
+// The same operations with their events numbered by :time. None if not all have one, or if one
+// ends before it begins.
+std::optional<std::vector<JepsenOperation>> InTimeOrder(std::vector<JepsenOperation> operations);
+
+// A scalar as it is written; false for collections.
+bool ScalarText(const Edn& value, std::string* text);
 
 }  // namespace bank::checker

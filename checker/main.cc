@@ -29,15 +29,16 @@ some, or by none; answers without one are judged by searching.
 Jepsen's histories (EDN): maps, tagged ones (#jepsen.history.Op{...}) too, one after the other or in
 one vector or list, with :type (:invoke :ok :fail :info), :process, :f and :value. Of these workloads:
   bank      :f :transfer, :value {:from a, :to b, :amount n}; :f :read, :value {a n, b n, ...}
-  register  :f :read, :write, :value v; :f :cas, :value [old new]; nil at first
+  register  :f :read, :write, :value v; :f :cas, :value [old new]; nil at first (--initial)
 Both also behind keys of jepsen.independent: :value [k v], for cas [k [old new]]; each key is judged
-alone. Other :f are refused; processes that are no integers (:nemesis) are skipped.
+alone. Other :f are refused; processes named by a keyword (:nemesis) are skipped.
 )";
 
 }  // namespace
 
 int main(int argc, char** argv) {
   bank::checker::JudgeOptions options;
+  bank::checker::JepsenOptions jepsen_options;
   std::string format = "table";
   std::string html;
   std::string input = "auto";
@@ -56,6 +57,10 @@ int main(int argc, char** argv) {
   app.add_option("--format", input, "of the histories: auto (by extension), json or edn")
       ->check(CLI::IsMember({"auto", "json", "edn"}))
       ->capture_default_str();
+  app.add_option("--initial", jepsen_options.initial, "edn: what registers hold at first")
+      ->capture_default_str();
+  app.add_flag("--overdrafts", jepsen_options.overdrafts,
+               "edn: accounts may be overdrawn (Jepsen's :negative-balances?)");
   app.add_option("--html", html, "write a timeline of the history to this file");
   app.add_option("-w,--write", format, "table or json")
       ->check(CLI::IsMember({"table", "json"}))
@@ -67,7 +72,8 @@ int main(int argc, char** argv) {
   bank::checker::JepsenJudgement jepsen;
   absl::StatusOr<bank::checker::Judgement> judgement;
   if (edn) {
-    auto judged = bank::checker::JudgeJepsen(options.histories, options.budget_ms);
+    jepsen_options.budget_ms = options.budget_ms;
+    auto judged = bank::checker::JudgeJepsen(options.histories, jepsen_options);
     if (judged.ok()) {
       jepsen = *std::move(judged);
       judgement = jepsen;

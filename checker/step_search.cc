@@ -243,6 +243,9 @@ StepSearch::Answer StepSearch::Run() {
     if (seen_.size() > kStatesMax) return Answer::kUnknown;
     frames.emplace_back();
   }
+  for (const Frame& frame : frames) {
+    for (uint32_t step : frame.taken) order_.push_back(steps_[step].event);
+  }
   return Answer::kExplained;
 }
 

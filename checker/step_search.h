@@ -43,6 +43,9 @@ class StepSearch {
   StepSearch(std::vector<Step> steps, const Wide* initial,
              std::chrono::steady_clock::time_point deadline);
   Answer Run();
+  // If explained: the caller's events in the order that explains them. Steps that may or may not
+  // have happened are in it only if they are needed.
+  const std::vector<size_t>& order() const { return order_; }
 
  private:
   struct Link {
@@ -85,6 +88,7 @@ class StepSearch {
   uint64_t low_ = 0;
   absl::flat_hash_set<std::pair<uint64_t, uint64_t>> seen_;
   bool complete_ = true;
+  std::vector<size_t> order_;
 };
 
 }  // namespace bank::checker

@@ -266,7 +266,7 @@ void RunEdn(std::string_view bytes) {
 
 void RunJepsen(std::string_view bytes) {
   const MemoryFile file(bytes);
-  CheckJudgement(JudgeJepsen({file.path()}, kBudgetMs), file.path());
+  CheckJudgement(JudgeJepsen({file.path()}, {.budget_ms = kBudgetMs}), file.path());
 }
 
 constexpr FuzzTarget kTargets[] = {{"checker_edn", RunEdn, nullptr},

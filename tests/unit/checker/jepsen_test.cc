@@ -8,7 +8,7 @@ namespace bank::checker {
 namespace {
 
 Verdict JudgeEdn(const std::string& text) {
-  const auto judgement = JudgeJepsen({WriteTemporary("history.edn", text)}, 5000);
+  const auto judgement = JudgeJepsen({WriteTemporary("history.edn", text)}, {.budget_ms = 5000});
   EXPECT_TRUE(judgement.ok()) << judgement.status();
   return judgement.ok() ? judgement->verdict : Verdict::kUndecided;
 }
@@ -75,7 +75,7 @@ TEST(Jepsen, SumsDoNotWrapAround) {
 
 TEST(Jepsen, RefusalsAreOneLine) {
   const auto judgement = JudgeJepsen(
-      {WriteTemporary("bad.edn", "{:type :invoke, :process 1, :f \"a\nb\xff\", :value 1}")}, 1000);
+      {WriteTemporary("bad.edn", "{:type :invoke, :process 1, :f \"a\nb\xff\", :value 1}")}, {});
   ASSERT_FALSE(judgement.ok());
   EXPECT_NE(judgement.status().message().find(":f a\\x0ab\\xff is neither"), std::string::npos)
       << judgement.status();
@@ -134,11 +134,159 @@ TEST(Jepsen, TransferInPartIsFoundThoughTheSumIsRight) {
   EXPECT_EQ(JudgeEdn(text + Done(0, "read", "nil", "{0 6 1 10 2 14}")), Verdict::kInconsistent);
 }
 
+std::string Refusal(const std::string& text) {
+  const auto judgement = JudgeJepsen({WriteTemporary("bad.edn", text)}, {});
+  return judgement.ok() ? "taken" : std::string(judgement.status().message());
+}
+
 TEST(Jepsen, MalformedInputIsRefused) {
-  for (const char* text : {"{:type :invoke", "[1 2", "{:type}", "{:type :ok, :process 1, :f :read}",
-                           "{:type :invoke, :process 1, :f :append, :value 1}"}) {
-    EXPECT_FALSE(JudgeJepsen({WriteTemporary("bad.edn", text)}, 1000).ok()) << text;
+  for (const char* text :
+       {"{:type :invoke", "[1 2", "{:type}", "{:type :ok, :process 1, :f :read}",
+        "{:type :invoke, :process 1, :f :append, :value 1}",
+        "{:type :invoke, :process 1, :f :transfer, :value {:from 0, :amount 1}}",
+        "{:type :invoke, :process 1, :f :transfer, :value {:from 0, :to 1, :amount 1.5}}",
+        "{:type :invoke, :type :ok, :process 1, :f :write, :value 1}",
+        "{:type :invoke, :process 1, :f :write, :value \"\\q\"}",
+        "{:type :invoke, :process 1, :f :write, :value #_}",
+        "#:a{:type :invoke, :process 1, :f :write, :value 1}"}) {
+    EXPECT_NE(Refusal(text), "taken") << text;
   }
+}
+
+// A history of which nothing is judged must not look like one that was found right.
+TEST(Jepsen, HistoriesWithoutClientsAreRefused) {
+  const char* nemesis =
+      "{:type :info, :process :nemesis, :f :start, :value [:isolated #{\"n1\"}]}\n";
+  EXPECT_NE(Refusal("").find("no operation of any client"), std::string::npos);
+  EXPECT_NE(Refusal(nemesis).find("no operation of any client"), std::string::npos);
+  EXPECT_EQ(JudgeEdn(nemesis + Done(0, "write", "1", "1")), Verdict::kConsistent);
+  for (const char* process : {"nil", "\"0\"", "0.5"}) {
+    EXPECT_NE(Refusal(fmt::format("{{:type :invoke, :process {}, :f :write, :value 1}}", process))
+                  .find("event 1: the :process is neither"),
+              std::string::npos)
+        << process;
+  }
+}
+
+TEST(Jepsen, CompletionsMustFitTheirInvocations) {
+  const auto asked_and_told = [](const char* f, const char* asked, const char* g,
+                                 const char* told) {
+    return Event("invoke", 0, f, asked) + Event("ok", 0, g, told);
+  };
+  EXPECT_NE(Refusal(asked_and_told("write", "3", "read", "5")).find("event 2: "),
+            std::string::npos);
+  for (const auto& [f, asked, told] :
+       {std::tuple{"write", "3", "5"}, std::tuple{"cas", "[1 2]", "[1 3]"},
+        std::tuple{"transfer", "{:from 0 :to 1 :amount 1}", "{:from 0 :to 1 :amount 2}"},
+        std::tuple{"write", "[:x 3]", "[:y 3]"}, std::tuple{"read", "[:x nil]", "[:y 3]"}}) {
+    EXPECT_NE(
+        Refusal(asked_and_told(f, asked, f, told)).find("event 2: the completion has another"),
+        std::string::npos)
+        << f;
+  }
+  const std::string keyed = Done(0, "write", "[:x 3]", "[:x 3]");
+  EXPECT_NE(Refusal(keyed + Done(1, "read", "[:x nil]", "nil")).find("event 4: "),
+            std::string::npos);
+  EXPECT_NE(Refusal(keyed + Done(1, "write", "4", "4")).find("event 3: "), std::string::npos);
+  // What was not carried out, or perhaps not, may be told in any way.
+  EXPECT_EQ(JudgeEdn(Event("invoke", 0, "write", "3") + Event("info", 0, "write", ":timed-out") +
+                     Event("invoke", 1, "cas", "[3 4]") + Event("fail", 1, "cas", "[:was 5]") +
+                     Done(2, "read", "nil", "3")),
+            Verdict::kConsistent);
+}
+
+// Transfers without which the next read cannot be explained, but which nobody could have carried
+// out one after the other.
+TEST(Jepsen, NobodyIsOverdrawnBetweenReads) {
+  const std::string read = Done(0, "read", "nil", "{0 10 1 10}");
+  const std::string there = "{:from 0 :to 1 :amount 15}";
+  const std::string back = "{:from 1 :to 0 :amount 15}";
+  const std::string small = "{:from 1 :to 0 :amount 5}";
+  const std::string small_back = "{:from 0 :to 1 :amount 5}";
+  const std::string in_turn = Done(1, "transfer", there, there) + Done(1, "transfer", back, back);
+  EXPECT_EQ(JudgeEdn(read + in_turn + read), Verdict::kInconsistent);
+  EXPECT_EQ(JudgeEdn(read + in_turn), Verdict::kInconsistent);
+  EXPECT_EQ(JudgeEdn(in_turn + read), Verdict::kInconsistent);
+  const auto judgement =
+      JudgeJepsen({WriteTemporary("history.edn", read + in_turn + read)}, {.overdrafts = true});
+  ASSERT_TRUE(judgement.ok());
+  EXPECT_EQ(judgement->verdict, Verdict::kConsistent);
+  // At the same time, they can: the small one first.
+  const std::string together =
+      Event("invoke", 1, "transfer", there) + Event("invoke", 2, "transfer", small) +
+      Event("invoke", 3, "transfer", back) + Event("ok", 1, "transfer", there) +
+      Event("ok", 2, "transfer", small) + Event("ok", 3, "transfer", back);
+  EXPECT_EQ(JudgeEdn(read + together + Done(1, "transfer", small_back, small_back) + read),
+            Verdict::kConsistent);
+  // With the help of one that nobody knows of, perhaps; but nothing was read after it.
+  const std::string unknown =
+      Event("invoke", 2, "transfer", small) + Event("info", 2, "transfer", "nil");
+  EXPECT_EQ(JudgeEdn(read + unknown + Done(1, "transfer", there, there)), Verdict::kConsistent);
+  EXPECT_EQ(JudgeEdn(read + unknown + in_turn + read), Verdict::kUndecided);
+}
+
+TEST(Jepsen, EventsMustBeInTheirOrder) {
+  const auto stamped = [](const char* stamp, std::vector<int> values) {
+    return fmt::format(
+        "{{:type :invoke :process 0 :f :write :value 1 :{0} {1}}}\n"
+        "{{:type :ok :process 0 :f :write :value 1 :{0} {2}}}\n"
+        "{{:type :invoke :process 1 :f :read :{0} {3}}}\n"
+        "{{:type :ok :process 1 :f :read :value 1 :{0} {4}}}\n",
+        stamp, values[0], values[1], values[2], values[3]);
+  };
+  EXPECT_EQ(JudgeEdn(stamped("index", {0, 1, 2, 3})), Verdict::kConsistent);
+  EXPECT_EQ(JudgeEdn(stamped("index", {-1, -1, -1, -1})), Verdict::kConsistent);
+  EXPECT_NE(Refusal(stamped("index", {2, 3, 0, 1})).find("event 3: :index 0 after :index 3"),
+            std::string::npos);
+  EXPECT_EQ(JudgeEdn(stamped("time", {5, 5, 6, 7})), Verdict::kConsistent);
+  EXPECT_EQ(JudgeEdn(stamped("time", {5, 7, 6, 8})), Verdict::kConsistent);  // right either way
+  EXPECT_EQ(JudgeEdn(stamped("time", {5, 6, 1, 2})), Verdict::kUndecided);   // it read the future
+  EXPECT_EQ(JudgeEdn(stamped("time", {5, 2, 6, 7})), Verdict::kUndecided);
+}
+
+// What Jepsen and Clojure print besides plain values.
+TEST(Jepsen, ReadsEveryFormOfEdn) {
+  const std::string write = Event("invoke", 0, "write", "7");
+  for (const char* noise :
+       {"#_{:type :ok, :process 0, :f :write, :value 7}\n", "#_ #_ {:a 1} [2]\n", "; {:type :ok\n",
+        "{:type :info, :process :nemesis, :error [\\a \\\" \\( \\{ \\; \\newline \\u0041 \\,]}\n",
+        "^{:line 3} {:type :info, :process :nemesis, :value ^:final {:a 1}}\n",
+        "#:jepsen.x{:a 1, :_/type :info, :_/process :nemesis}\n",
+        "{:type :info, :process :nemesis, :value #error {:via [#object[a.B 0x1 \"x\"] "
+        "#\"a\\\"\"]}}\n",
+        "{:type :info, :process :nemesis, :value [##Inf ##NaN #'a/b #{1 2} #inst \"2026\" 1/2 "
+        "1e3]}\n"}) {
+    EXPECT_EQ(JudgeEdn(write + noise + Event("ok", 0, "write", "7") + Done(1, "read", "nil", "7")),
+              Verdict::kConsistent)
+        << noise;
+    EXPECT_EQ(JudgeEdn(write + noise + Event("ok", 0, "write", "7") + Done(1, "read", "nil", "8")),
+              Verdict::kInconsistent)
+        << noise;
+  }
+}
+
+TEST(Jepsen, ValuesAreTheSameOnlyIfTheyAre) {
+  const auto reads = [](const char* written, const char* read) {
+    return JudgeEdn(Done(0, "write", written, written) + Done(1, "read", "nil", read));
+  };
+  for (const auto& [a, b] :
+       {std::pair{"7N", "7"}, std::pair{"99999999999999999999N", "99999999999999999999"},
+        std::pair{"\"\\u0041\\n\"", "\"A\n\""}, std::pair{"+7", "7"}}) {
+    EXPECT_EQ(reads(a, b), Verdict::kConsistent) << a << " " << b;
+  }
+  for (const auto& [a, b] :
+       {std::pair{"\"a\\nb\"", "\"anb\""}, std::pair{"\":a\"", ":a"}, std::pair{"\"a\"", "a"},
+        std::pair{"\\a", "a"}, std::pair{"1", "\"1\""}, std::pair{"1", "1.0"},
+        std::pair{"010", "10"}, std::pair{"##Inf", "##-Inf"}, std::pair{":x/a", ":a"}}) {
+    EXPECT_EQ(reads(a, b), Verdict::kInconsistent) << a << " " << b;
+  }
+}
+
+TEST(Jepsen, RegistersMayHoldSomethingAtFirst) {
+  const std::string path = WriteTemporary("history.edn", Done(0, "read", "nil", "0"));
+  EXPECT_EQ(JudgeJepsen({path}, {})->verdict, Verdict::kInconsistent);
+  EXPECT_EQ(JudgeJepsen({path}, {.initial = "0"})->verdict, Verdict::kConsistent);
+  EXPECT_FALSE(JudgeJepsen({path}, {.initial = "[0]"}).ok());
 }
 
 TEST(Reader, NamesFileAndLineOfWhatIsWrong) {
