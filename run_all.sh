@@ -75,7 +75,7 @@ input=$(absolute "$input") output=$(absolute "$output") data=$(absolute "$data")
 # --- Install and build --------------------------------------------------------------------------
 if [ "$build" = 1 ]; then
   scripts/install.sh
-  scripts/build.sh release
+  scripts/build.sh release branch customer bankctl checker  # no tests
 fi
 bin=${BANK_BIN:-$PWD/build/release/bin}
 
