@@ -12,6 +12,7 @@ namespace {
 
 // A snapshot's bytes travel apart from the messages and take their time.
 constexpr SimTime kSnapshotDelayPerKilobyte = 200;
+constexpr SimTime kRepetitionDelayMax = kSecond;
 
 }  // namespace
 
@@ -32,7 +33,10 @@ void BranchProcess::Send(BranchId to, replication::Message message) {
   BranchProcess* const receiver = world_.branches[to.value - 1];
   const bool twice = !world_.network.keeps_contract() && random_.Permille(50);
   for (int copies = twice ? 2 : 1; copies > 0; --copies) {
-    world_.network.Send(node(), receiver->node(), lane, size_delay,
+    // A repetition can come when all has moved on.
+    const bool late = copies == 2 && lane == Lane::kMessages;
+    const SimTime delay = late ? random_.Between(0, kRepetitionDelayMax) : size_delay;
+    world_.network.Send(node(), receiver->node(), lane, delay,
                         [receiver, from = id(), message]() mutable {
                           receiver->Enter([receiver, from, message = std::move(message)]() mutable {
                             receiver->Drive([&](replication::Driver& driver, int64_t now_ms) {

@@ -133,11 +133,14 @@ void BranchProcess::TakeSnapshot() {
   Drive([](replication::Driver& driver, int64_t now_ms) { driver.TakeSnapshot(now_ms); });
 }
 
-void BranchProcess::TransferLeadership() {
-  if (!up() || paused_) return;
-  Drive([this](replication::Driver& driver, int64_t now_ms) {
-    if (driver.TransferLeadership(now_ms, BranchId(0)).ok()) ++world_.statistics.transfers;
+bool BranchProcess::TransferLeadership(BranchId to) {
+  bool begun = false;
+  if (!up() || paused_) return begun;
+  Drive([&begun, to](replication::Driver& driver, int64_t now_ms) {
+    begun = driver.TransferLeadership(now_ms, to).ok();
   });
+  if (begun) ++world_.statistics.transfers;
+  return begun;
 }
 
 void BranchProcess::ChangeMember(const replication::MemberChange& change, int64_t timeout_ms,

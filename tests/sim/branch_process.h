@@ -76,7 +76,8 @@ class BranchProcess final : public replication::DriverPorts {
   SkewedClock& clock() { return clock_; }
   void OnClockChanged();
   void TakeSnapshot();
-  void TransferLeadership();
+  // False if it is not begun. 0: to whom the branch thinks best.
+  bool TransferLeadership(BranchId to = BranchId(0));
   void ChangeMember(const replication::MemberChange& change, int64_t timeout_ms,
                     replication::ChangeCallback done);
   // A byte on the disk was changed behind the branch's back: a refusal to start is right.
@@ -139,6 +140,7 @@ class BranchProcess final : public replication::DriverPorts {
   void Enter(Scheduler::Task task);
   void CheckPromise(const replication::Message& message);
   void Inspect();
+  void TellPromotion(const replication::Membership& before);
   int64_t NextDeadlineMs() const;
   void ArmTimerAt(SimTime when);
   void OnTimer();

@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "branch/replication/raft/configuration.h"
 #include "tests/sim/auditor.h"
+#include "tests/sim/nemesis.h"
 
 namespace bank::sim {
 namespace {
@@ -38,7 +40,11 @@ void BranchProcess::Inspect() {
   if (status_.last_index != before.last_index || status_.term != before.term ||
       status_.commit_index != before.commit_index ||
       status_.snapshot_index != before.snapshot_index || membership_.change.has_value()) {
-    membership_ = driver_->GetMembership();
+    const replication::Membership known = std::exchange(membership_, driver_->GetMembership());
+    if (!membership_.committed && membership_.index != known.index) TellPromotion(known);
+  }
+  if (status_.role == replication::Role::kCandidate && status_.term > before.term) {
+    world_.nemesis->OnCandidacy(*this);
   }
   if (status_.role == replication::Role::kLeader &&
       (before.role != replication::Role::kLeader || before.term != status_.term)) {
@@ -60,6 +66,14 @@ void BranchProcess::Inspect() {
   counter_->OnStatus(status_);
   // Entries behind both the applied index and any conflict are no longer needed here.
   if (inspected_.value > log_.first().value + 4096) log_.DropBefore(inspected_);
+}
+
+void BranchProcess::TellPromotion(const replication::Membership& before) {
+  if (status_.role != replication::Role::kLeader) return;
+  for (const replication::Member& member : membership_.members) {
+    const auto* then = replication::FindMember(before.members, member.id);
+    if (member.voter && then != nullptr && !then->voter) world_.nemesis->OnPromotion(member.id);
+  }
 }
 
 int64_t BranchProcess::NextDeadlineMs() const {

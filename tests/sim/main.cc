@@ -8,6 +8,7 @@
 #include <cstring>
 #include <ctime>
 #include <string>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -19,14 +20,31 @@
 namespace bank::sim {
 namespace {
 
-// The line for a run that a failed check ends, ready before the run begins: a signal handler must
-// not build one.
+// The line for a run that a failed check or a memory error ends, ready before the run begins: a
+// signal handler must not build one.
 char abort_line[256];
 size_t abort_line_size = 0;
 
+void OnEnd(const char* why, size_t why_size) {
+  const bool written = write(STDOUT_FILENO, abort_line, abort_line_size) >= 0 &&
+                       write(STDOUT_FILENO, why, why_size) >= 0;
+  _exit(written ? kExitInconsistent : 1);
+}
 void OnAbort(int) {
-  const ssize_t written = write(STDOUT_FILENO, abort_line, abort_line_size);
-  _exit(written < 0 ? 1 : kExitInconsistent);
+  static const char kWhy[] = "a check failed, see above\n";
+  OnEnd(kWhy, sizeof(kWhy) - 1);
+}
+void OnMemoryError(int) {
+  static const char kWhy[] = "a memory error\n";
+  OnEnd(kWhy, sizeof(kWhy) - 1);
+}
+
+constexpr bool SanitizersReport() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return true;  // and better
+#else
+  return false;
+#endif
 }
 
 std::string ReplayLine(const SimulationOptions& options, const std::string& flags) {
@@ -48,7 +66,7 @@ int Main(int argc, char** argv) {
   SimulationOptions options;
   std::string seeds;
   double minutes = 0;
-  int guard_off = 0;
+  std::vector<int> guards_off;
   bool keep_going = false;
   bool require_faults = false;
   bool print_digest = false;
@@ -65,8 +83,9 @@ int Main(int argc, char** argv) {
       ->check(CLI::PositiveNumber);
   app.add_option("--branches", options.branches, "of the bank; else each seed decides")
       ->check(CLI::Range(1, 50));
-  app.add_option("--without-guard", guard_off,
-                 "switch this guard of the engine off: the runs should find what it guards against")
+  app.add_option("--without-guard", guards_off,
+                 "switch these guards of the engine off: the runs should find what they guard "
+                 "against")
       ->check(CLI::Range(1, 31));
   app.add_flag("--reordering", options.reorders,
                "messages overtake each other and come twice, which the transport rules out");
@@ -84,15 +103,16 @@ int Main(int argc, char** argv) {
   }
   std::string flags;
   if (options.branches != 0) absl::StrAppend(&flags, " --branches ", options.branches);
-  if (guard_off != 0) {
-    options.guards_off = uint32_t{1} << guard_off;
-    absl::StrAppend(&flags, " --without-guard ", guard_off);
+  for (const int guard : guards_off) {
+    options.guards_off |= uint32_t{1} << guard;
+    absl::StrAppend(&flags, " --without-guard ", guard);
   }
 
   if (options.reorders) absl::StrAppend(&flags, " --reordering");
 
   setvbuf(stdout, nullptr, _IOLBF, 0);
   signal(SIGABRT, OnAbort);
+  if (!SanitizersReport()) signal(SIGSEGV, OnMemoryError);
   const double begun = NowSeconds();
   Statistics all;
   uint64_t runs = 0;
@@ -101,9 +121,8 @@ int Main(int argc, char** argv) {
   for (uint64_t seed = from; seed <= to; ++seed) {
     if (minutes > 0 && NowSeconds() - begun > minutes * 60) break;
     options.seed = seed;
-    abort_line_size = static_cast<size_t>(snprintf(abort_line, sizeof(abort_line),
-                                                   "FAILED  %s : a check failed, see above\n",
-                                                   ReplayLine(options, flags).c_str()));
+    abort_line_size = static_cast<size_t>(snprintf(
+        abort_line, sizeof(abort_line), "FAILED  %s : ", ReplayLine(options, flags).c_str()));
     const SimulationResult result = Simulate(options);
     ++runs;
     all.Add(result.statistics);

@@ -83,6 +83,12 @@ void Nemesis::Strike(Fault fault) {
       return branch.OnClockChanged();
     case Fault::kOldLeader:
       return KeepOldLeader();
+    case Fault::kCutCandidates:
+      cuts_candidates_ = true;
+      return Later(Long(), [this] { cuts_candidates_ = false; });
+    case Fault::kCutPromoted:
+      cuts_promoted_ = true;
+      return Later(2 * Long(), [this] { cuts_promoted_ = false; });
     case Fault::kTransfer:
       for (BranchProcess* each : world_.branches) {
         if (each->up() && each->status().role == replication::Role::kLeader) {
@@ -120,13 +126,10 @@ void Nemesis::StrikeNetwork(Fault fault) {
         ++count.link_cuts_one_way;
       }
       return MendLater();
-    case Fault::kIsolate: {
+    case Fault::kIsolate:
       ++count.isolations;
-      std::vector<bool> left(n + 1, false);
-      left[a] = true;
-      CutBetween(left);
+      Isolate(a);
       return MendLater();
-    }
     case Fault::kPartition: {
       ++count.partitions;
       std::vector<bool> left(n + 1, false);
@@ -241,13 +244,34 @@ void Nemesis::KeepOldLeader() {
   slowed_.push_back(leader);
   // What it had not written when the others replaced it must not count afterwards.
   if (random_.OneIn(3)) leader->disk_pace().max = random_.Between(200, 2000) * kMillisecond;
-  std::vector<bool> left(world_.branches.size() + 1, false);
-  left[leader->node()] = true;
-  CutBetween(left);
+  Isolate(leader->node());
   Later(Long(), [this] {
     world_.network.MendAll();
     Hasten();
   });
+}
+
+// Terms go up, and nobody is elected in them.
+void Nemesis::OnCandidacy(BranchProcess& candidate) {
+  if (ended_ || !cuts_candidates_) return;
+  ++world_.statistics.candidates_cut_off;
+  Isolate(candidate.node());
+  MendLater();
+  if (random_.OneIn(2)) Later(Brief(), [this, &candidate] { Crash(candidate, Brief()); });
+}
+
+// It has a vote, and is the only one that does not know.
+void Nemesis::OnPromotion(BranchId promoted) {
+  if (ended_ || !cuts_promoted_) return;
+  ++world_.statistics.promoted_cut_off;
+  Isolate(promoted.value);
+  MendLater();
+}
+
+void Nemesis::Isolate(NodeId node) {
+  std::vector<bool> left(world_.branches.size() + 1, false);
+  left[node] = true;
+  CutBetween(left);
 }
 
 void Nemesis::Hasten() {
@@ -305,7 +329,7 @@ void Nemesis::Damage(BranchProcess& branch, bool wipe) {
   RestartLater(branch, Brief());
 }
 
-void Nemesis::Heal() {
+void Nemesis::Heal(const std::vector<BranchProcess*>& missing) {
   ended_ = true;
   world_.trace.Note("heal");
   Hasten();
@@ -317,6 +341,10 @@ void Nemesis::Heal() {
     branch->disk_pace() = {};
     branch->files().Heal();
     branch->Resume();
+    if (Contains(missing, branch)) {
+      branch->Stop(BranchProcess::Cause::kKilled);
+      continue;
+    }
     if (branch->up()) continue;
     // A failure on the way down may need one step to end, a damaged folder a second start.
     world_.scheduler.After(kMillisecond, [branch] {

@@ -19,8 +19,14 @@ class Nemesis {
   Nemesis(World& world, const Operator& members);
 
   void Begin();
-  // Ends all faults: the network is whole, disks are fast and have room, every branch runs.
-  void Heal();
+  // Ends all faults: the network is whole, disks are fast and have room, every branch runs but for
+  // those that are missing, until the next call.
+  void Heal(const std::vector<BranchProcess*>& missing = {});
+
+  // What branches tell: this one campaigns, in a term of its own; this one is promoted in the
+  // leader's log.
+  void OnCandidacy(BranchProcess& candidate);
+  void OnPromotion(BranchId promoted);
 
  private:
   enum class Fault {
@@ -44,6 +50,8 @@ class Nemesis {
     kClockJump,
     kClockSkew,
     kOldLeader,
+    kCutCandidates,
+    kCutPromoted,
     kTransfer,
     kSnapshot,
     kCount,
@@ -58,6 +66,7 @@ class Nemesis {
   void RestartLater(BranchProcess& branch, SimTime down);
   void CutBetween(const std::vector<bool>& left);
   void MendLater();
+  void Isolate(NodeId node);
   void KeepOldLeader();
   void Hasten();  // the clocks that KeepOldLeader slowed
   void Flap(NodeId a, NodeId b, int times);
@@ -80,6 +89,8 @@ class Nemesis {
   uint64_t hunt_permille_;  // of the faults look for the leader
   SimTime pause_mean_;
   Network::Weather fair_;
+  bool cuts_candidates_ = false;  // at once,
+  bool cuts_promoted_ = false;    // too
   bool ended_ = false;
 };
 

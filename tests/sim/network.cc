@@ -48,6 +48,12 @@ void Network::MendAll() {
   cuts_.clear();
 }
 
+SimTime Network::LastArrival() const {
+  SimTime last = 0;
+  for (const auto& [lane, arrival] : newest_arrival_) last = std::max(last, arrival);
+  return last;
+}
+
 void Network::Break(NodeId a, NodeId b) {
   ++statistics_.connections_broken;
   ++connections_[Pair(a, b)];

@@ -54,6 +54,10 @@ class Network {
   void MendAll();
   bool IsCut(NodeId from, NodeId to) const { return cuts_.contains({from, to}); }
 
+  // When all that is under way between branches now will have arrived: a storm's last messages
+  // can hold up a lane for long after it.
+  SimTime LastArrival() const;
+
   // Everything under way between the two is lost; what is sent from now on uses a new connection.
   void Break(NodeId a, NodeId b);
   void BreakAll(NodeId node);  // its process is gone

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "branch/replication/raft/configuration.h"
 
 namespace bank::sim {
 
@@ -12,6 +13,10 @@ using replication::Member;
 using replication::MemberChange;
 using replication::Membership;
 using replication::MemberTarget;
+
+bool Contains(const std::vector<BranchProcess*>& branches, const BranchProcess* branch) {
+  return std::find(branches.begin(), branches.end(), branch) != branches.end();
+}
 
 std::string Operator::AddressOf(BranchId id) { return absl::StrCat("branch-", id.value, ":1"); }
 
@@ -96,6 +101,26 @@ std::vector<BranchProcess*> Operator::Members() const {
   return members;
 }
 
+std::vector<BranchProcess*> Operator::Voters() const {
+  std::vector<BranchProcess*> voters;
+  const Membership* const newest = Newest();
+  if (newest == nullptr) return voters;
+  for (const Member& member : newest->members) {
+    if (member.voter) voters.push_back(world_.branches[member.id.value - 1]);
+  }
+  return voters;
+}
+
+std::vector<const Membership*> Operator::InForce() const {
+  std::vector<const Membership*> in_force;
+  const Membership* const newest = Newest();
+  for (const BranchProcess* each : world_.branches) {
+    const Membership& known = each->membership();
+    if (newest == nullptr || known.index >= newest->index) in_force.push_back(&known);
+  }
+  return in_force;
+}
+
 bool Operator::Settled() const {
   const Membership* const newest = Newest();
   const std::vector<BranchProcess*> members = Members();
@@ -110,27 +135,44 @@ bool Operator::Settled() const {
          std::none_of(members.begin(), members.end(), knows_more);
 }
 
-bool Operator::CanSpare(const BranchProcess& branch) const {
-  const Membership* const newest = Newest();
-  for (const BranchProcess* each : world_.branches) {
-    const Membership& known = each->membership();
-    if (newest != nullptr && known.index < newest->index) continue;
-    // Nobody knows who will vote in a moment; whoever is about to lose its vote does not any more.
-    if (known.change.has_value() || !known.committed) return false;
+// How many of `known`'s voters would vote without `missing`, of `*voters`. One that has not heard
+// of its promotion refuses to; there can be one, and no more (docs/ENGINE.md, guard 6).
+size_t Operator::CountElectors(const Membership& known, const std::vector<BranchProcess*>& missing,
+                               size_t* voters) const {
+  size_t electors = 0;
+  size_t unaware = 0;
+  *voters = 0;
+  for (const Member& member : known.members) {
+    BranchProcess* const process = world_.branches[member.id.value - 1];
+    if (!member.voter) continue;
+    ++*voters;
+    if (!IsSound(*process) || Contains(missing, process)) continue;
+    ++electors;
+    const Member* const itself =
+        replication::FindMember(process->membership().members, process->id());
+    if (itself == nullptr || !itself->voter) unaware = 1;
+  }
+  return electors - unaware;
+}
+
+bool Operator::CanElectWithout(const std::vector<BranchProcess*>& missing) const {
+  for (const Membership* known : InForce()) {
     size_t voters = 0;
-    size_t whole = 0;
-    bool votes = false;
-    for (const Member& member : known.members) {
-      const BranchProcess* const process = world_.branches[member.id.value - 1];
-      if (!member.voter) continue;
-      ++voters;
-      if (process == &branch) {
-        votes = true;
-      } else if (!process->recovering() && process->filled()) {
-        ++whole;
-      }
-    }
-    if (votes && whole <= voters / 2) return false;
+    const size_t electors = CountElectors(*known, missing, &voters);
+    if (electors <= voters / 2) return false;
+  }
+  return true;
+}
+
+bool Operator::CanSpare(BranchProcess& branch) const {
+  for (const Membership* known : InForce()) {
+    // Nobody knows who will vote in a moment; whoever is about to lose its vote does not any more.
+    if (known->change.has_value() || !known->committed) return false;
+    const Member* const member = replication::FindMember(known->members, branch.id());
+    if (member == nullptr || !member->voter) continue;
+    size_t voters = 0;
+    const size_t electors = CountElectors(*known, {&branch}, &voters);
+    if (electors <= voters / 2) return false;
   }
   return true;
 }

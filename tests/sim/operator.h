@@ -12,6 +12,8 @@
 
 namespace bank::sim {
 
+bool Contains(const std::vector<BranchProcess*>& branches, const BranchProcess* branch);
+
 class Operator {
  public:
   explicit Operator(World& world) : world_(world), random_(world.random.Fork()) {}
@@ -25,19 +27,32 @@ class Operator {
 
   // As of the newest change that any branch knows to be committed.
   std::vector<BranchProcess*> Members() const;
+  std::vector<BranchProcess*> Voters() const;
+  // The one of the highest term, if there are several; null if there is none.
+  BranchProcess* Leader() const;
   // Every branch is up, and no member knows of a change to make or to commit.
   bool Settled() const;
   // Whether, in every membership that may be in force, a majority of the voters has a whole folder
   // and is not `branch`. False while a change is under way.
-  bool CanSpare(const BranchProcess& branch) const;
+  bool CanSpare(BranchProcess& branch) const;
+  // Has, and knows to have, a whole folder: it votes.
+  static bool IsSound(const BranchProcess& branch) {
+    return !branch.recovering() && branch.filled();
+  }
+  // Whether, in every membership that may be in force, a majority of the voters is left without
+  // these, and votes.
+  bool CanElectWithout(const std::vector<BranchProcess*>& missing) const;
 
  private:
   void ChangeLater();
   void ChangeSomething();
   void OnChanged(const replication::MemberChange& change, bool led,
                  const replication::ChangeResult& result);
-  BranchProcess* Leader() const;
   const replication::Membership* Newest() const;
+  size_t CountElectors(const replication::Membership& known,
+                       const std::vector<BranchProcess*>& missing, size_t* voters) const;
+  // Every membership that may be in force.
+  std::vector<const replication::Membership*> InForce() const;
 
   World& world_;
   Random random_;

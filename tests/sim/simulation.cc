@@ -6,12 +6,15 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "branch/replication/raft/core.h"
+#include "common/check.h"
 #include "tests/sim/auditor.h"
 #include "tests/sim/book.h"
 #include "tests/sim/branch_process.h"
 #include "tests/sim/certificate.h"
 #include "tests/sim/client.h"
 #include "tests/sim/customer.h"
+#include "tests/sim/drills.h"
 #include "tests/sim/nemesis.h"
 #include "tests/sim/operator.h"
 #include "tests/sim/world.h"
@@ -30,6 +33,11 @@ class Simulation {
     Found();
     operator_ = std::make_unique<Operator>(world_);
     nemesis_ = std::make_unique<Nemesis>(world_, *operator_);
+    world_.nemesis = nemesis_.get();
+    drills_ = std::make_unique<Drills>(
+        world_, *operator_, [this](const char* what, const std::function<bool()>& condition) {
+          Await(what, patience_, condition);
+        });
     Invite();
   }
 
@@ -41,6 +49,7 @@ class Simulation {
     for (BranchProcess* branch : world_.branches) copies_.push_back(branch->files().Cached());
     RunFor(world_.random.Between(1500, 3000) * kMillisecond);
     operator_->End();
+    if (world_.random.OneIn(2)) drills_->ElectWithoutSome(*nemesis_);
     nemesis_->Heal();
     Judge();
     SimulationResult result;
@@ -73,6 +82,9 @@ class Simulation {
                        [](const auto& client) { return client->idle(); });
   }
   bool Converged() const;
+  void AwaitConverged() {
+    Await("all branches at one applied index", patience_, [this] { return Converged(); });
+  }
   std::string Standing() const;  // one line per branch, for a failure's message
 
   const SimulationOptions options_;
@@ -86,6 +98,7 @@ class Simulation {
   bool changes_members_ = false;
   std::unique_ptr<Operator> operator_;
   std::unique_ptr<Nemesis> nemesis_;
+  std::unique_ptr<Drills> drills_;
   std::vector<BranchProcess*> members_;  // after the last change
   std::vector<std::unique_ptr<Customer>> customers_;
   std::vector<std::unique_ptr<Client>> clients_;
@@ -115,6 +128,13 @@ void Simulation::Found() {
   driver.snapshot_every_entries =
       random.OneIn(4) ? 50'000 : static_cast<uint64_t>(random.Between(10, 150));
   driver.trailing_entries = driver.inflight_entries_max + 1 + random.Below(40);
+  // In some banks branches cut their logs as often and as short as they may: much of what one
+  // sends the other does not hold any more.
+  if (random.OneIn(4)) {
+    driver.inflight_entries_max = static_cast<uint32_t>(random.Between(4, 8));
+    driver.trailing_entries = driver.inflight_entries_max + 1;
+    driver.snapshot_every_entries = static_cast<uint64_t>(random.Between(1, 10));
+  }
   // Guard 17 refuses this.
   if ((options_.guards_off >> 17 & 1) != 0) driver.trailing_entries = 1 + random.Below(3);
   limits_.session_window_max =
@@ -193,13 +213,26 @@ void Simulation::Judge() {
   customers_.front()->Probe(members_.front()->id());
   Await("a write and a read", patience_, idle);
   if (world_.random.OneIn(4)) RestoreOldCopy();
+  const bool hands_over = world_.random.OneIn(3);
+  if (hands_over) {
+    RunFor(world_.network.LastArrival() - world_.scheduler.now());
+    AwaitConverged();
+  }
   for (const auto& customer : customers_) customer->ReplayAll();
+  if (hands_over) {
+    RunFor(world_.random.Between(1, 30) * kMillisecond);
+    drills_->HandOver();
+  }
   Await("every write answered once more", patience_, idle);
   customers_.front()->TakeSession();
   Await("a session", patience_, idle);
   for (BranchProcess* branch : members_) customers_.front()->Probe(branch->id());
   Await("a write and a read through every branch", patience_, idle);
-  Await("all branches at one applied index", patience_, [this] { return Converged(); });
+  AwaitConverged();
+  if (world_.random.OneIn(3)) {
+    drills_->PromoteStandby();
+    AwaitConverged();
+  }
   if (!world_.violated()) JudgeEnd();
 }
 
@@ -207,7 +240,7 @@ void Simulation::Judge() {
 // leader that still knows it can notice. The branch must not serve with it: it says so and stops,
 // or is found to have lost nothing.
 void Simulation::RestoreOldCopy() {
-  Await("all branches at one applied index", patience_, [this] { return Converged(); });
+  AwaitConverged();
   if (world_.violated()) return;
   BranchProcess& branch = *world_.random.Pick(members_);
   const size_t i = branch.id().value - 1;
@@ -306,6 +339,16 @@ std::string Simulation::Standing() const {
 
 }  // namespace
 
-SimulationResult Simulate(const SimulationOptions& options) { return Simulation(options).Run(); }
+SimulationResult Simulate(const SimulationOptions& options) {
+  static const bool counts = (core_count_memory(), true);
+  BANK_CHECK(counts);
+  const size_t before = core_memory_blocks();
+  SimulationResult result = Simulation(options).Run();
+  const size_t kept = core_memory_blocks() - before;
+  if (kept != 0 && result.violation.empty()) {
+    result.violation = absl::StrCat("the engine keeps ", kept, " blocks of memory after the end");
+  }
+  return result;
+}
 
 }  // namespace bank::sim

@@ -21,6 +21,8 @@ namespace bank::sim {
   X(ring_cuts, true)                   \
   X(link_flaps, true)                  \
   X(network_storms, true)              \
+  X(candidates_cut_off, true)          \
+  X(promoted_cut_off, true)            \
   X(crashes, true)                     \
   X(restarts, true)                    \
   X(restart_storms, true)              \
@@ -51,6 +53,9 @@ namespace bank::sim {
   X(members_removed, true)             \
   X(leaders_demoted, true)             \
   X(elections, true)                   \
+  X(elections_without_some, true)      \
+  X(leaderships_handed_over, true)     \
+  X(idle_standbys_promoted, true)      \
   X(log_truncations, true)             \
   X(timer_spins, false)                \
   X(snapshots_taken, true)             \

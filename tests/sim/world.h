@@ -16,6 +16,7 @@ namespace bank::sim {
 
 class BranchProcess;
 class Auditor;
+class Nemesis;
 
 struct World {
   World(uint64_t seed, bool print_trace)
@@ -37,6 +38,7 @@ struct World {
   Network network;
   std::string violation;
   Auditor* auditor = nullptr;            // set by Simulation, which owns it
+  Nemesis* nemesis = nullptr;            // likewise
   std::vector<BranchProcess*> branches;  // likewise; branches[i] is branch i + 1
 };
 

@@ -811,3 +811,45 @@ enum core_catch_up_state core_catch_up_state_of(const struct core* core, uint64_
   }
 }
 bool core_traces(const struct core* core) { return core->raft.tracer != NULL; }
+
+// ---- memory, for tests ----
+
+static size_t memory_blocks = 0;
+
+static void* Counted(void* block) {
+  if (block != NULL) memory_blocks++;
+  return block;
+}
+static void* CountedMalloc(void* self, size_t size) {
+  (void)self;
+  return Counted(malloc(size));
+}
+static void* CountedCalloc(void* self, size_t n, size_t size) {
+  (void)self;
+  return Counted(calloc(n, size));
+}
+static void* CountedRealloc(void* self, void* block, size_t size) {
+  (void)self;
+  return block == NULL ? Counted(malloc(size)) : realloc(block, size);
+}
+static void* CountedAlignedAlloc(void* self, size_t alignment, size_t size) {
+  (void)self;
+  return Counted(aligned_alloc(alignment, size));
+}
+static void CountedFree(void* self, void* block) {
+  (void)self;
+  if (block != NULL) memory_blocks--;
+  free(block);
+}
+static void CountedAlignedFree(void* self, size_t alignment, void* block) {
+  (void)alignment;
+  CountedFree(self, block);
+}
+
+void core_count_memory(void) {
+  static struct raft_heap heap = {
+      NULL,           CountedMalloc,       CountedFree,       CountedCalloc,
+      CountedRealloc, CountedAlignedAlloc, CountedAlignedFree};
+  raft_heap_set(&heap);
+}
+size_t core_memory_blocks(void) { return memory_blocks; }

@@ -211,6 +211,10 @@ uint64_t core_configuration_index(const struct core* core);
 // Of the newest committed one, as core_configuration_committed() told it.
 uint64_t core_committed_configuration_index(const struct core* core);
 enum core_catch_up_state core_catch_up_state_of(const struct core* core, uint64_t id);
+// For tests only. Before the first core exists: from now on counts the blocks of memory that the
+// engine has taken, of all cores together. When the last core is destroyed there must be none.
+void core_count_memory(void);
+size_t core_memory_blocks(void);
 // True if libraft formats a line for every message (it must not).
 bool core_traces(const struct core* core);
 

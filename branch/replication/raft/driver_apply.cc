@@ -168,7 +168,10 @@ absl::Status Driver::State::TransferLeadership(BranchId to) {
 // begin. The engine ends one that had no effect after an election timeout; then it begins again.
 void Driver::State::DriveTransfer() {
   if (engine.transferring()) return;
-  if (engine.Transfer(now_ms, transfer->to) == CORE_UNKNOWN_ID) transfer.reset();
+  if (transfer->begun && !Guarded(12)) return transfer.reset();
+  const core_status status = engine.Transfer(now_ms, transfer->to);
+  if (status == CORE_OK) transfer->begun = true;
+  if (status == CORE_UNKNOWN_ID) transfer.reset();
 }
 
 }  // namespace bank::replication

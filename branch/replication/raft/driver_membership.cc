@@ -12,7 +12,7 @@
 namespace bank::replication {
 
 ChangeFacts Driver::State::GatherChangeFacts() const {
-  const bool guarded = (options.engine_guards_off & CORE_GUARD(6)) == 0;
+  const bool guarded = Guarded(6);
   const LogIndex last_change = engine.committed_configuration_index();
   ChangeFacts facts;
   for (Member& member : engine.members()) {

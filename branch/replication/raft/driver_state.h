@@ -37,6 +37,10 @@ struct Driver::State final : EngineEvents {
 
   // ---- driver.cc
   absl::Status Start(storage::Recovered recovered);
+  // For what the driver adds to a guard of core.c.
+  bool Guarded(unsigned number) const {
+    return (options.engine_guards_off & CORE_GUARD(number)) == 0;
+  }
   // Notes the time. False if the driver stopped: then nothing is done.
   bool Enter(int64_t time_ms);
   void Stop(const std::string& reason);
@@ -144,6 +148,7 @@ struct Driver::State final : EngineEvents {
   struct Transfer {
     BranchId to;
     int64_t give_up_ms;
+    bool begun = false;
   };
   std::optional<Transfer> transfer;
   int64_t probe_retry_ms = kNever;

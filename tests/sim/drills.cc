@@ -1,0 +1,102 @@
+#include "tests/sim/drills.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace bank::sim {
+namespace {
+
+using replication::ChangeFate;
+using replication::ChangeResult;
+using replication::Member;
+using replication::MemberTarget;
+using replication::ReplicatorStatus;
+using replication::Role;
+
+constexpr int64_t kPromotionMs = 20'000;
+
+// One of them leads, and the others know it.
+bool FollowOne(const std::vector<BranchProcess*>& voters) {
+  const auto leader = std::find_if(voters.begin(), voters.end(), [](const BranchProcess* branch) {
+    return branch->up() && branch->status().role == Role::kLeader && branch->status().ready;
+  });
+  if (leader == voters.end()) return false;
+  return std::all_of(voters.begin(), voters.end(), [leader](const BranchProcess* branch) {
+    const ReplicatorStatus& status = branch->status();
+    return branch->up() && status.leader == (*leader)->id() &&
+           status.term == (*leader)->status().term;
+  });
+}
+
+}  // namespace
+
+void Drills::ElectWithoutSome(Nemesis& nemesis) {
+  const std::vector<BranchProcess*> missing = ChooseMissing();
+  if (missing.empty()) return;
+  ++world_.statistics.elections_without_some;
+  // Whoever starts again has forgotten everything but its log and its term.
+  if (random_.OneIn(2)) {
+    for (BranchProcess* branch : world_.branches) branch->Stop(BranchProcess::Cause::kPowerLoss);
+  }
+  nemesis.Heal(missing);
+  await_("a leader while some are missing", [this, &missing] {
+    std::vector<BranchProcess*> voters = operator_.Voters();  // a change may still be committed
+    std::erase_if(voters, [&missing](const BranchProcess* voter) {
+      return Contains(missing, voter) || !Operator::IsSound(*voter);
+    });
+    return FollowOne(voters);
+  });
+}
+
+std::vector<BranchProcess*> Drills::ChooseMissing() {
+  std::vector<BranchProcess*> candidates = operator_.Voters();
+  for (size_t i = candidates.size(); i > 1; --i) {
+    std::swap(candidates[i - 1], candidates[random_.Below(i)]);
+  }
+  if (!random_.OneIn(3)) {
+    std::stable_partition(candidates.begin(), candidates.end(), [](const BranchProcess* branch) {
+      return branch->up() && branch->status().role == Role::kLeader;
+    });
+  }
+  std::vector<BranchProcess*> missing;
+  for (BranchProcess* candidate : candidates) {
+    missing.push_back(candidate);
+    if (!operator_.CanElectWithout(missing)) missing.pop_back();
+    if (!missing.empty() && random_.OneIn(2)) break;
+  }
+  return missing;
+}
+
+void Drills::HandOver() {
+  BranchProcess* const leader = operator_.Leader();
+  std::vector<BranchProcess*> others = operator_.Voters();
+  std::erase(others, leader);
+  if (leader == nullptr || others.empty()) return;
+  BranchProcess* const target = random_.Pick(others);
+  if (!leader->TransferLeadership(target->id())) return;
+  ++world_.statistics.leaderships_handed_over;
+  await_("the leadership handed over", [this, target] { return operator_.Leader() == target; });
+}
+
+void Drills::PromoteStandby() {
+  BranchProcess* const leader = operator_.Leader();
+  std::vector<BranchProcess*> standbys = operator_.Members();
+  const std::vector<BranchProcess*> voters = operator_.Voters();
+  std::erase_if(standbys, [&](const BranchProcess* member) { return Contains(voters, member); });
+  // A bank of one voter stays one.
+  if (leader == nullptr || voters.size() < 2 || standbys.empty()) return;
+  std::optional<ChangeResult> result;
+  leader->ChangeMember({random_.Pick(standbys)->id(), MemberTarget::kVoter, ""}, kPromotionMs,
+                       [&result](ChangeResult answer) { result = std::move(answer); });
+  await_("an idle standby promoted", [&result] { return result.has_value(); });
+  if (!result.has_value()) return;
+  ++world_.statistics.idle_standbys_promoted;
+  if (result->fate != ChangeFate::kDone) {
+    world_.Violate(absl::StrCat("an idle standby is not promoted: ", result->reason));
+  }
+}
+
+}  // namespace bank::sim
