@@ -244,6 +244,8 @@ bool HistoryReader::Complete(const Source& source, Operation* op) {
       (line.has(Line::kAmount) && line.amount != op->amount) ||
       (line.has(Line::kSession) && line.session != op->session) ||
       (line.has(Line::kSequence) && line.sequence != op->sequence) ||
+      (line.has(Line::kConsistency) && line.consistency != op->freshness) ||
+      (line.has(Line::kMinimumIndex) && line.minimum_index != op->minimum_index) ||
       (line.has(Line::kAccount) && names_->Intern(line.account) != op->account) ||
       (line.has(Line::kTo) && op->to != kNoAccount && names_->Intern(line.to) != op->to);
   if (differs) {
@@ -255,7 +257,6 @@ bool HistoryReader::Complete(const Source& source, Operation* op) {
                                      " completes before it is invoked"));
   }
   if (line.has(Line::kBranch)) op->branch = static_cast<uint32_t>(line.branch);
-  if (line.has(Line::kConsistency)) op->freshness = line.consistency;
   switch (line.type) {
     case LineType::kOk:
       op->fate = Fate::kOk;

@@ -151,6 +151,13 @@ void HistoryJudge::Take(const Operation& op, bool* again) {
     --judgement_.operations;
   }
   Count(op);
+  if (op.is_absurd() && key_violations_.empty()) {
+    Violation violation;
+    violation.why =
+        fmt::format("a query is answered {}, which only a write can be", AnswerName(op.answer));
+    violation.operations = {op};
+    key_violations_.push_back(std::move(violation));
+  }
   if (keyed && !knowledge_.attempts.empty()) {
     const auto found = knowledge_.attempts.find(key);
     if (found != knowledge_.attempts.end()) {

@@ -84,6 +84,11 @@ struct Operation {
   bool is_positioned() const { return is_write() && fate == Fate::kOk && TakesPosition(answer); }
   // A query that says something about a balance.
   bool is_read() const { return !is_write() && fate == Fate::kOk && TakesPosition(answer); }
+  // It is told of a key, but queries need none.
+  bool is_absurd() const {
+    return !is_write() && fate == Fate::kOk && !TakesPosition(answer) &&
+           answer != Answer::kBadRequest;
+  }
   // By what it answered, it may still have happened: its answer is gone.
   bool is_unknown() const {
     return is_write() &&

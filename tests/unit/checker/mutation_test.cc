@@ -269,5 +269,38 @@ TEST(Digests, MustBeEqualAndStandBehindTheHistory) {
   EXPECT_EQ(judge(other("\"log_index\":7", "\"log_index\":6"))->verdict, Verdict::kInconsistent);
 }
 
+// Stale, but for the completion's claim that nothing fresher was asked for.
+TEST(Mutation, HowFreshAReadHadToBeStandsInItsInvocation) {
+  const std::string before = HistoryText(
+      {{.op = "deposit", .amount = 1, .balance = 401, .index = 1, .invoke_ns = 1, .return_ns = 2}});
+  const auto judge = [&](const std::string& asked, const std::string& told) {
+    return JudgeText(
+        before + R"({"type":"invoke","process":1,"id":2,"op":"query","ns":3)" + asked + "}\n" +
+        R"({"type":"ok","process":1,"id":2,"op":"query","result":"ok","balance":400,"index":0,"ns":4)" +
+        told + "}\n");
+  };
+  const std::string local = R"(,"consistency":"local")";
+  const std::string at_least = R"(,"consistency":"at_least","minimum":)";
+  EXPECT_EQ(judge("", "")->verdict, Verdict::kInconsistent);
+  EXPECT_EQ(judge(local, local)->verdict, Verdict::kConsistent);
+  EXPECT_EQ(judge(local, "")->verdict, Verdict::kConsistent);
+  EXPECT_EQ(judge(at_least + "1", "")->verdict, Verdict::kInconsistent);
+  EXPECT_EQ(judge(at_least + "0", at_least + "0")->verdict, Verdict::kConsistent);
+  EXPECT_FALSE(judge("", local).ok());
+  EXPECT_FALSE(judge(at_least + "1", at_least + "0").ok());
+}
+
+TEST(Mutation, QueriesAreNotAnsweredAsOnlyWritesCanBe) {
+  for (const char* result :
+       {"unknown_session", "key_reused", "forgotten", "window_full", "not_applied"}) {
+    EXPECT_EQ(JudgeText(HistoryText({{.result = result, .invoke_ns = 1, .return_ns = 2}}))->verdict,
+              Verdict::kInconsistent)
+        << result;
+  }
+  EXPECT_EQ(
+      JudgeText(HistoryText({{.result = "bad_request", .invoke_ns = 1, .return_ns = 2}}))->verdict,
+      Verdict::kConsistent);
+}
+
 }  // namespace
 }  // namespace bank::checker
