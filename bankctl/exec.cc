@@ -18,6 +18,7 @@
 #include "branch/command/catalog.h"
 #include "branch/command/wire/convert.h"
 #include "common/exit_code.h"
+#include "common/one_line.h"
 
 namespace bank::bankctl {
 namespace {
@@ -25,6 +26,7 @@ namespace {
 // Beyond the command's own deadline: for a new leader to be found, and for the result to come.
 constexpr std::chrono::seconds kPatience{15};
 constexpr std::chrono::milliseconds kBetweenRounds{200};
+constexpr size_t kMessageBytesMax = 1'024;
 
 std::string NewId() {
   std::random_device random;
@@ -58,11 +60,15 @@ int Worse(int a, int b) {
   return rank(a) < rank(b) ? b : a;
 }
 
-// What an agent prints goes to a terminal: of control characters it may break lines, no more.
-std::string Harmless(std::string_view text) {
-  std::string harmless(text);
-  for (char& c : harmless) {
-    if ((c >= 0 && c < ' ' && c != '\n' && c != '\t') || c == 0x7f) c = '?';
+// What an agent prints goes to a terminal: of control characters it may break lines, no more. Bytes
+// that are no text are shown as such.
+std::string Harmless(std::string_view line) {
+  std::string harmless;
+  while (!line.empty()) {
+    const size_t plain = std::min(line.find_first_of("\t\n"), line.size());
+    harmless += OneLine(line.substr(0, plain), std::string::npos);
+    harmless += line.substr(plain, 1);
+    line.remove_prefix(std::min(plain + 1, line.size()));
   }
   return harmless;
 }
@@ -90,7 +96,7 @@ class Printer {
       agent.arriving += text.size();
       text.remove_prefix(std::min(known, text.size()));
       agent.output += text;
-      if (!json_) Print(update.agent(), agent, /*all=*/!prefixes_);
+      if (!json_) Print(update.agent(), agent, /*all=*/false);
     }
     if (update.has_result()) End(update.agent(), agent, update.result());
   }
@@ -132,7 +138,7 @@ class Printer {
     if (json_) return PrintJson(name, agent, result);
     Print(name, agent, /*all=*/true);
     if (!prefixes_ && !agent.output.empty() && agent.output.back() != '\n') std::cout << '\n';
-    const std::string message = Harmless(result.message());
+    const std::string message = OneLine(result.message(), kMessageBytesMax);
     if (result.truncated()) {
       std::cout << fmt::format("{}: [truncated after {} bytes]\n", name, agent.output.size());
     }
@@ -150,19 +156,20 @@ class Printer {
   }
 
   void PrintJson(const std::string& name, const Agent& agent, const v1::CommandResult& result) {
-    std::cout << nlohmann::ordered_json{{"id", id_},
-                                        {"agent", name},
-                                        {"command", text_},
-                                        {"outcome", OutcomeName(result.outcome())},
-                                        {"exit_status", result.exit_status()},
-                                        {"message", result.message()},
-                                        {"truncated", result.truncated()},
-                                        {"repeated", result.repeated()},
-                                        {"started_unix_nanos", result.started_unix_nanos()},
-                                        {"ended_unix_nanos", result.ended_unix_nanos()},
-                                        {"output", agent.output}}
-                     .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
-              << std::endl;
+    std::cout
+        << nlohmann::ordered_json{{"id", id_},
+                                  {"agent", name},
+                                  {"command", text_},
+                                  {"outcome", OutcomeName(result.outcome())},
+                                  {"exit_status", result.exit_status()},
+                                  {"message", result.message()},
+                                  {"truncated", result.truncated()},
+                                  {"repeated", result.repeated()},
+                                  {"started_unix_nanos", LargeNumber(result.started_unix_nanos())},
+                                  {"ended_unix_nanos", LargeNumber(result.ended_unix_nanos())},
+                                  {"output", agent.output}}
+               .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
+        << std::endl;
   }
 
   const bool json_;

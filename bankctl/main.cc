@@ -1,4 +1,8 @@
 // bankctl: the operator's tool.
+#include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <iostream>
@@ -32,6 +36,13 @@ Exit codes: 0 ok; 1 usage; 2 bad input; 3 unavailable; 4 outcome unknown; 5 deni
 
 constexpr const char* kExecHelp =
     "runs a command: BRANCH (3, branch-3, leader, all, or an agent's name), COMMAND, its argument";
+
+// Who runs this: by the environment, or else by the effective user's entry, or number.
+std::string UserName() {
+  if (const char* user = std::getenv("USER"); user != nullptr && *user != '\0') return user;
+  const passwd* entry = getpwuid(geteuid());
+  return entry != nullptr ? entry->pw_name : fmt::format("uid {}", geteuid());
+}
 
 int Main(int argc, const char* const* argv) {
   CLI::App app("Operates a bank: watches its branches and moves its leadership.", "bankctl");
@@ -68,8 +79,7 @@ int Main(int argc, const char* const* argv) {
       ->capture_default_str();
   auto* exec = app.add_subcommand("exec", kExecHelp);
   ExecOptions exec_options;
-  const char* user = std::getenv("USER");
-  exec_options.issuer = user == nullptr ? "" : user;
+  exec_options.issuer = UserName();
   exec->add_option("words", exec_options.words, "BRANCH COMMAND [ARGUMENT]")->required();
   exec->add_option(
       "--id", exec_options.id,

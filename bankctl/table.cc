@@ -4,14 +4,23 @@
 
 #include <algorithm>
 
+#include "common/one_line.h"
+
 namespace bank::bankctl {
 namespace {
+
+constexpr size_t kCellBytesMax = 1'024;
 
 bool IsNumber(const std::string& cell) {
   return !cell.empty() && cell.find_first_not_of("0123456789-") == std::string::npos;
 }
 
 }  // namespace
+
+void Table::Add(std::vector<std::string> cells) {
+  for (std::string& cell : cells) cell = OneLine(cell, kCellBytesMax);
+  rows_.push_back(std::move(cells));
+}
 
 void Table::Print(std::ostream& out) const {
   const size_t columns = rows_.front().size();

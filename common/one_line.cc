@@ -28,9 +28,10 @@ size_t CharacterBytes(std::string_view text) {
 bool IsControl(std::string_view character) {
   const auto lead = static_cast<uint8_t>(character[0]);
   if (lead < 0x20 || lead == 0x7f) return true;
-  // C1 controls, and the two separators that end a line.
+  // C1 controls, the two separators that end a line, and what turns the order of a line around.
   return (lead == 0xc2 && static_cast<uint8_t>(character[1]) < 0xa0) ||
-         character == "\xe2\x80\xa8" || character == "\xe2\x80\xa9";
+         (character >= "\xe2\x80\xa8" && character <= "\xe2\x80\xae") ||
+         (character >= "\xe2\x81\xa6" && character <= "\xe2\x81\xa9");
 }
 
 }  // namespace

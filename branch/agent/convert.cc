@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "branch/replication/role_name.h"
+#include "common/one_line.h"
 
 namespace bank::agent {
 namespace {
@@ -19,27 +20,17 @@ constexpr size_t kAttributesMax = 16;
 // Branches that are further apart are compared when they come closer.
 constexpr size_t kCheckpointsSent = 8;
 
-bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
-
 absl::Status CheckText(std::string_view text, std::string_view field, size_t max = kTextMax) {
   if (text.size() > max) {
     return absl::InvalidArgumentError(fmt::format("{}: more than {} bytes", field, max));
   }
-  if (std::any_of(text.begin(), text.end(), IsControl)) {
+  if (OneLine(text, std::string::npos) != text) {
     return absl::InvalidArgumentError(fmt::format("{}: control characters", field));
   }
   return absl::OkStatus();
 }
 
-std::string OneLine(std::string_view text) {
-  std::string line(text.substr(0, kLineMax));
-  // Not in the middle of a character: the wire's strings are UTF-8.
-  while (line.size() < text.size() && !line.empty() && (text[line.size()] & 0xc0) == 0x80) {
-    line.pop_back();
-  }
-  std::replace_if(line.begin(), line.end(), IsControl, ' ');
-  return line;
-}
+std::string Line(std::string_view text) { return OneLine(text, kLineMax); }
 
 uint64_t FromHex(std::string_view text) {
   uint64_t value = 0;
@@ -148,10 +139,10 @@ void ToWire(const monitor::AuditRecord& record, v1::AuditRecord* wire) {
 }
 
 monitor::AuditRecord FromWire(const v1::AuditRecord& wire) {
-  return {.id = OneLine(wire.id()),
-          .agent = OneLine(wire.agent()),
-          .issuer = OneLine(wire.issuer()),
-          .command = OneLine(wire.command()),
+  return {.id = Line(wire.id()),
+          .agent = Line(wire.agent()),
+          .issuer = Line(wire.issuer()),
+          .command = Line(wire.command()),
           .issued_unix_ns = wire.issued_unix_nanos(),
           .started_unix_ns = wire.started_unix_nanos(),
           .ended_unix_ns = wire.ended_unix_nanos(),
@@ -159,7 +150,7 @@ monitor::AuditRecord FromWire(const v1::AuditRecord& wire) {
                          ? static_cast<monitor::CommandOutcome>(wire.outcome())
                          : monitor::CommandOutcome::kUnknown,
           .exit_status = wire.exit_status(),
-          .message = OneLine(wire.message())};
+          .message = Line(wire.message())};
 }
 
 void ToWire(const monitor::Event& event, v1::Event* wire) {
@@ -175,13 +166,13 @@ void ToWire(const monitor::Event& event, v1::Event* wire) {
 monitor::Event FromWire(const v1::Event& wire) {
   monitor::Event event;
   event.time_unix_ns = wire.time_unix_nanos();
-  event.agent = OneLine(wire.agent());
+  event.agent = Line(wire.agent());
   event.incarnation = wire.incarnation();
   event.number = wire.number();
   if (v1::Event::Kind_IsValid(wire.kind())) {
     event.kind = static_cast<monitor::EventKind>(wire.kind());
   }
-  event.text = OneLine(wire.text());
+  event.text = Line(wire.text());
   if (wire.has_audit()) event.audit = FromWire(wire.audit());
   return event;
 }

@@ -32,7 +32,7 @@ replication::ReplicatorStatus FromWire(const v1::BranchStatus& wire);
 void ToWire(const monitor::AuditRecord& record, v1::AuditRecord* wire);
 monitor::AuditRecord FromWire(const v1::AuditRecord& wire);
 
-// Text that is too long is cut, and control characters become blanks: it is for people.
+// Text is for people: what is too long is cut, and control characters become \xNN.
 void ToWire(const monitor::Event& event, v1::Event* wire);
 monitor::Event FromWire(const v1::Event& wire);
 

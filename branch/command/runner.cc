@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/one_line.h"
+
 namespace bank::command {
 
 using monitor::AuditRecord;
@@ -14,8 +16,6 @@ using monitor::CommandOutcome;
 namespace {
 
 constexpr int64_t kNsPerMs = 1'000'000;
-
-std::string_view Cut(std::string_view text, size_t bytes_max) { return text.substr(0, bytes_max); }
 
 Ended Refusal(std::string message, int64_t now_unix_ns) {
   Ended ended;
@@ -63,7 +63,7 @@ AuditRecord Runner::RecordOf(const Order& order) const {
   AuditRecord record;
   record.id = CheckId(order.id).ok() ? order.id : Quote(order.id);
   record.agent = options_.agent;
-  record.issuer = std::string(Cut(order.issuer, kIssuerBytesMax));
+  record.issuer = OneLine(order.issuer, kIssuerBytesMax);
   record.command = Text(order.command);
   record.issued_unix_ns = order.issued_unix_ns;
   return record;
@@ -113,7 +113,7 @@ void Runner::RecordRefusal(AuditRecord record) {
   if (queue_.size() >= kQueuedMax || stopping_) return;
   record.outcome = CommandOutcome::kRefused;
   record.exit_status = 1;
-  record.issuer = std::string(Cut(record.issuer, kIssuerBytesMax));
+  record.issuer = OneLine(record.issuer, kIssuerBytesMax);
   record.ended_unix_ns = options_.unix_now_ns();
   if (!CheckId(record.id).ok()) record.id = Quote(record.id);
   Enqueue([this, record = std::move(record)] { options_.audit(log_.Refuse(record)); });
@@ -128,7 +128,7 @@ bool Runner::Cancel(const std::string& id, std::string_view by) {
   absl::MutexLock lock(&mutex_);
   const auto it = jobs_.find(id);
   if (it == jobs_.end() || it->second->ended) return false;
-  if (it->second->cancelled_by.empty()) it->second->cancelled_by = Cut(by, kIssuerBytesMax);
+  if (it->second->cancelled_by.empty()) it->second->cancelled_by = OneLine(by, kIssuerBytesMax);
   it->second->cancelled.store(true);
   return true;
 }
@@ -234,7 +234,7 @@ Answer Runner::Execute(const JobPtr& job) {
 
 bool Runner::Write(Job& job, std::string_view bytes) {
   absl::MutexLock lock(&mutex_);
-  const std::string_view taken = Cut(bytes, kOutputBytesMax - job.output.size());
+  const std::string_view taken = bytes.substr(0, kOutputBytesMax - job.output.size());
   if (taken.size() < bytes.size()) job.truncated = true;
   if (!taken.empty()) {
     job.output += taken;

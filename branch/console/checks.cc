@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "common/one_line.h"
+
 namespace bank::console {
 
 ChecksAnswer RunChecks(std::string_view endpoint, const std::vector<Check>& checks,
@@ -23,7 +25,7 @@ ChecksAnswer RunChecks(std::string_view endpoint, const std::vector<Check>& chec
     }
   }
   for (const std::string& name : unknown) {
-    answer.text += fmt::format("warn: there is no check '{}' to exclude\n", name);
+    answer.text += fmt::format("warn: there is no check '{}' to exclude\n", OneLine(name));
   }
   if (answer.ok && !verbose) {
     answer.text = "ok";

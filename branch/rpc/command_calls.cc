@@ -13,6 +13,7 @@
 #include "branch/command/wire/convert.h"
 #include "branch/rpc/command_agent_call.h"
 #include "branch/rpc/command_run_call.h"
+#include "common/one_line.h"
 
 namespace bank::rpc {
 namespace {
@@ -115,10 +116,12 @@ std::string BankCommands::IssuerOf(const grpc::CallbackServerContext& call,
       subject.assign(name.data(), name.size());
     }
   }
+  subject = OneLine(subject, command::kIssuerBytesMax / 4);
   if (IsRelayed(call)) {
-    return subject.empty() ? said : fmt::format("{} via {}", said, subject);
+    const std::string asked = OneLine(said, command::kIssuerBytesMax);
+    return subject.empty() ? asked : fmt::format("{} via {}", asked, subject);
   }
-  const std::string name = said.substr(0, command::kIssuerBytesMax / 2);
+  const std::string name = OneLine(said, command::kIssuerBytesMax / 2);
   if (subject.empty()) return fmt::format("{} ({})", name.empty() ? "?" : name, call.peer());
   if (name.empty() || name == subject) return subject;
   return fmt::format("{} (says {})", subject, name);

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "branch/agent/convert.h"
 #include "branch/command/catalog.h"
 #include "branch/command/wire/convert.h"
+#include "common/one_line.h"
 
 namespace bank::rpc {
 namespace {
@@ -35,6 +37,15 @@ v1::CommandResult ResultOf(const monitor::AuditRecord& record) {
   result.set_started_unix_nanos(record.started_unix_ns);
   result.set_ended_unix_nanos(record.ended_unix_ns);
   result.set_repeated(true);
+  return result;
+}
+
+// An agent may be anybody's: its message is one line, and its outcome one that there is.
+v1::CommandResult Checked(v1::CommandResult result) {
+  result.set_message(OneLine(result.message(), agent::kLineMax));
+  if (!v1::CommandResult::Outcome_IsValid(result.outcome())) {
+    result.set_outcome(v1::CommandResult::UNKNOWN);
+  }
   return result;
 }
 
@@ -118,10 +129,16 @@ void CommandMaster::OnResponse(AgentLine* line, const v1::CommandResponse& respo
   const Key key(response.id(), agent->first);
   const auto it = dispatches_.find(key);
   std::set<std::string>& running = agent->second.running;
-  if (response.has_started() && running.size() < kRunningMax) running.insert(response.id());
+  if (response.has_started() && running.size() < kRunningMax &&
+      command::CheckId(response.id()).ok()) {
+    running.insert(response.id());
+  }
   if (response.has_result()) running.erase(response.id());
   if (it == dispatches_.end()) return;
   Dispatch& dispatch = it->second;
+  // What it was not given it cannot answer, and an end that is known stays.
+  if (!dispatch.sent) return;
+  if (dispatch.result && dispatch.result->outcome() != v1::CommandResult::UNKNOWN) return;
   // A branch that tells it again begins with its start.
   if (response.has_started() && dispatch.own) dispatch.arriving = 0;
   if (response.has_started() && !dispatch.started) {
@@ -142,7 +159,7 @@ void CommandMaster::OnResponse(AgentLine* line, const v1::CommandResponse& respo
     TellAll(agent->first, dispatch,
             [&](v1::CommandUpdate* update) { update->mutable_output()->set_text(fresh); });
   }
-  if (response.has_result()) Finish(key, response.result());
+  if (response.has_result()) Finish(key, Checked(response.result()));
 }
 
 void CommandMaster::Run(const v1::RunCommandRequest& request,
@@ -364,7 +381,7 @@ monitor::AuditRecord CommandMaster::RecordOf(const Key& key, const Dispatch& dis
   monitor::AuditRecord record;
   record.id = key.first;
   record.agent = key.second;
-  record.issuer = dispatch.request.issuer().substr(0, command::kIssuerBytesMax);
+  record.issuer = OneLine(dispatch.request.issuer(), command::kIssuerBytesMax);
   record.command = dispatch.text;
   record.issued_unix_ns = dispatch.request.issued_unix_nanos();
   record.started_unix_ns = options_.unix_now_ns();

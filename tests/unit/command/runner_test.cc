@@ -139,6 +139,23 @@ TEST_F(RunnerTest, ACommandRunsAndLeavesARecord) {
   EXPECT_GT(records[1].ended_unix_ns, records[1].started_unix_ns);
 }
 
+TEST_F(RunnerTest, WhoAsksIsRecordedInOneLineOfText) {
+  std::string euros;
+  while (euros.size() < 1'000) euros += "\xe2\x82\xac";
+  for (const size_t before : {0, 1, 2}) {  // wherever the cut falls
+    Order order = OrderOf(std::to_string(before), TopAccounts{3});
+    order.issuer = std::string(before, 'x') + euros;
+    Submit(order)->AwaitEnd();
+    const std::string issuer = audits().back().issuer;
+    EXPECT_LE(issuer.size(), kIssuerBytesMax);
+    EXPECT_EQ((issuer.size() - before) % 3, 0u) << "not within a character: " << issuer;
+  }
+  Order order = OrderOf("lines", TopAccounts{3});
+  order.issuer = "alice\nbranch-1: done\x1b[2J";
+  Submit(order)->AwaitEnd();
+  EXPECT_EQ(audits().back().issuer, "alice\\x0abranch-1: done\\x1b[2J");
+}
+
 TEST_F(RunnerTest, ARepeatedIdIsAnsweredWithTheFirst) {
   Submit(OrderOf("a", TopAccounts{3}))->AwaitEnd();
   auto again = Submit(OrderOf("a", TopAccounts{3}));

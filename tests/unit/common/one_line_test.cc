@@ -17,6 +17,9 @@ TEST(OneLine, ShowsWhatWouldBreakTheLine) {
   EXPECT_EQ(OneLine(std::string_view("\0\x1b[2J\x7f", 6)), "\\x00\\x1b[2J\\x7f");
   EXPECT_EQ(OneLine("\xc2\x85"), "\\xc2\\x85") << "next line";
   EXPECT_EQ(OneLine("\xe2\x80\xa8"), "\\xe2\\x80\\xa8") << "line separator";
+  EXPECT_EQ(OneLine("\xe2\x80\xae"), "\\xe2\\x80\\xae") << "right to left from here";
+  EXPECT_EQ(OneLine("\xe2\x81\xa7"), "\\xe2\\x81\\xa7") << "right to left, isolated";
+  EXPECT_EQ(OneLine("\xe2\x80\xaf\xe2\x81\xaa"), "\xe2\x80\xaf\xe2\x81\xaa") << "beside these";
 }
 
 TEST(OneLine, ShowsBytesThatAreNoText) {

@@ -242,6 +242,32 @@ TEST_F(Master, CancellingGoesWhereItRuns) {
   On([this] { EXPECT_EQ(master_->Cancel("b", "bob"), 0u); });
 }
 
+TEST_F(Master, AnAgentsAnswerIsCheckedAndItsFirstEndStays) {
+  On([this] { EXPECT_TRUE(Join("py", false, &foreign_).ok()); });
+  Answer(&foreign_, "a", "before it was asked", true);
+  auto caller = Run("a", {"py"});
+  EXPECT_FALSE(caller->done);
+  EXPECT_EQ(caller->output, "");
+  v1::CommandResponse end;
+  end.set_id("a");
+  end.mutable_result()->set_outcome(static_cast<v1::CommandResult::Outcome>(99));
+  end.mutable_result()->set_message("one\n\x1b[2J" + std::string(100'000, 'x'));
+  On([&] { master_->OnResponse(&foreign_, end); });
+  ASSERT_EQ(caller->results.size(), 1u);
+  EXPECT_EQ(caller->results[0].outcome(), v1::CommandResult::UNKNOWN);
+  EXPECT_THAT(caller->results[0].message(), testing::StartsWith("one\\x0a\\x1b[2Jxxx"));
+  EXPECT_LE(caller->results[0].message().size(), 1'024u);
+
+  auto second = Run("b", {"py"});
+  Answer(&foreign_, "b", "done", true);
+  const size_t audited = audits_.size();
+  end.set_id("b");
+  end.mutable_result()->set_outcome(v1::CommandResult::FAILED);
+  On([&] { master_->OnResponse(&foreign_, end); });
+  EXPECT_EQ(audits_.size(), audited) << "what was recorded is not told anew";
+  EXPECT_EQ(Run("b", {"py"})->results.at(0).outcome(), v1::CommandResult::DONE);
+}
+
 TEST_F(Master, AnAgentsOutputIsCapped) {
   On([this] { EXPECT_TRUE(Join("py", false, &foreign_).ok()); });
   auto caller = Run("a", {"py"});
