@@ -8,9 +8,12 @@
 
 #include <memory>
 
-#include "bank/v1/monitor.pb.h"
+#include "bank/v1/monitor.grpc.pb.h"
 
 namespace bank::agent {
+
+// Initial metadata of PushMetrics' answer.
+inline constexpr char kLastSequenceKey[] = "bank-last-sequence";
 
 // StartRead() before StartCall(); OnReadDone() tells of the end.
 using PushReactor = grpc::ClientBidiReactor<v1::MetricPush, v1::PushMetricsReply>;

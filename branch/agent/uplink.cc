@@ -4,18 +4,14 @@
 #include <grpcpp/client_context.h>
 #include <spdlog/spdlog.h>
 
-#include <charconv>
 #include <utility>
 
 #include "absl/synchronization/notification.h"
 #include "branch/agent/convert.h"
-#include "branch/agent/push_call.h"
 
 namespace bank::agent {
 namespace {
 
-// Frames in one message: small messages, so that nothing else waits long behind one.
-constexpr size_t kFramesAtATime = 32;
 constexpr int64_t kTickNs = 250'000'000;
 // A master that sends what cannot be understood is of another version: it is not asked often.
 constexpr int64_t kNonsensePauseNs = 5'000'000'000;
@@ -25,105 +21,6 @@ std::string NameOf(BranchId branch) { return fmt::format("branch-{}", branch.val
 }  // namespace
 
 std::string BankValue(uint64_t bank) { return fmt::format("{:016x}", bank); }
-
-// This branch's frames to the master. Writes start on the worker; a hold covers them.
-class Uplink::Push final : public PushReactor {
- public:
-  Push(Uplink& uplink, const std::shared_ptr<grpc::Channel>& channel) : uplink_(uplink) {
-    uplink_.living_.Add();
-    context_.AddMetadata(kBankKey, BankValue(uplink_.options_.bank));
-    PreparePush(channel, &context_, this);
-    AddHold();
-    ToWire(*uplink_.journal_.self(), message_.mutable_hello());
-    writing_ = true;
-    StartWrite(&message_);
-    StartRead(&reply_);
-    StartCall();
-  }
-
-  void Pump() {
-    if (closed_ || writing_ || places_ == nullptr) return;
-    const auto portion = places_->Take(kFramesAtATime);
-    const int64_t now_ns = uplink_.worker_.clock().NowNs();
-    message_.Clear();
-    if (!portion.events.empty() || now_ns >= next_sign_ns_) {
-      v1::MetricFrame* sign = message_.add_frames();
-      encoder_.Encode(*uplink_.SignOfLife(), sign);
-      for (const monitor::Event& event : portion.events) ToWire(event, sign->add_events());
-      next_sign_ns_ = now_ns + uplink_.options_.sign_of_life_ns;
-    }
-    for (const monitor::FramePtr& frame : portion.frames) {
-      encoder_.Encode(*frame, message_.add_frames());
-    }
-    if (message_.frames().empty()) return;
-    writing_ = true;
-    StartWrite(&message_);
-  }
-
-  void Close() {
-    if (std::exchange(closed_, true)) return;
-    places_.reset();
-    context_.TryCancel();
-    RemoveHold();
-  }
-
-  void OnReadInitialMetadataDone(bool ok) override {
-    uplink_.worker_.Post([this, ok] { ok ? Subscribe() : Broke(); });
-  }
-  void OnWriteDone(bool ok) override {
-    uplink_.worker_.Post([this, ok] {
-      writing_ = false;
-      ok ? Pump() : Broke();
-    });
-  }
-  // There is nothing to read: the call is over.
-  void OnReadDone(bool) override {
-    uplink_.worker_.Post([this] { Broke(); });
-  }
-  void OnDone(const grpc::Status& status) override {
-    uplink_.worker_.Post([this, status] {
-      if (uplink_.push_ == this) {
-        uplink_.push_ = nullptr;
-        uplink_.Broke("push", status);
-      }
-      Uplink& uplink = uplink_;
-      delete this;
-      uplink.living_.Remove();
-    });
-  }
-
- private:
-  void Subscribe() {
-    if (closed_) return;
-    const monitor::AgentPtr& self = uplink_.journal_.self();
-    uint64_t last = 0;
-    const auto& metadata = context_.GetServerInitialMetadata();
-    if (const auto it = metadata.find(kLastSequenceKey); it != metadata.end()) {
-      std::from_chars(it->second.data(), it->second.data() + it->second.size(), last);
-    }
-    places_ = uplink_.feed_.Subscribe(
-        {.agent = self->name, .after = {{self->name, {self->incarnation, last}}}, .events = true},
-        [this] { uplink_.worker_.Post([this] { Pump(); }); });
-    Pump();
-  }
-  // The call is over; its status comes with OnDone.
-  void Broke() {
-    if (!std::exchange(closed_, true)) {
-      places_.reset();
-      RemoveHold();
-    }
-  }
-
-  Uplink& uplink_;
-  grpc::ClientContext context_;
-  v1::PushMetricsReply reply_;
-  v1::MetricPush message_;
-  FrameEncoder encoder_;
-  std::unique_ptr<monitor::Feed::Subscription> places_;
-  bool writing_ = false;
-  bool closed_ = false;
-  int64_t next_sign_ns_ = 0;
-};
 
 // The master's feed to this branch.
 class Uplink::Follow final : public grpc::ClientReadReactor<v1::MetricUpdate> {
@@ -256,7 +153,17 @@ void Uplink::Leave() {
 
 void Uplink::Connect() {
   if (stopping_ || master_.stub == nullptr) return;
-  if (push_ == nullptr) push_ = new Push(*this, master_.channel);
+  if (push_ == nullptr) {
+    push_ = new PushStream({.self = journal_.self(),
+                            .metadata = {{kBankKey, BankValue(options_.bank)}},
+                            .sign_of_life_ns = options_.sign_of_life_ns,
+                            .status = status_},
+                           master_.channel, feed_, worker_, living_,
+                           [this](const grpc::Status& status) {
+                             push_ = nullptr;
+                             Broke("push", status);
+                           });
+  }
   if (follow_ == nullptr) follow_ = new Follow(*this, master_.stub);
 }
 
@@ -356,13 +263,6 @@ bool Uplink::WasTold(const std::string& name, bool dead) const {
     if (event->text.starts_with(name + " ")) return lost == dead;
   }
   return !dead;
-}
-
-monitor::FramePtr Uplink::SignOfLife() const {
-  auto frame = std::make_shared<monitor::Frame>();
-  frame->agent = journal_.self();
-  frame->status = status_();
-  return frame;
 }
 
 }  // namespace bank::agent

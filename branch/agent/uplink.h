@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "branch/agent/masters.h"
+#include "branch/agent/push_stream.h"
 #include "branch/agent/worker.h"
 #include "branch/monitor/feed.h"
 #include "branch/monitor/journal.h"
@@ -33,8 +34,6 @@ namespace bank::agent {
 // a branch's name.
 inline constexpr char kBankKey[] = "bank-number";
 std::string BankValue(uint64_t bank);  // what stands under it
-// Initial metadata of PushMetrics' answer.
-inline constexpr char kLastSequenceKey[] = "bank-last-sequence";
 
 // What a branch that does not lead says to whom it sends away.
 inline constexpr char kNoMaster[] = "there is no master now: connect again";
@@ -62,7 +61,6 @@ class Uplink {
   void Shutdown();
 
  private:
-  class Push;
   class Follow;
 
   void OnMaster(const Master& master);
@@ -76,7 +74,6 @@ class Uplink {
   void NoteChanges();
   bool WasTold(const std::string& name, bool dead) const;
   void EndWaiting();
-  monitor::FramePtr SignOfLife() const;
 
   const UplinkOptions options_;
   monitor::Feed& feed_;
@@ -88,7 +85,7 @@ class Uplink {
 
   // Of the worker.
   Master master_;
-  Push* push_ = nullptr;  // each owns itself until its OnDone
+  PushStream* push_ = nullptr;  // each owns itself until its OnDone
   Follow* follow_ = nullptr;
   bool stopping_ = false;
   uint64_t dials_ = 0;     // tells a late redial from a current one

@@ -70,6 +70,7 @@ absl::Status Console::Listen(const ConsoleOptions& options) {
     return allowed.status();
   }
   const bool loopback = net::IsLoopbackHost(*host);
+  secure_ = !loopback;
   if (loopback) {
     server_ = std::make_unique<httplib::Server>();
   } else {

@@ -61,6 +61,7 @@ class Console {
   void Stop();
 
   int port() const { return port_; }
+  bool secure() const { return secure_; }  // HTTPS: beyond loopback
 
  private:
   Console(ConsoleSources sources, const monitor::Feed& feed);
@@ -80,6 +81,7 @@ class Console {
   std::atomic<int> streams_ = 0;
   std::unique_ptr<httplib::Server> server_;
   int port_ = 0;
+  bool secure_ = false;
   bool stopped_ = false;
   std::thread composer_;
   std::thread listener_;

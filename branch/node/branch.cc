@@ -77,7 +77,8 @@ absl::Status Branch::Open(replication::FatalHandler on_fatal) {
                                .branches = {},
                                .addresses = peers_options.addresses,
                                .tls = config_.tls,
-                               .sampling_interval_ms = config_.sampling_interval_ms};
+                               .sampling_interval_ms = config_.sampling_interval_ms,
+                               .monitor = config_.monitor};
   for (const replication::Member& member : config_.driver.founders) {
     monitoring.branches.insert(member.id);
   }
@@ -185,7 +186,7 @@ absl::Status Branch::Serve() {
 
   monitor_service_ =
       std::make_unique<rpc::MonitorService>(&monitoring_->streams(), &commands_->calls());
-  monitoring_->Start();
+  if (absl::Status started = monitoring_->Start(); !started.ok()) return started;
 
   auto server =
       rpc::Server::Start({.listen = config_.listen, .tls = config_.tls},
@@ -218,7 +219,7 @@ absl::Status Branch::Serve() {
                             .clock = clock_});
   if (!console.ok()) return console.status();
   console_ = *std::move(console);
-  spdlog::info("the console is at http{}://{}/", config_.tls.enabled() ? "s" : "", config_.http);
+  spdlog::info("the console is at http{}://{}/", console_->secure() ? "s" : "", config_.http);
   return absl::OkStatus();
 }
 

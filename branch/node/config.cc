@@ -233,8 +233,8 @@ Parsed ParseConfig(int argc, const char* const* argv) {
       ->group(tuning);
   app.add_option(
       "--monitor", config.monitor,
-      "host:port of a server of bank.v1.Monitor that is no branch: this branch also takes "
-      "its commands, of the same list");
+      "host:port of a server of bank.v1.Monitor that is no branch: this branch also pushes its "
+      "metrics there and takes its commands, of the same list");
   // For tests alone, and so in no help: no request can name a program, but a test must be able to.
   std::vector<std::string> diagnostics;
   app.add_option("--diagnostic", diagnostics, "NAME=PROGRAM: run that instead")

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "branch/monitor/collectors/all.h"
+#include "net/channel.h"
 
 namespace bank::node {
 namespace {
@@ -16,6 +17,8 @@ using replication::Role;
 
 // A stream that lasts for less may be told all the same, but is told soon.
 constexpr int64_t kSweepNs = 250'000'000;
+// How long a foreign server may take to say what it has of this branch, if it says that at all.
+constexpr int64_t kForeignPatienceNs = 1'000'000'000;
 
 int64_t UnixNowNs() {
   return std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -38,7 +41,9 @@ monitor::AgentPtr MakeSelf(BranchId self) {
 
 Monitoring::Monitoring(const MonitoringOptions& options, const Clock& clock,
                        const monitor::StatusSource& status, monitor::ProcessMetricsSource metrics)
-    : worker_(clock),
+    : foreign_(options.monitor),
+      tls_(options.tls),
+      worker_(clock),
       feed_({}, clock),
       journal_(MakeSelf(options.self), feed_, UnixNowNs),
       masters_({.self = options.self, .addresses = options.addresses, .tls = options.tls}, worker_),
@@ -48,14 +53,28 @@ Monitoring::Monitoring(const MonitoringOptions& options, const Clock& clock,
                 [this](std::string line) { journal_.Note(EventKind::kCustomer, std::move(line)); }),
       sampler_({.agent = journal_.self(), .interval_ms = options.sampling_interval_ms},
                monitor::MakeCollectors("/proc", status, std::move(metrics)), status, clock,
-               UnixNowNs, [this](monitor::FramePtr frame) { uplink_.Offer(std::move(frame)); }) {}
+               UnixNowNs, [this](monitor::FramePtr frame) { uplink_.Offer(std::move(frame)); }) {
+  if (foreign_.empty()) return;
+  to_foreign_ = std::make_unique<agent::MetricLink>(
+      agent::PushStream::Options{.self = self(),
+                                 .metadata = {},
+                                 .metadata_patience_ns = kForeignPatienceNs,
+                                 .status = status},
+      feed_, worker_);
+}
 
 Monitoring::~Monitoring() { Stop(); }
 
-void Monitoring::Start() {
+absl::Status Monitoring::Start() {
+  if (to_foreign_ != nullptr) {
+    auto channel = net::MakeChannel(foreign_, tls_, net::ChannelKind::kPeer, net::Connection::kOwn);
+    if (!channel.ok()) return channel.status();
+    to_foreign_->Start(*std::move(channel));
+  }
   uplink_.Start();
   worker_.Post([this] { SweepVisitors(); });
   sampler_.Start();
+  return absl::OkStatus();
 }
 
 void Monitoring::OnStatus(const replication::ReplicatorStatus& status) {
@@ -95,6 +114,7 @@ void Monitoring::Stop() {
   sampler_.Stop();
   streams_.Shutdown();
   uplink_.Shutdown();
+  if (to_foreign_ != nullptr) to_foreign_->Stop();
   streams_.AwaitEnded();
   worker_.Stop();
 }

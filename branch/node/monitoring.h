@@ -1,6 +1,7 @@
 // Monitoring: the pieces with which a branch watches itself and its bank, wired.
 //
 //   sampler -> uplink -> feed <-> the master's feed (uplink)     feed -> readers (streams)
+//                        feed -> a foreign server (metric link)
 //   what happens here -> journal -> feed
 //
 // Made before the replicator, which tells it of changes; Start() once that runs. The end, in this
@@ -9,10 +10,13 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 
+#include "absl/status/status.h"
 #include "branch/agent/masters.h"
+#include "branch/agent/metric_link.h"
 #include "branch/agent/uplink.h"
 #include "branch/agent/worker.h"
 #include "branch/monitor/feed.h"
@@ -35,6 +39,7 @@ struct MonitoringOptions {
   std::map<BranchId, std::string> addresses;  // of the other branches
   net::TlsFiles tls;
   int64_t sampling_interval_ms = 1000;
+  std::string monitor;  // host:port of a foreign server of monitor.proto; "": none
 };
 
 class Monitoring {
@@ -50,7 +55,8 @@ class Monitoring {
   // Any thread.
   void NoteReady(bool serves);
 
-  void Start();
+  // InvalidArgument, PermissionDenied: the foreign server's address must not be dialled.
+  absl::Status Start();
   void EndStreams();
   // Idempotent.
   void Stop();
@@ -69,11 +75,14 @@ class Monitoring {
   // From a thread that must not wait for the feed.
   void NoteLater(monitor::EventKind kind, std::string text);
 
+  const std::string foreign_;
+  const net::TlsFiles tls_;
   agent::Worker worker_;
   monitor::Feed feed_;
   monitor::Journal journal_;
   agent::Masters masters_;
   agent::Uplink uplink_;
+  std::unique_ptr<agent::MetricLink> to_foreign_;  // if there is a foreign server
   rpc::MetricStreams streams_;
   rpc::Visitors visitors_;
   monitor::Sampler sampler_;

@@ -38,17 +38,45 @@ def free_base_port(count):
     raise RuntimeError("no free ports")
 
 
+class Certificates:
+    """A throw-away authority, and certificates for localhost in its name."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        subprocess.run([ROOT / "scripts/make_certificates.sh", folder], check=True)
+
+    def add(self, name):
+        """A further certificate, of that common name."""
+        for command in (
+                ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+                 "-keyout", f"{name}.key", "-out", f"{name}.csr"],
+                ["x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "7", "-out", f"{name}.pem"]):
+            subprocess.run(["openssl", *command], cwd=self.folder, check=True, capture_output=True)
+
+    def environment(self, name):
+        """What the bank's programs read their TLS files from."""
+        return {"BANK_TLS_CA": str(self.folder / "ca.pem"), "BANK_TLS_CERT": str(self.folder / f"{name}.pem"),
+                "BANK_TLS_KEY": str(self.folder / f"{name}.key")}
+
+    def pem(self, name):
+        """Authority, key and certificate, as gRPC for Python takes them."""
+        return [(self.folder / file).read_bytes() for file in ("ca.pem", f"{name}.key", f"{name}.pem")]
+
+
 class Bank:
     """Branches 1..n on loopback. Use as a context manager: leaving it ends every process, and fails
     if one of them ended badly (a sanitizer's report, for one, shows in the exit code alone)."""
 
-    def __init__(self, branches=3, balance=400, folder=None, flags=(), env=None, http=False):
+    def __init__(self, branches=3, balance=400, folder=None, flags=(), env=None, http=False, tls=False):
         self.ids = list(range(1, branches + 1))
         self.balance = balance
         self.flags = list(flags)
         self.env = env or {}
         self.own_folder = folder is None
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="bank-"))
+        self.tls = Certificates(self.folder / "tls") if tls else None
+        if tls:
+            self.env = {**self.tls.environment("bank"), **self.env}
         # With http, branch i's console is at base + n + i.
         self.base = free_base_port(2 * branches if http else branches)
         self.http = http
@@ -68,6 +96,10 @@ class Bank:
             raise AssertionError(f"branches ended badly, exit codes {unclean}:\n{self.logs(lines=80)}")
         if self.own_folder and kind is None:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def environment(self):
+        return {**os.environ, **self.env}
 
     def port(self, branch):
         return self.base + branch
@@ -102,14 +134,14 @@ class Bank:
             with open(self.log(branch), "ab") as log:
                 self.processes[branch] = subprocess.Popen(
                     self.command(branch, *extra), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-                    env={**os.environ, **self.env})
+                    env=self.environment)
         if wait:
             self.wait_ready()
 
     def wait_ready(self, branches=None, seconds=60 * PATIENCE):
         at = ",".join(f"{i}={self.address(i)}" for i in branches or self.running())
         done = subprocess.run([BIN / "bankctl", "wait-ready", "--at", at, "--timeout", str(seconds)],
-                              capture_output=True, text=True)
+                              capture_output=True, text=True, env=self.environment)
         if done.returncode != 0:
             raise RuntimeError(f"not ready: {done.stderr.strip()}\n{self.logs()}")
 
@@ -144,7 +176,7 @@ class Bank:
             return {}
         at = ",".join(f"{i}={self.address(i)}" for i in asked)
         done = subprocess.run([BIN / "bankctl", "status", "--at", at, "--timeout", "2", "-w", "json"],
-                              capture_output=True, text=True, timeout=30 * PATIENCE)
+                              capture_output=True, text=True, timeout=30 * PATIENCE, env=self.environment)
         rows = [json.loads(line) for line in done.stdout.splitlines()]  # one JSON object per branch
         return {row["branch"]: row for row in rows if "role" in row and row["branch"] in asked}
 
@@ -164,7 +196,7 @@ class Bank:
     def serving(self, branch):
         """What the branch's health says; False if it does not answer."""
         done = subprocess.run([BIN / "bankctl", "health", "--at", f"{branch}={self.address(branch)}", "--timeout", "2", "-w", "json"],
-                              capture_output=True, text=True, timeout=30)
+                              capture_output=True, text=True, timeout=30, env=self.environment)
         rows = [json.loads(line) for line in done.stdout.splitlines()]
         return any(row.get("service") == "bank.v1.Customer" and row.get("health") == "serving" for row in rows)
 
@@ -172,7 +204,7 @@ class Bank:
         """One record per branch, all at one log index; raises if they cannot be had."""
         out = self.folder / "digests.jsonl"
         done = subprocess.run([BIN / "bankctl", "digests", "--at", self.addresses, "--output", out],
-                              capture_output=True, text=True, timeout=90 * PATIENCE)
+                              capture_output=True, text=True, timeout=90 * PATIENCE, env=self.environment)
         if done.returncode != 0:
             raise RuntimeError(f"no digests: {done.stderr.strip()}")
         return [json.loads(line) for line in out.read_text().splitlines()]

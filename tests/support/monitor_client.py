@@ -40,11 +40,11 @@ def _generated():
 pb, pb_grpc = _generated()
 
 
-def stub(address):
+def stub(address, credentials=None):
     """Its own connection, which is tried again soon."""
     options = [("grpc.use_local_subchannel_pool", 1), ("grpc.initial_reconnect_backoff_ms", 100),
                ("grpc.max_reconnect_backoff_ms", 500)]
-    channel = grpc.insecure_channel(address, options=options)
+    channel = grpc.secure_channel(address, credentials, options=options) if credentials else grpc.insecure_channel(address, options=options)
     return pb_grpc.MonitorStub(channel)
 
 
@@ -52,8 +52,9 @@ class Agent(threading.Thread):
     """Pushes a frame each `interval`, to the first of `addresses` that takes them; goes on after
     what the master says it has. Keeps all frames."""
 
-    def __init__(self, name, addresses, interval=0.05):
+    def __init__(self, name, addresses, interval=0.05, credentials=None):
         super().__init__(daemon=True)
+        self.credentials = credentials
         self.name_, self.addresses, self.interval = name, addresses, interval
         self.hello = pb.Agent(agent=name, hostname="elsewhere", incarnation=time.time_ns())
         self.frames = []
@@ -91,7 +92,7 @@ class Agent(threading.Thread):
                         ready.wait(5)
                         return int(dict(call.initial_metadata()).get("bank-last-sequence", "0"))
 
-                    call = stub(address).PushMetrics.future(self.messages(last), wait_for_ready=False)
+                    call = stub(address, self.credentials).PushMetrics.future(self.messages(last), wait_for_ready=False)
                     ready.set()
                     call.result()
                 except grpc.RpcError as error:
@@ -111,8 +112,9 @@ class Reader:
     """Reads samples from one branch and holds them to the contract: the sequences of each agent's
     incarnation follow each other, or a gap says which do not come."""
 
-    def __init__(self, address, **request):
+    def __init__(self, address, credentials=None, **request):
         self.request = request
+        self.credentials = credentials
         self.position = {}  # agent -> (incarnation, sequence)
         self.gaps = []
         self.missed = 0
@@ -124,7 +126,7 @@ class Reader:
     def connect(self, address):
         after = [pb.StreamMetricsRequest.Position(agent=agent, incarnation=inc, sequence=seq)
                  for agent, (inc, seq) in self.position.items()]
-        self.stub = stub(address)
+        self.stub = stub(address, self.credentials)
         self.call = self.stub.StreamMetrics(pb.StreamMetricsRequest(after=after, **self.request), wait_for_ready=True)
         self.thread = threading.Thread(target=self.read, args=(self.call,), daemon=True)
         self.thread.start()

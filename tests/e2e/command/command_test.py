@@ -8,7 +8,9 @@ wire can set): one waits for a file and counts its runs, one prints without end,
 """
 import concurrent.futures
 import json
+import os
 import pathlib
+import pwd
 import queue
 import signal
 import stat
@@ -22,8 +24,9 @@ import grpc
 
 import bank
 import monitor_client
+import monitor_server
 
-pb, pb_grpc = monitor_client.pb, monitor_client.pb_grpc
+pb = monitor_client.pb
 WAIT_S = 30 * bank.PATIENCE
 
 
@@ -133,6 +136,31 @@ class Commands(unittest.TestCase):
             moved = bankctl("exec", "leader", "transfer-leadership", *at)
             self.assertEqual(moved.returncode, 0, moved.stderr)
 
+    def test_names_of_all_kinds_stand_on_one_line(self):
+        names = ["x" + "é" * 3000, "中" * 5000, "a\nbranch-1  done\x1b[31m", "\u202e gnp.exe", "$(reboot); `id`"]
+        with self.bank() as branches:
+            for branch in branches.ids:
+                stub = monitor_client.stub(branches.address(branch))
+                for number, name in enumerate(names):
+                    request = pb.RunCommandRequest(id=f"name-{branch}-{number}", issuer=name, command=pb.Command(verify_digest=pb.VerifyDigest()))
+                    results = [update.result for update in stub.RunCommand(request, timeout=WAIT_S) if update.HasField("result")]
+                    self.assertEqual([r.outcome for r in results], [pb.CommandResult.DONE] * 3, name[:20])
+            expected = {(f"name-{b}-{n}", f"branch-{a}") for a in branches.ids for b in branches.ids for n in range(len(names))}
+            for branch in branches.ids:
+                until(lambda: expected <= self.audit(branches.address(branch)).keys(), "all is on record")
+                table = bankctl("audit", "--at", branches.address(branch)).stdout
+                self.assertEqual(len(table.splitlines()), 1 + len(expected))
+                self.assertFalse([c for c in table if c != "\n" and not c.isprintable()], table)
+            # Without a name in the environment it is the system's.
+            environment = {key: value for key, value in os.environ.items() if key not in ("USER", "LOGNAME")}
+            done = bankctl("exec", 1, "uptime", "--id", "whose", "--at", branches.address(2), env=environment)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            until(lambda: ("whose", "branch-1") in self.audit(branches.address(2)), "it is on record")
+            record = self.audit(branches.address(2))["whose", "branch-1"]
+            self.assertIn(pwd.getpwuid(os.geteuid()).pw_name, record["issuer"])
+            self.assertGreater(int(record["ended_unix_nanos"]), 2**53)
+            self.assertIsInstance(record["ended_unix_nanos"], str, "a JavaScript reader would round it")
+
     def test_endless_output_is_capped_and_hanging_is_ended(self):
         with self.bank() as branches:
             stub = monitor_client.stub(branches.address(1))
@@ -227,7 +255,7 @@ class Commands(unittest.TestCase):
                 self.assertEqual(liar.refused, grpc.StatusCode.INVALID_ARGUMENT)
 
     def test_a_foreign_server(self):
-        with Server() as server, self.bank("--monitor", server.address) as branches:
+        with monitor_server.Server() as server, self.bank("--monitor", server.address) as branches:
             until(lambda: len(server.agents) == 3, "all branches connect")
             self.assertEqual(set(server.agents), {"branch-1", "branch-2", "branch-3"})
             said = server.ask("branch-2", "from-py", **diagnostic("uptime"))
@@ -283,48 +311,6 @@ class Agent:
         except grpc.RpcError as error:
             self.refused = error.code()
         self.out.put(None)
-
-
-class Server(pb_grpc.MonitorServicer):
-    """A server of the exercise: agents connect, it sends them commands."""
-
-    def __init__(self):
-        self.agents = {}
-        self.said = {}
-
-    def __enter__(self):
-        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(max_workers=16))
-        pb_grpc.add_MonitorServicer_to_server(self, self.server)
-        self.address = f"localhost:{self.server.add_insecure_port('localhost:0')}"
-        self.server.start()
-        return self
-
-    def __exit__(self, *_):
-        for requests in self.agents.values():
-            requests.put(None)
-        self.server.stop(grace=1).wait()
-
-    def CommandStream(self, responses, context):
-        hello = next(responses).hello
-        requests = queue.Queue()
-        self.agents[hello.agent] = requests
-        threading.Thread(target=self.listen, args=(hello.agent, responses), daemon=True).start()
-        yield from iter(requests.get, None)
-
-    def listen(self, agent, responses):
-        try:
-            for response in responses:
-                self.said.setdefault((agent, response.id), queue.Queue()).put(response)
-        except grpc.RpcError:
-            pass
-
-    def ask(self, agent, id, **command):
-        answers = self.said.setdefault((agent, id), queue.Queue())
-        self.agents[agent].put(pb.CommandRequest(id=id, issuer="teacher", deadline_ms=10_000, issued_unix_nanos=time.time_ns(), command=pb.Command(**command)))
-        said = [answers.get(timeout=WAIT_S)]
-        while not said[-1].HasField("result"):
-            said.append(answers.get(timeout=WAIT_S))
-        return said
 
 
 if __name__ == "__main__":
