@@ -23,9 +23,9 @@ nlohmann::ordered_json ToJson(const v1::AuditRecord& record) {
           {"agent", record.agent()},
           {"issuer", record.issuer()},
           {"command", record.command()},
-          {"issued_unix_nanos", record.issued_unix_nanos()},
-          {"started_unix_nanos", record.started_unix_nanos()},
-          {"ended_unix_nanos", record.ended_unix_nanos()},
+          {"issued_unix_nanos", LargeNumber(record.issued_unix_nanos())},
+          {"started_unix_nanos", LargeNumber(record.started_unix_nanos())},
+          {"ended_unix_nanos", LargeNumber(record.ended_unix_nanos())},
           {"outcome", OutcomeOf(record)},
           {"exit_status", record.exit_status()},
           {"message", record.message()}};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,6 +75,9 @@ absl::StatusOr<std::vector<Branch>> WholeBank(const Context& context);
 std::string IsoTime(int64_t unix_ns);    // UTC, milliseconds
 std::string LocalTime(int64_t unix_ns);  // HH:MM:SS
 std::string NumberOf(double value);      // for people
+// For JSON, as protobuf's JSON mapping has it: many readers' numbers end at 2^53, and times in
+// nanoseconds are beyond.
+inline std::string LargeNumber(std::integral auto value) { return std::to_string(value); }
 std::string_view EventWord(v1::Event::Kind kind);
 
 }  // namespace bank::bankctl

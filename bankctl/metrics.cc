@@ -35,26 +35,33 @@ std::string Quoted(const std::string& cell) {
   return quoted + "\"";
 }
 
+// JSON has no such numbers: the words are those of protobuf's mapping.
+Json ToJson(double value) {
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
+  return value;
+}
+
 Json ToJson(const Sample& sample) {
   Json attributes = Json::object();
   for (const auto& [key, value] : sample.series->attributes()) attributes[key] = value;
   return {{"time", IsoTime(sample.time_unix_ns)},
-          {"time_unix_nanos", sample.time_unix_ns},
+          {"time_unix_nanos", LargeNumber(sample.time_unix_ns)},
           {"hostname", sample.agent.hostname()},
           {"branch", sample.agent.branch()},
           {"agent", sample.agent.agent()},
           {"metric", sample.series->metric()},
           {"attributes", std::move(attributes)},
-          {"value", sample.value},
+          {"value", ToJson(sample.value)},
           {"unit", sample.series->unit()},
           {"sequence", sample.sequence},
-          {"incarnation", sample.agent.incarnation()}};
+          {"incarnation", LargeNumber(sample.agent.incarnation())}};
 }
 
 Json ToJson(const v1::Gap& gap) {
   return {{"gap", gap.reason()},
           {"agent", gap.agent()},
-          {"incarnation", gap.incarnation()},
+          {"incarnation", LargeNumber(gap.incarnation())},
           {"first_sequence", gap.first_sequence()},
           {"last_sequence", gap.last_sequence()}};
 }
@@ -102,9 +109,11 @@ void PrintTable(std::vector<Sample> samples) {
 }  // namespace
 
 std::string IsoTime(int64_t unix_ns) {
-  const std::time_t seconds = unix_ns / 1'000'000'000;
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(seconds),
-                     unix_ns % 1'000'000'000 / 1'000'000);
+  const auto ms = std::chrono::floor<std::chrono::milliseconds>(std::chrono::nanoseconds(unix_ns));
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(ms);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
+                     fmt::gmtime(static_cast<std::time_t>(seconds.count())),
+                     (ms - seconds).count());
 }
 
 std::string LocalTime(int64_t unix_ns) {
@@ -188,12 +197,12 @@ int ShowEvents(const Context& context, const EventsOptions& options) {
                   << std::endl;
       } else {
         std::cout << Json{{"time", IsoTime(event.time_unix_nanos())},
-                          {"time_unix_nanos", event.time_unix_nanos()},
+                          {"time_unix_nanos", LargeNumber(event.time_unix_nanos())},
                           {"agent", event.agent()},
                           {"kind", EventWord(event.kind())},
                           {"text", event.text()},
                           {"number", event.number()},
-                          {"incarnation", event.incarnation()}}
+                          {"incarnation", LargeNumber(event.incarnation())}}
                          .dump()
                   << std::endl;
       }
