@@ -212,7 +212,8 @@ class BankOf {
         Message message = std::move(queue.front());
         queue.pop_front();
         const auto to = branches_.find(link.second);
-        if (to != branches_.end() && to->second->driver != nullptr) {
+        if (to != branches_.end() && to->second->driver != nullptr &&
+            !asleep.contains(link.second)) {
           to->second->driver->OnMessage(now_ms, BranchId(link.first), std::move(message));
         }
       }
@@ -222,7 +223,8 @@ class BankOf {
     for (const int64_t end = now_ms + ms; now_ms < end;) {
       ++now_ms;
       for (auto& [id, branch] : branches_) {
-        if (branch->driver != nullptr && branch->driver->NextDeadlineMs() <= now_ms) {
+        if (branch->driver != nullptr && !asleep.contains(id) &&
+            branch->driver->NextDeadlineMs() <= now_ms) {
           branch->driver->OnTimer(now_ms);
         }
       }
@@ -343,6 +345,7 @@ class BankOf {
 
   int64_t now_ms = 1000;
   std::set<std::pair<uint64_t, uint64_t>> cut;
+  std::set<uint64_t> asleep;  // stopped: no timer fires, and what is sent to them gets lost
   // True loses the message.
   std::function<bool(BranchId from, BranchId to, const Message&)> drop;
 
@@ -366,7 +369,30 @@ inline void ExpectRefused(const std::optional<ChangeResult>& changed, const std:
   EXPECT_NE(changed->reason.find(reason), std::string::npos) << changed->reason;
 }
 
+// Whoever reads a message may act on the promise in it: by then it must be on the disk.
+inline void ExpectPromised(const storage::HardState& saved, BranchId to, const Message& message) {
+  std::visit(
+      [&](const auto& m) {
+        if constexpr (requires { m.pre_vote; }) {
+          if (m.pre_vote) return;  // promises nothing
+        }
+        if constexpr (requires { m.term; }) {
+          EXPECT_LE(m.term, saved.term);
+        }
+        if constexpr (requires { m.vote_granted; }) {
+          if (m.vote_granted && m.term == saved.term) {
+            EXPECT_EQ(saved.vote, to);
+          }
+        }
+        if constexpr (requires { m.candidate; }) {
+          EXPECT_EQ(saved.vote, m.candidate);
+        }
+      },
+      message);
+}
+
 inline void FakeBranch::Send(BranchId to, Message message) {
+  ExpectPromised(disk.hard_state, to, message);
   bank_.Post(options_.self, to, std::move(message));
 }
 

@@ -239,6 +239,32 @@ TEST(Proposals, DeadlineOfASubmittedOneIsUnknownAndOfAWaitingOneNotApplied) {
   EXPECT_EQ(waiting->fate, Fate::kNotApplied);
 }
 
+TEST(Proposals, ThoseThatWaitOnLoseNothingToTheOnesWhoseTimeIsUp) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  // The first is in the log and holds the others back.
+  for (uint64_t id : {1, 2, 3}) bank[id].disk_held = true;
+  std::vector<std::optional<ProposeResult>> results(4);
+  const std::vector<int64_t> amounts = {1, 1'000, 10'000'000, 100};
+  for (size_t i = 0; i < results.size(); ++i) {
+    bank.Deposit(leader, amounts[i], &results[i], i == 1 ? 20 : 5'000);
+  }
+  bank.Advance(20);
+  ASSERT_TRUE(results[1].has_value());
+  EXPECT_EQ(results[1]->fate, Fate::kNotApplied);
+  for (uint64_t id : {1, 2, 3}) bank[id].disk_held = false;
+  bank.Run();
+  int64_t balance = 0;
+  for (size_t i : {0, 2, 3}) {
+    balance += amounts[i];
+    ASSERT_TRUE(results[i].has_value()) << i;
+    ASSERT_EQ(results[i]->fate, Fate::kApplied) << i;
+    EXPECT_EQ(results[i]->outcomes.at(0).balance, balance) << i;
+  }
+  EXPECT_EQ(bank.Balance(leader), balance);
+}
+
 TEST(Proposals, StopTellsEveryone) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();
@@ -339,6 +365,27 @@ TEST(BankTime, GoesOnFromTheLastLeaderAndNeverBack) {
   bank.Deposit(second, 1, &result);
   bank.Run();
   EXPECT_GE(bank.driver(second).ledger().time_ms(), before + 100);
+}
+
+// A machine's clock tells how much time passes while it leads, and nothing else.
+TEST(BankTime, DoesNotFollowTheClockOfTheLeadersMachine) {
+  BankOf bank(3);
+  bank.Open(bank.Elect(), 1);
+  bank.Advance(5000);
+  std::optional<ProposeResult> result;
+  bank.Deposit(bank.leader(), 1, &result);
+  bank.Run();
+  const int64_t before = bank.driver(bank.leader()).ledger().time_ms();
+  for (uint64_t id : {1, 2, 3}) bank.Crash(id);
+  constexpr int64_t kOtherZeroMs = 1'000'000'000;
+  bank.now_ms += kOtherZeroMs;
+  for (uint64_t id : {1, 2, 3}) bank[id].Start(bank.now_ms);
+  const uint64_t leader = bank.Elect();
+  bank.Advance(100);
+  bank.Deposit(leader, 1, &result);
+  bank.Run();
+  EXPECT_GE(bank.driver(leader).ledger().time_ms(), before + 100);
+  EXPECT_LT(bank.driver(leader).ledger().time_ms(), before + kOtherZeroMs);
 }
 
 TEST(Transfer, MovesTheLeadershipWithoutLosingProposals) {

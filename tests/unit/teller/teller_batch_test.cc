@@ -62,6 +62,20 @@ TEST_F(TellerBatchTest, QueriesAloneWriteNothing) {
   EXPECT_EQ(BeginBatch(batch).Await().fate, Fate::kUnavailable);
 }
 
+// What is true when they come may be old by the time a quorum has spoken.
+TEST_F(TellerBatchTest, QueriesAreAnsweredFromWhatHoldsOnceTheyAreConfirmed) {
+  const std::array kinds = {Kind::kQuery};
+  bank_.SetMode(Mode::kStalled);
+  auto& deposit = Begin(Deposit(5));
+  auto& batch = BeginBatch({.kind = kinds});
+  auto& single = Begin({.kind = Kind::kQuery});
+  EXPECT_FALSE(batch.done() || single.done());
+  bank_.SetMode(Mode::kServing);
+  EXPECT_EQ(deposit.Await().outcome.balance, 405);
+  EXPECT_EQ(batch.Await().outcomes.at(0).balance, 405);
+  EXPECT_EQ(single.Await().outcome.balance, 405);
+}
+
 TEST_F(TellerBatchTest, ColumnsThatDoNotFitAreRefused) {
   const std::array kinds = {Kind::kDeposit, Kind::kTransfer};
   const std::array odd = {Kind::kDeposit, Kind::kResolve};
