@@ -252,6 +252,12 @@ bool HistoryReader::Complete(const Source& source, Operation* op) {
     return Fail(source, absl::StrCat("the completion of operation ", op->id, " of process ",
                                      op->process, " differs from its invocation"));
   }
+  const bool tells_outcome =
+      line.has(Line::kIndex) || (line.has(Line::kResult) && TakesPosition(line.result));
+  if (line.type != LineType::kOk && tells_outcome) {
+    return Fail(source, absl::StrCat("operation ", op->id, " of process ", op->process,
+                                     " is given up, but has a result or an \"index\""));
+  }
   if (line.ns < op->invoke_ns) {
     return Fail(source, absl::StrCat("operation ", op->id, " of process ", op->process,
                                      " completes before it is invoked"));

@@ -69,6 +69,7 @@ class HistoryJudge {
   std::vector<Digest> digests_;
   std::vector<Violation> key_violations_;
   uint64_t indexless_ = 0;
+  uint64_t freshness_unknown_ = 0;  // of reads that had to see a position, and name none
   uint64_t indexed_ = 0;
   bool order_only_ = false;
   uint32_t only_account_ = kNoAccount;  // judge this one only
@@ -98,6 +99,7 @@ void HistoryJudge::Prepare() {
   judgement_.counts = {};
   judgement_.operations = 0;
   indexless_ = 0;
+  freshness_unknown_ = 0;
   indexed_ = 0;
   keys_ = {};
   given_up_.clear();
@@ -128,6 +130,7 @@ void HistoryJudge::Feed(const Operation& op, bool* again) {
   } else if (op.is_read() || op.is_positioned()) {
     if (!op.has_index) {
       ++indexless_;
+      if (op.freshness == Freshness::kAtLeast && op.minimum_index > 0) ++freshness_unknown_;
       return;
     }
     ++indexed_;
@@ -254,6 +257,9 @@ absl::Status HistoryJudge::PassUntilSettled() {
 }
 
 absl::Status HistoryJudge::Conclude() {
+  if (judgement_.lines == 0) {
+    return absl::InvalidArgumentError(options_.histories.front() + ": no line of a history");
+  }
   judgement_.notes = reader_->notes();
   if (!initial_.given) {
     judgement_.notes.push_back(
@@ -353,6 +359,10 @@ absl::Status HistoryJudge::JudgeBySearch() {
     judgement_.undecided_because =
         search.lacks_room ? "an order was found, but not where all of it took a position"
                           : "the search came to the end of its budget";
+  }
+  if (freshness_unknown_ != 0 && judgement_.undecided_because.empty()) {
+    judgement_.undecided_because = fmt::format(
+        "{} reads that had to see a position do not tell which one they saw", freshness_unknown_);
   }
   return absl::OkStatus();
 }

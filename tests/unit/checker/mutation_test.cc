@@ -290,6 +290,36 @@ TEST(Mutation, HowFreshAReadHadToBeStandsInItsInvocation) {
   EXPECT_FALSE(judge(at_least + "1", at_least + "0").ok());
 }
 
+TEST(Mutation, ReadsThatHadToSeeAPositionMustNameOne) {
+  const std::string text =
+      HistoryText({{.op = "deposit",
+                    .amount = 1,
+                    .balance = 401,
+                    .index = 1,
+                    .invoke_ns = 1,
+                    .return_ns = 2}}) +
+      R"({"type":"invoke","process":1,"id":2,"op":"query","ns":3,"consistency":"at_least","minimum":1})"
+      "\n";
+  const std::string answer =
+      R"({"type":"ok","process":1,"id":2,"op":"query","result":"ok","balance":400,"ns":4)";
+  EXPECT_EQ(JudgeText(text + answer + "}\n")->verdict, Verdict::kUndecided);
+  EXPECT_EQ(JudgeText(text + answer + R"(,"index":0})" + "\n")->verdict, Verdict::kInconsistent);
+}
+
+TEST(Mutation, WhatIsGivenUpHasNoOutcome) {
+  const std::string invoke =
+      R"({"type":"invoke","process":1,"id":1,"op":"deposit","amount":1,"ns":1})"
+      "\n";
+  for (const char* type : {"fail", "info"}) {
+    const std::string end = fmt::format(R"({{"type":"{}","process":1,"id":1,"ns":2)", type);
+    EXPECT_TRUE(JudgeText(invoke + end + "}\n").ok());
+    EXPECT_TRUE(JudgeText(invoke + end + R"(,"result":"not_applied"})" + "\n").ok());
+    EXPECT_FALSE(JudgeText(invoke + end + R"(,"result":"ok"})" + "\n").ok());
+    EXPECT_FALSE(JudgeText(invoke + end + R"(,"index":7})" + "\n").ok());
+  }
+  EXPECT_FALSE(JudgeText("").ok());
+}
+
 TEST(Mutation, QueriesAreNotAnsweredAsOnlyWritesCanBe) {
   for (const char* result :
        {"unknown_session", "key_reused", "forgotten", "window_full", "not_applied"}) {
