@@ -237,7 +237,7 @@ int TransferLeadership(const Context& context, uint32_t to) {
     request.set_branch(to);
     const grpc::Status status = (*bank)[i].admin->TransferLeadership(&call, request, &reply);
     if (status.ok()) {
-      std::cout << fmt::format("branch {} hands over{}\n", answers[i].branch.branch(),
+      std::cout << fmt::format("branch {} has handed over{}\n", answers[i].branch.branch(),
                                to == 0 ? "" : fmt::format(" to branch {}", to));
       return kExitOk;
     }

@@ -3,10 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <optional>
-#include <thread>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -27,9 +25,6 @@ Answer FailedBy(const absl::Status& status) {
   if (absl::IsDeadlineExceeded(status)) answer.outcome = CommandOutcome::kTimedOut;
   return answer;
 }
-
-// Between a transfer's begin and the role's change: the engine tells nobody.
-constexpr std::chrono::milliseconds kRoleLook{5};
 
 class Branch {
  public:
@@ -99,23 +94,11 @@ Answer Branch::Do(const TransferLeadership& command, Execution& execution) const
             ? std::string("this branch does not lead, and knows nobody who does")
             : fmt::format("this branch does not lead: ask branch-{}", before.leader.value));
   }
-  const absl::Status begun = execution.Await(
+  const absl::Status over = execution.Await(
       [&](Execution::Done done) { actions_.transfer_leadership(command.to, std::move(done)); });
-  if (!begun.ok()) return FailedBy(begun);
-  for (;;) {
-    const auto now = actions_.status();
-    if (now.role != Role::kLeader && now.leader.value != 0) {
-      return Done(fmt::format("branch {} leads in term {}", now.leader.value, now.term.value));
-    }
-    if (now.role == Role::kLeader && now.term != before.term) {
-      return Failed(fmt::format("it leads again, in term {}", now.term.value));
-    }
-    if (execution.cancelled().load()) return FailedBy(absl::CancelledError("cancelled"));
-    if (execution.clock().NowNs() >= execution.deadline_ns()) {
-      return FailedBy(absl::DeadlineExceededError("nobody has taken over yet"));
-    }
-    std::this_thread::sleep_for(kRoleLook);
-  }
+  if (!over.ok()) return FailedBy(over);
+  const auto now = actions_.status();
+  return Done(fmt::format("branch {} leads in term {}", now.leader.value, now.term.value));
 }
 
 Answer Branch::Do(const ListSessions& command, Execution& execution) const {

@@ -5,9 +5,11 @@
 
 #include <chrono>
 #include <map>
-#include <thread>
+#include <memory>
 #include <utility>
 
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "branch/node/http_port.h"
 
 namespace bank::node {
@@ -17,7 +19,7 @@ namespace {
 // ABORTED. The replicator has a bound in bytes of its own.
 constexpr int64_t kOperationsOpenMax = 500'000;
 
-constexpr std::chrono::milliseconds kHandOverMax{300};
+constexpr absl::Duration kHandOverMax = absl::Milliseconds(300);
 constexpr std::chrono::milliseconds kDrainMax{1000};
 
 // The storage knows the bank's number only; here it is known what that is made of.
@@ -233,15 +235,12 @@ void Branch::HandOver() {
   size_t voters = 0;
   for (const replication::Member& member : config_.driver.founders) voters += member.voter;
   if (voters < 2 || status.role != replication::Role::kLeader) return;
-  replicator_->TransferLeadership(BranchId(0), [](const absl::Status& transfer) {
+  const auto over = std::make_shared<absl::Notification>();
+  replicator_->TransferLeadership(BranchId(0), [over](const absl::Status& transfer) {
     if (!transfer.ok()) spdlog::info("no hand-over: {}", std::string(transfer.message()));
+    over->Notify();
   });
-  // The engine tells nobody when a transfer is over; its role does.
-  const auto give_up = std::chrono::steady_clock::now() + kHandOverMax;
-  while (replicator_->GetStatus().role == replication::Role::kLeader &&
-         std::chrono::steady_clock::now() < give_up) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
+  over->WaitForNotificationWithTimeout(kHandOverMax);
 }
 
 void Branch::Stop() {

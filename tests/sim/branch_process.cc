@@ -133,14 +133,11 @@ void BranchProcess::TakeSnapshot() {
   Drive([](replication::Driver& driver, int64_t now_ms) { driver.TakeSnapshot(now_ms); });
 }
 
-bool BranchProcess::TransferLeadership(BranchId to) {
-  bool begun = false;
-  if (!up() || paused_) return begun;
-  Drive([&begun, to](replication::Driver& driver, int64_t now_ms) {
-    begun = driver.TransferLeadership(now_ms, to).ok();
+void BranchProcess::TransferLeadership(BranchId to, replication::Replicator::ReadCallback done) {
+  if (!up() || paused_) return;
+  Drive([&](replication::Driver& driver, int64_t now_ms) {
+    driver.TransferLeadership(now_ms, to, std::move(done));
   });
-  if (begun) ++world_.statistics.transfers;
-  return begun;
 }
 
 void BranchProcess::ChangeMember(const replication::MemberChange& change, int64_t timeout_ms,

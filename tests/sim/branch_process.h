@@ -77,7 +77,7 @@ class BranchProcess final : public replication::DriverPorts {
   void OnClockChanged();
   void TakeSnapshot();
   // False if it is not begun. 0: to whom the branch thinks best.
-  bool TransferLeadership(BranchId to = BranchId(0));
+  void TransferLeadership(BranchId to, replication::Replicator::ReadCallback done);
   void ChangeMember(const replication::MemberChange& change, int64_t timeout_ms,
                     replication::ChangeCallback done);
   // A byte on the disk was changed behind the branch's back: a refusal to start is right.

@@ -76,9 +76,16 @@ void Drills::HandOver() {
   std::erase(others, leader);
   if (leader == nullptr || others.empty()) return;
   BranchProcess* const target = random_.Pick(others);
-  if (!leader->TransferLeadership(target->id())) return;
+  std::optional<absl::Status> over;
+  leader->TransferLeadership(target->id(),
+                             [&over](absl::Status status) { over = std::move(status); });
+  if (over.has_value()) return;  // a change of the members is under way
   ++world_.statistics.leaderships_handed_over;
-  await_("the leadership handed over", [this, target] { return operator_.Leader() == target; });
+  await_("the leadership handed over",
+         [this, target, &over] { return over.has_value() && operator_.Leader() == target; });
+  if (over.has_value() && !over->ok()) {
+    world_.Violate(absl::StrCat("leadership is not handed over: ", over->message()));
+  }
 }
 
 void Drills::PromoteStandby() {

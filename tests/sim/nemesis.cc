@@ -92,7 +92,9 @@ void Nemesis::Strike(Fault fault) {
     case Fault::kTransfer:
       for (BranchProcess* each : world_.branches) {
         if (each->up() && each->status().role == replication::Role::kLeader) {
-          each->TransferLeadership();
+          each->TransferLeadership(BranchId(0), [this](const absl::Status& status) {
+            if (status.ok()) ++world_.statistics.transfers;
+          });
         }
       }
       return;

@@ -125,11 +125,15 @@ void Driver::TakeSnapshot(int64_t now_ms, int64_t deadline_ms, Replicator::ReadC
   state_->Settle();
 }
 
-absl::Status Driver::TransferLeadership(int64_t now_ms, BranchId to) {
-  if (!state_->Enter(now_ms)) return absl::UnavailableError("this branch has stopped");
-  absl::Status status = state_->TransferLeadership(to);
+void Driver::TransferLeadership(int64_t now_ms, BranchId to, Replicator::ReadCallback done) {
+  if (!state_->Enter(now_ms)) {
+    state_->due.AddRead(std::move(done), absl::UnavailableError("this branch has stopped"));
+  } else if (absl::StatusOr<BranchId> target = state_->ChooseHeir(to); target.ok()) {
+    state_->BeginTransfer(*target, std::move(done));
+  } else {
+    state_->due.AddRead(std::move(done), target.status());
+  }
   state_->Settle();
-  return status;
 }
 
 void Driver::ChangeMember(int64_t now_ms, MemberChange change, int64_t deadline_ms,
@@ -225,6 +229,7 @@ void Driver::State::Stop(const std::string& reason) {
   leads = false;
   proposals.Stop(reason);
   member_changes.Stop(reason);
+  if (transfer.has_value()) EndTransfer(absl::UnavailableError(reason));
   reads.Fail(reason);
   index_waiters.Fail(reason, due);
   position_waiters.Fail(reason, due);
@@ -239,6 +244,7 @@ void Driver::State::Settle() {
     unsettled = false;
     if (!stopped) {
       ApplyCommitted();
+      NoteTransfer();
       if (leads) Lead();
       FinishRebuildIfWhole();
       if (!caught_up && engine.leader() != BranchId(0) && applied_term == engine.term() &&
@@ -269,7 +275,9 @@ void Driver::State::OnTimer() {
   position_waiters.Expire(now_ms, due);
   snapshot_waiters.Expire(now_ms, due);
   if (now_ms >= probe_retry_ms) SendProbes();
-  if (transfer.has_value() && now_ms >= transfer->give_up_ms) transfer.reset();
+  if (transfer.has_value() && now_ms >= transfer->give_up_ms) {
+    EndTransfer(absl::UnavailableError("nobody took over in three election timeouts"));
+  }
 }
 
 // Whoever must not campaign has no election timer.

@@ -124,7 +124,11 @@ class Driver {
   // Likewise; completes when a snapshot of all that was applied before the call is durable.
   // FailedPrecondition if nothing was; DeadlineExceeded, Unavailable: it may still be taken.
   void TakeSnapshot(int64_t now_ms, int64_t deadline_ms, Replicator::ReadCallback done);
-  absl::Status TransferLeadership(int64_t now_ms, BranchId to);  // to: 0 chooses
+  // Leader only. Hands leadership to `to` (0: whoever has most of the log); proposals wait
+  // meanwhile. Completes with OK when another branch leads. FailedPrecondition, InvalidArgument:
+  // not begun. Aborted: this branch leads again. Unavailable: nobody took over in three election
+  // timeouts.
+  void TransferLeadership(int64_t now_ms, BranchId to, Replicator::ReadCallback done);
 
   // Leader only, one at a time; anywhere else refused at once, as is what can never be. Whatever
   // else stands against it (a voter that does not answer, a transfer, a change before it) is waited

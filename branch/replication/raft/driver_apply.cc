@@ -143,35 +143,4 @@ void Driver::State::SendProbes() {
   probe_retry_ms = now_ms + options.heartbeat_ms;
 }
 
-absl::Status Driver::State::TransferLeadership(BranchId to) {
-  if (!leads) return absl::FailedPreconditionError("this branch does not lead");
-  if (transfer.has_value()) return absl::FailedPreconditionError("a transfer is running");
-  if (member_changes.running()) {
-    return absl::FailedPreconditionError("a change of the membership is under way");
-  }
-  const std::vector<BranchId> voters = engine.voters();
-  if (to == BranchId(0)) {
-    // Whoever has most of the log.
-    for (const BranchId voter : voters) {
-      if (voter == options.self) continue;
-      if (to == BranchId(0) || engine.match_index(voter) > engine.match_index(to)) to = voter;
-    }
-  }
-  if (to == options.self || std::find(voters.begin(), voters.end(), to) == voters.end()) {
-    return absl::InvalidArgumentError("no other branch that votes");
-  }
-  transfer = Transfer{to, now_ms + 3 * int64_t{options.election_timeout_ms}};
-  return absl::OkStatus();
-}
-
-// Proposals wait until the new leader has the whole log, which is when the engine lets the transfer
-// begin. The engine ends one that had no effect after an election timeout; then it begins again.
-void Driver::State::DriveTransfer() {
-  if (engine.transferring()) return;
-  if (transfer->begun && !Guarded(12)) return transfer.reset();
-  const core_status status = engine.Transfer(now_ms, transfer->to);
-  if (status == CORE_OK) transfer->begun = true;
-  if (status == CORE_UNKNOWN_ID) transfer.reset();
-}
-
 }  // namespace bank::replication

@@ -171,7 +171,6 @@ void Driver::State::OnStateChange() {
   leads = engine.leads();
   leader_ready = false;
   suspicions.clear();
-  transfer.reset();
   probe_retry_ms = kNever;
   commit_told.clear();
   heard_ms.clear();

@@ -5,6 +5,7 @@
 //   driver_snapshots.cc  snapshots taken, sent and installed
 //   driver_rebuild.cc    a branch that has lost what it acknowledged
 //   driver_founding.cc   a branch that cannot know whether it has
+//   driver_transfer.cc   leadership handed over
 //   driver_membership.cc the membership, changed and known
 #pragma once
 
@@ -71,8 +72,6 @@ struct Driver::State final : EngineEvents {
   void TellCommit();
   void StartReadRound();
   void SendProbes();
-  void DriveTransfer();
-  absl::Status TransferLeadership(BranchId to);
   Term LastTerm() const;
 
   // ---- driver_snapshots.cc
@@ -96,6 +95,13 @@ struct Driver::State final : EngineEvents {
   void TellIfNoMember(BranchId from);
   void OnNoMember(const NoMember& message);
   Membership GetMembership() const;
+
+  // ---- driver_transfer.cc
+  absl::StatusOr<BranchId> ChooseHeir(BranchId asked) const;
+  void BeginTransfer(BranchId to, Replicator::ReadCallback done);
+  void DriveTransfer();
+  void NoteTransfer();
+  void EndTransfer(absl::Status status);
 
   // ---- driver_founding.cc
   bool HoldsNothing(const storage::Recovered& recovered) const;
@@ -145,17 +151,21 @@ struct Driver::State final : EngineEvents {
   bool leader_ready = false;       // has applied an entry of its own term
   int64_t lead_start_ms = 0;       // when leader_ready became true,
   int64_t lead_start_bank_ms = 0;  // and the bank's time then
-  struct Transfer {
-    BranchId to;
-    int64_t give_up_ms;
-    bool begun = false;
-  };
-  std::optional<Transfer> transfer;
   int64_t probe_retry_ms = kNever;
   std::map<BranchId, LogIndex> commit_told;  // the newest commit index sent to each follower
   std::map<BranchId, int64_t> heard_ms;      // when each follower answered last
   uint8_t append_version = 0;                // of the engine's own AppendEntries
   std::map<BranchId, int> suspicions;        // rejections of what was acknowledged, in a row
+
+  // From its begin, at the leader, until somebody leads in another term.
+  struct Transfer {
+    BranchId to;
+    Term term;
+    int64_t give_up_ms;
+    Replicator::ReadCallback done;
+    bool begun = false;  // the engine took it up once
+  };
+  std::optional<Transfer> transfer;
 
   // Readiness: the first leader's commit index since the start was applied once.
   std::optional<LogIndex> commit_to_reach;

@@ -94,7 +94,7 @@ void Loop::TakeSnapshot(int64_t deadline_ms, Replicator::ReadCallback done) {
   Put(InSnapshot{deadline_ms, std::move(done)}, Wake::kNow);
 }
 
-void Loop::TransferLeadership(BranchId to, TransferCallback done) {
+void Loop::TransferLeadership(BranchId to, Replicator::ReadCallback done) {
   Put(InTransfer{to, std::move(done)}, Wake::kNow);
 }
 
@@ -176,6 +176,12 @@ void Loop::Run() {
   }
 }
 
+Replicator::ReadCallback Loop::Later(Replicator::ReadCallback done) {
+  return [this, done = std::move(done)](absl::Status status) mutable {
+    completions_.push_back(StatusDone{std::move(done), std::move(status)});
+  };
+}
+
 void Loop::Handle(int64_t now_ms, Input input) {
   std::visit(
       Overloaded{[&](InMessage& in) { driver_->OnMessage(now_ms, in.from, std::move(in.message)); },
@@ -209,22 +215,14 @@ void Loop::Handle(int64_t now_ms, Input input) {
                        });
                  },
                  [&](InWait& in) {
-                   driver_->WaitPosition(
-                       now_ms, in.position, in.deadline_ms,
-                       [this, done = std::move(in.done)](absl::Status status) mutable {
-                         completions_.push_back(StatusDone{std::move(done), std::move(status)});
-                       });
+                   driver_->WaitPosition(now_ms, in.position, in.deadline_ms,
+                                         Later(std::move(in.done)));
                  },
                  [&](InSnapshot& in) {
-                   driver_->TakeSnapshot(
-                       now_ms, in.deadline_ms,
-                       [this, done = std::move(in.done)](absl::Status status) mutable {
-                         completions_.push_back(StatusDone{std::move(done), std::move(status)});
-                       });
+                   driver_->TakeSnapshot(now_ms, in.deadline_ms, Later(std::move(in.done)));
                  },
                  [&](InTransfer& in) {
-                   completions_.push_back(
-                       StatusDone{std::move(in.done), driver_->TransferLeadership(now_ms, in.to)});
+                   driver_->TransferLeadership(now_ms, in.to, Later(std::move(in.done)));
                  }},
       input);
 }

@@ -71,8 +71,7 @@ class Loop final : public Orders, private DriverPorts {
   void ReadIndex(int64_t deadline_ms, Driver::ReadIndexCallback done) override;
   void WaitPosition(Position position, int64_t deadline_ms, Replicator::ReadCallback done);
   void TakeSnapshot(int64_t deadline_ms, Replicator::ReadCallback done);
-  using TransferCallback = absl::AnyInvocable<void(absl::Status)>;
-  void TransferLeadership(BranchId to, TransferCallback done);
+  void TransferLeadership(BranchId to, Replicator::ReadCallback done);
 
   // What the loop and its disk count; thread-safe.
   const ReplicationMetrics& metrics() const { return metrics_; }
@@ -119,7 +118,7 @@ class Loop final : public Orders, private DriverPorts {
   };
   struct InTransfer {
     BranchId to;
-    TransferCallback done;
+    Replicator::ReadCallback done;
   };
   using Input =
       std::variant<InMessage, InDurable, InProposal, InReadIndex, InWait, InSnapshot, InTransfer>;
@@ -143,6 +142,8 @@ class Loop final : public Orders, private DriverPorts {
   // True if the thread has to look at its inbox, or to end.
   bool Due() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(inbox_mutex_) { return stopping_ || wake_; }
   void Handle(int64_t now_ms, Input input);
+  // What the driver calls in a round is called after it.
+  Replicator::ReadCallback Later(Replicator::ReadCallback done);
   static void Refuse(Input input);
   void Publish();
   void NoteSnapshot();

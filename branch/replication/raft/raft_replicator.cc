@@ -65,7 +65,7 @@ void RaftReplicator::TakeSnapshot(int64_t deadline_ns, ReadCallback done) {
   loop_.TakeSnapshot(deadline_ns / kNsPerMs + 1, std::move(done));
 }
 
-void RaftReplicator::TransferLeadership(BranchId to, Loop::TransferCallback done) {
+void RaftReplicator::TransferLeadership(BranchId to, ReadCallback done) {
   loop_.TransferLeadership(to, std::move(done));
 }
 

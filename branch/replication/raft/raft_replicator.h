@@ -62,7 +62,8 @@ class RaftReplicator final : public Replicator, public PeerHandler {
 
   // For operators. A snapshot's callback: OK when one of all that was applied is durable.
   void TakeSnapshot(int64_t deadline_ns, ReadCallback done);
-  void TransferLeadership(BranchId to, Loop::TransferCallback done);
+  // Completes when it is over, as Driver::TransferLeadership().
+  void TransferLeadership(BranchId to, ReadCallback done);
   // Shows `read` the ledger while nothing is applied: be quick.
   void ReadLedger(absl::FunctionRef<void(const ledger::Ledger&)> read) const;
 

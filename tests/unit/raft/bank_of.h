@@ -262,11 +262,15 @@ class BankOf {
     }));
     return leader();
   }
+  void Transfer(uint64_t from, uint64_t to, std::optional<absl::Status>* over) {
+    driver(from).TransferLeadership(now_ms, BranchId(to),
+                                    [over](absl::Status status) { *over = std::move(status); });
+  }
   // Brings the leadership to `id` by silencing the others' elections.
   void ElectThis(uint64_t id) {
     BANK_CHECK(AdvanceUntil([&] {
       if (leader() != 0 && leader() != id) {
-        (void)driver(leader()).TransferLeadership(now_ms, BranchId(id));
+        driver(leader()).TransferLeadership(now_ms, BranchId(id), [](const absl::Status&) {});
       }
       return leader() == id &&
              driver(id).GetStatus().commit_index == driver(id).GetStatus().last_index;

@@ -461,7 +461,9 @@ TEST(MembershipRefusal, NoTransferMeanwhileAndNoChangeDuringATransfer) {
   std::optional<ProposeResult> result;
   bank.Propose(leader, {.kind = ledger::Kind::kOpenSession}, &result);
   bank.Run();
-  ASSERT_TRUE(bank.driver(leader).TransferLeadership(bank.now_ms, BranchId(to)).ok());
+  std::optional<absl::Status> over;
+  bank.Transfer(leader, to, &over);
+  EXPECT_FALSE(over.has_value());
   ExpectRefused(bank.Change(leader, 4, MemberTarget::kStandby, 500), "being transferred");
   bank.Advance(5'000);
   bank[to].disk_held = false;
@@ -471,7 +473,9 @@ TEST(MembershipRefusal, NoTransferMeanwhileAndNoChangeDuringATransfer) {
   bank.BeginChange(now, 4, MemberTarget::kVoter, &changed);
   bank.Advance(100);
   EXPECT_FALSE(changed.has_value());
-  EXPECT_FALSE(bank.driver(now).TransferLeadership(bank.now_ms, BranchId(0)).ok());
+  over.reset();
+  bank.Transfer(now, 0, &over);
+  EXPECT_EQ(over.value().message(), "a change of the membership is under way");
   bank[4].disk_held = false;
   ASSERT_TRUE(bank.AdvanceUntil([&] { return changed.has_value(); }));
   ExpectDone(changed);
