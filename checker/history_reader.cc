@@ -212,10 +212,11 @@ bool HistoryReader::Invoke(const Source& source) {
   op.freshness = line.consistency;
   op.minimum_index = line.has(Line::kMinimumIndex) ? line.minimum_index : 0;
   const OperationId id{op.process, op.id};
-  if (given_up_.contains(id) || !open_.try_emplace(id, op).second) {
+  if (!invoked_.Insert({op.process, op.id})) {
     return Fail(source,
                 absl::StrCat("process ", op.process, " invokes operation ", op.id, " twice"));
   }
+  open_.emplace(id, op);
   if (disregarded_ == nullptr || !disregarded_->contains(id)) {
     invocations_.emplace_back(op.invoke_ns, id);
   }

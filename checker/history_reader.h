@@ -13,6 +13,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "checker/file_lines.h"
+#include "checker/key_book.h"
 #include "checker/line_parser.h"
 #include "checker/operation.h"
 
@@ -90,6 +91,7 @@ class HistoryReader {
   absl::flat_hash_map<OperationId, Operation> open_;
   absl::flat_hash_map<OperationId, Operation> given_up_;  // info so far; may be resolved later
   const absl::flat_hash_map<OperationId, Operation>* disregarded_ = nullptr;
+  KeyBook invoked_;                                          // all, by process and id
   std::deque<std::pair<int64_t, OperationId>> invocations_;  // in order of reading
   std::vector<Operation> rest_;                              // open at the end
   bool at_end_ = false;

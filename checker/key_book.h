@@ -1,5 +1,5 @@
-// KeyBook: which keys (session, sequence) have been met, in memory that grows with the number of
-// sessions and of holes in their sequences, not with the number of operations.
+// KeyBook: which keys (session and sequence, or process and id) have been met, in memory that grows
+// with the number of sessions and of holes in their sequences, not with the number of operations.
 #pragma once
 
 #include <algorithm>

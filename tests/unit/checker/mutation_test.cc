@@ -306,6 +306,16 @@ TEST(Mutation, ReadsThatHadToSeeAPositionMustNameOne) {
   EXPECT_EQ(JudgeText(text + answer + R"(,"index":0})" + "\n")->verdict, Verdict::kInconsistent);
 }
 
+TEST(Mutation, OperationsAreNumberedOnce) {
+  const Spec query = {.balance = 400, .invoke_ns = 1, .return_ns = 2};
+  Spec again = query;
+  again.invoke_ns = 3;
+  again.return_ns = 4;
+  EXPECT_FALSE(JudgeText(HistoryText({query, again})).ok());
+  again.id = 2;
+  EXPECT_TRUE(JudgeText(HistoryText({query, again})).ok());
+}
+
 TEST(Mutation, WhatIsGivenUpHasNoOutcome) {
   const std::string invoke =
       R"({"type":"invoke","process":1,"id":1,"op":"deposit","amount":1,"ns":1})"
