@@ -236,7 +236,7 @@ void FrameEncoder::Encode(const monitor::Frame& frame, v1::MetricFrame* wire) {
   for (const monitor::Event& event : frame.events) ToWire(event, wire->add_events());
 }
 
-absl::Status FrameDecoder::Define(const v1::Series& wire) {
+absl::Status FrameDecoder::Define(const v1::Series& wire, monitor::Frame* frame) {
   if (wire.metric().empty()) return absl::InvalidArgumentError("define.metric: empty");
   if (auto s = CheckText(wire.metric(), "define.metric"); !s.ok()) return s;
   if (auto s = CheckText(wire.unit(), "define.unit"); !s.ok()) return s;
@@ -255,9 +255,15 @@ absl::Status FrameDecoder::Define(const v1::Series& wire) {
     return absl::InvalidArgumentError(fmt::format("define: more than {} series", kSeriesMax));
   }
   monitor::SeriesPtr& known = series_[wire.id()];
-  if (known == nullptr || !(*known == series)) {
-    known = std::make_shared<const monitor::Series>(std::move(series));
+  if (known != nullptr && *known == series) return absl::OkStatus();
+  const size_t bytes = monitor::BytesOf(series);
+  bytes_ += bytes - (known == nullptr ? 0 : monitor::BytesOf(*known));
+  if (bytes_ > kSeriesBytesMax) {
+    return absl::InvalidArgumentError(
+        fmt::format("define: more than {} bytes of names and attributes", kSeriesBytesMax));
   }
+  frame->defined_bytes += bytes;
+  known = std::make_shared<const monitor::Series>(std::move(series));
   return absl::OkStatus();
 }
 
@@ -272,10 +278,13 @@ absl::StatusOr<monitor::FramePtr> FrameDecoder::Decode(const monitor::AgentPtr& 
       wire.events_size() > static_cast<int>(kEventsMax)) {
     return absl::InvalidArgumentError(fmt::format("frame {}: too large", wire.sequence()));
   }
-  for (const v1::Series& define : wire.define()) {
-    if (auto s = Define(define); !s.ok()) return s;
+  if (wire.time_unix_nanos() < 0) {
+    return absl::InvalidArgumentError(fmt::format("frame {}: a time before 1970", wire.sequence()));
   }
   auto frame = std::make_shared<monitor::Frame>();
+  for (const v1::Series& define : wire.define()) {
+    if (auto s = Define(define, frame.get()); !s.ok()) return s;
+  }
   frame->agent = agent;
   frame->sequence = wire.sequence();
   frame->time_unix_ns = wire.time_unix_nanos();

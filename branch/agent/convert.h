@@ -16,11 +16,12 @@
 
 namespace bank::agent {
 
-inline constexpr size_t kSeriesMax = 20'000;    // of one stream
-inline constexpr size_t kReadingsMax = 10'000;  // of one frame
-inline constexpr size_t kEventsMax = 1'000;     // of one frame
-inline constexpr size_t kTextMax = 256;         // bytes of a name, a value of an attribute, ...
-inline constexpr size_t kLineMax = 1'024;       // bytes of an event's text or a result's message
+inline constexpr size_t kSeriesMax = 20'000;                // of one stream
+inline constexpr size_t kSeriesBytesMax = size_t{8} << 20;  // of their text, of one stream
+inline constexpr size_t kReadingsMax = 10'000;              // of one frame
+inline constexpr size_t kEventsMax = 1'000;                 // of one frame
+inline constexpr size_t kTextMax = 256;    // bytes of a name, a value of an attribute, ...
+inline constexpr size_t kLineMax = 1'024;  // bytes of an event's text or a result's message
 
 void ToWire(const monitor::Agent& agent, v1::Agent* wire);
 absl::StatusOr<monitor::AgentPtr> FromWire(const v1::Agent& wire);
@@ -63,9 +64,10 @@ class FrameDecoder {
                                            const v1::MetricFrame& wire);
 
  private:
-  absl::Status Define(const v1::Series& wire);
+  absl::Status Define(const v1::Series& wire, monitor::Frame* frame);
 
   absl::flat_hash_map<uint32_t, monitor::SeriesPtr> series_;
+  size_t bytes_ = 0;  // of what stands in `series_`
 };
 
 }  // namespace bank::agent

@@ -22,7 +22,10 @@ void LearnInterval(Life& life, int64_t now_ns) {
 }
 
 size_t BytesOf(const Frame& frame) {
-  size_t bytes = sizeof(Frame) + sizeof(Feed) + frame.readings.size() * sizeof(Reading);
+  size_t bytes = sizeof(Frame) + frame.defined_bytes + frame.readings.capacity() * sizeof(Reading);
+  if (frame.status && frame.status->checkpoints != nullptr) {
+    bytes += frame.status->checkpoints->size() * sizeof(replication::Checkpoint);
+  }
   for (const Event& event : frame.events) bytes += sizeof(Event) + event.text.size();
   return bytes;
 }
@@ -100,7 +103,7 @@ void Feed::AddFrame(FramePtr frame, Heard heard) {
                            .arrival = s.next_arrival++,
                            .received_ns = now_ns,
                            .before = agent->last,
-                           .bytes = BytesOf(*frame)});
+                           .bytes = sizeof(State::Entry) + BytesOf(*frame)});
   s.bytes += agent->frames.back().bytes;
   agent->last = position;
   agent->newest = std::move(frame);

@@ -22,6 +22,15 @@ struct Series {
 };
 using SeriesPtr = std::shared_ptr<const Series>;
 
+// Memory, about.
+inline size_t BytesOf(const Series& series) {
+  size_t bytes = sizeof(Series) + series.metric.size() + series.unit.size();
+  for (const auto& [key, value] : series.attributes) {
+    bytes += 2 * sizeof(std::string) + key.size() + value.size();
+  }
+  return bytes;
+}
+
 struct Agent {
   std::string name;  // unique in the bank; a branch's: "branch-3"
   std::string hostname;
@@ -80,6 +89,7 @@ struct Frame {
   std::optional<replication::ReplicatorStatus> status;  // of a branch
   std::vector<Event> events;
   uint64_t lost_before = 0;  // frames just before this one that the agent no longer holds
+  size_t defined_bytes = 0;  // memory of the series that came with it and were not known before
 };
 using FramePtr = std::shared_ptr<const Frame>;
 

@@ -76,14 +76,10 @@ absl::Status Branch::Open(replication::FatalHandler on_fatal) {
       *peers_, std::move(on_fatal));
   MonitoringOptions monitoring{.bank = peers_options.bank,
                                .self = config_.self,
-                               .branches = {},
                                .addresses = peers_options.addresses,
                                .tls = config_.tls,
                                .sampling_interval_ms = config_.sampling_interval_ms,
                                .monitor = config_.monitor};
-  for (const replication::Member& member : config_.driver.founders) {
-    monitoring.branches.insert(member.id);
-  }
   monitoring_ = std::make_unique<Monitoring>(
       monitoring, clock_, [this] { return replicator_->GetStatus(); },
       [this] { return ReadMetrics(); });

@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 
 #include "absl/status/status.h"
@@ -35,7 +34,6 @@ namespace bank::node {
 struct MonitoringOptions {
   uint64_t bank = 0;
   BranchId self;
-  std::set<BranchId> branches;
   std::map<BranchId, std::string> addresses;  // of the other branches
   net::TlsFiles tls;
   int64_t sampling_interval_ms = 1000;

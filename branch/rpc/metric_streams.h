@@ -20,14 +20,12 @@
 #include "branch/agent/worker.h"
 #include "branch/monitor/feed.h"
 #include "branch/rpc/monitor_service.h"
-#include "common/ids.h"
 #include "net/living.h"
 
 namespace bank::rpc {
 
 struct MetricStreamsOptions {
   uint64_t bank = 0;
-  std::set<BranchId> branches;  // the bank's
   size_t readers_max = 256;
   size_t agents_max = 256;              // streams of agents, those that are passed on too
   int64_t lag_max_ns = 10'000'000'000;  // of a reader of samples: beyond it, the newest
@@ -52,6 +50,8 @@ class MetricStreams final : public MetricCalls {
   void AwaitEnded();
 
  private:
+  static constexpr char kStopping[] = "this branch is stopping";
+
   class Call;  // any of the streams
   class PushCall;
   class Relay;
@@ -64,8 +64,6 @@ class MetricStreams final : public MetricCalls {
   void Wake(Call* call);
   void Flush();
   void Tick();
-  // OK, or why the branch's own agent may not speak here.
-  grpc::Status CheckHello(const monitor::Agent& agent, std::string_view bank) const;
 
   const MetricStreamsOptions options_;
   monitor::Feed& feed_;

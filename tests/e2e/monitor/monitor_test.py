@@ -5,6 +5,8 @@ the leader is killed; agents of others' making are taken in through any branch; 
 the newest and is told what it missed; a killed branch is known as dead within two seconds.
 Method: clients generated from monitor.proto; branches are real processes and are really killed.
 """
+import json
+import subprocess
 import threading
 import time
 import unittest
@@ -168,6 +170,9 @@ class Monitor(unittest.TestCase):
         call.cancel()
         pusher.result(timeout=10)
 
+    def wide(self, number):
+        return pb.Series(id=number, metric="m" * 200, attributes={f"{i}-" + "k" * 200: "v" * 200 for i in range(16)})
+
     def test_nonsense_is_refused_and_harms_nobody(self):
         branches = self.bank()
         leader = branches.address(branches.leader())
@@ -181,8 +186,13 @@ class Monitor(unittest.TestCase):
             ([pb.MetricPush(hello=pb.Agent(agent="branch-1", incarnation=1))], grpc.StatusCode.PERMISSION_DENIED),
             ([pb.MetricPush(hello=hello), pb.MetricPush(frames=[pb.MetricFrame(sequence=1, series=[7], value=[1])])],
              grpc.StatusCode.INVALID_ARGUMENT),
+            ([pb.MetricPush(hello=pb.Agent(agent="odd", branch=9, incarnation=1))], grpc.StatusCode.PERMISSION_DENIED),
             ([pb.MetricPush(hello=hello), pb.MetricPush(frames=[pb.MetricFrame(sequence=1, series=[7])])],
              grpc.StatusCode.INVALID_ARGUMENT),
+            ([pb.MetricPush(hello=hello), pb.MetricPush(frames=[pb.MetricFrame(sequence=1, time_unix_nanos=-2**63)])],
+             grpc.StatusCode.INVALID_ARGUMENT),
+            ([pb.MetricPush(hello=hello)] + [pb.MetricPush(frames=[pb.MetricFrame(define=[self.wide(n) for n in range(100 * i, 100 * i + 100)])]) for i in range(25)],
+             grpc.StatusCode.INVALID_ARGUMENT),  # more names than a stream may define
         ]
         for address in (leader, follower):
             for messages, code in cases:
@@ -197,6 +207,59 @@ class Monitor(unittest.TestCase):
                 fault = call.exception()
                 stays.set()
                 self.assertEqual(fault.code() if fault else None, code, f"{messages} at {address}: {fault}")
+
+    def test_an_agent_cannot_drown_the_banks_own_events(self):
+        branches = self.bank()
+        follower = self.follower(branches)
+        stop = threading.Event()
+
+        def push():
+            yield pb.MetricPush(hello=pb.Agent(agent="loud", hostname="h", incarnation=1))
+            for number in range(40):
+                yield pb.MetricPush(frames=[pb.MetricFrame(sequence=number + 1, events=[
+                    pb.Event(number=100 * number + i, kind=pb.Event.ELECTION, text="branch-1 is lost: or not", time_unix_nanos=2**62) for i in range(100)])])
+            stop.wait(60)
+
+        pusher = client.stub(branches.address(follower)).PushMetrics.future(push())
+        address = branches.address(branches.leader())
+        loud = lambda: [event for event in events(address) if event.agent == "loud"]
+        wait_until(lambda: len(loud()) >= 50, 10, "some of its events")
+        victim = next(branch for branch in branches.ids if branch not in (follower, branches.leader()))
+        branches.kill(victim)
+        wait_until(lambda: any(e.kind == pb.Event.LOST and f"branch-{victim} " in e.text for e in events(address)), 15, "the bank's own event")
+        told = loud()
+        self.assertLess(len(told), 50 + 100)
+        self.assertEqual({event.kind for event in told}, {pb.Event.OTHER})
+        self.assertLessEqual(max(event.time_unix_nanos for event in told), time.time_ns())
+        self.assertEqual(events(address)[-1].agent, f"branch-{branches.leader()}", "nothing stands in the future")
+        stop.set()
+        pusher.result(timeout=10)
+
+    def test_values_that_are_no_numbers(self):
+        branches = self.bank(branches=1)
+        define = [pb.Series(id=i, metric=f"test.{name}", unit="1") for i, name in enumerate(("nan", "up", "down"), start=1)]
+        stop = threading.Event()
+
+        def push():
+            yield pb.MetricPush(hello=pb.Agent(agent="odd", hostname="h", incarnation=1), frames=[
+                pb.MetricFrame(sequence=1, time_unix_nanos=time.time_ns(), define=define, series=[1, 2, 3], value=[float("nan"), float("inf"), -float("inf")])])
+            stop.wait(60)
+
+        pusher = client.stub(branches.address(1)).PushMetrics.future(push())
+        wait_until(lambda: "odd" in lives(branches.address(1)), 10, "the agent")
+
+        def printed(form):
+            done = subprocess.run([bank.BIN / "bankctl", "metrics", "--agent", "odd", "--at", branches.address(1), "-w", form], capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return done.stdout.splitlines()
+
+        rows = {row["metric"]: row for row in map(json.loads, printed("json"))}
+        self.assertEqual({name: row["value"] for name, row in rows.items()}, {"test.nan": "NaN", "test.up": "Infinity", "test.down": "-Infinity"})
+        self.assertGreater(int(rows["test.up"]["time_unix_nanos"]), 2**53)
+        self.assertEqual((rows["test.up"]["incarnation"], rows["test.up"]["sequence"]), ("1", 1))
+        self.assertEqual([line.split(",")[6] for line in printed("csv")[1:]], ["nan", "inf", "-inf"])
+        stop.set()
+        pusher.result(timeout=10)
 
     def test_readers_end_when_the_branch_stops(self):
         branches = self.bank(branches=1)
