@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <utility>
@@ -51,12 +52,12 @@ std::string AsEvent(int64_t id, const std::string& message) {
 
 }  // namespace
 
-Console::Console(ConsoleSources sources, const monitor::Feed& feed)
+Console::Console(ConsoleSources sources, monitor::Feed& feed)
     : sources_(std::move(sources)), view_(sources_.view, feed) {}
 
 absl::StatusOr<std::unique_ptr<Console>> Console::Start(const ConsoleOptions& options,
                                                         ConsoleSources sources,
-                                                        const monitor::Feed& feed) {
+                                                        monitor::Feed& feed) {
   auto console = std::unique_ptr<Console>(new Console(std::move(sources), feed));
   if (absl::Status listening = console->Listen(options); !listening.ok()) return listening;
   return console;
@@ -177,28 +178,38 @@ void Console::AddStream() {
     int64_t seen_ms = 0;
     const std::string id = request.get_header_value("Last-Event-ID");
     std::from_chars(id.data(), id.data() + id.size(), seen_ms);
+    seen_ms = std::clamp<int64_t>(seen_ms, 0, NowMs());
     auto first = std::make_shared<bool>(true);
     auto number = std::make_shared<uint64_t>(0);
+    auto sent_ms = std::make_shared<int64_t>(seen_ms);
     response.set_chunked_content_provider(
         "text/event-stream",
-        [this, seen_ms, first, number](size_t, httplib::DataSink& sink) {
+        [this, first, number, sent_ms](size_t, httplib::DataSink& sink) {
           if (broadcast_.closed()) {
             sink.done();
             return true;
           }
           if (std::exchange(*first, false)) {
-            const int64_t now_ms = NowMs();
-            const std::string event = AsEvent(now_ms, Compose(seen_ms));
-            return sink.write(event.data(), event.size());
+            return SendSince(sent_ms.get(), sink);
           }
           const Broadcast::Message message =
               broadcast_.Await(*number, std::chrono::milliseconds(2000));
           if (message.number == 0) return true;
+          // A page that takes its time has missed what stood in the messages between.
+          const bool missed = *number != 0 && message.number != *number + 1;
           *number = message.number;
+          if (missed) return SendSince(sent_ms.get(), sink);
+          *sent_ms = NowMs();
           return sink.write(message.text->data(), message.text->size());
         },
         [this](bool) { streams_.fetch_sub(1); });
   });
+}
+
+bool Console::SendSince(int64_t* sent_ms, httplib::DataSink& sink) {
+  const int64_t now_ms = NowMs();
+  const std::string event = AsEvent(now_ms, Compose(std::exchange(*sent_ms, now_ms)));
+  return sink.write(event.data(), event.size());
 }
 
 std::string Console::Compose(int64_t since_ms) {
@@ -207,16 +218,15 @@ std::string Console::Compose(int64_t since_ms) {
 }
 
 void Console::ComposeForever() {
-  int64_t last_ms = NowMs();
   while (!broadcast_.closed()) {
-    const int64_t now_ms = NowMs();
     if (streams_ > 0) {
-      broadcast_.Send(AsEvent(now_ms, Compose(last_ms)));
+      absl::MutexLock lock(&view_mutex_);
+      const int64_t now_ms = NowMs();
+      broadcast_.Send(AsEvent(now_ms, view_.ComposeNews(now_ms)));
     } else {
       absl::MutexLock lock(&view_mutex_);
-      view_.Compare();
+      view_.PassOver();
     }
-    last_ms = now_ms;
     broadcast_.AwaitClosed(kUpdateEvery);
   }
 }

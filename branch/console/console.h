@@ -1,9 +1,8 @@
 // Console: the branch's HTTP port: the page, its live stream, /metrics, /livez and /readyz.
 //
 //   GET /             the page, from within the program; no other host is asked for anything
-//   GET /api/stream   server-sent events named "update" (view.h), twice a second; Last-Event-ID,
-//   the
-//                     time of the newest message seen, continues without a gap in the charts
+//   GET /api/stream   server-sent events named "update" (view.h), twice a second; Last-Event-ID is
+//                     the time of the newest message seen: the charts go on without a gap
 //   GET /api/view     the same message once
 //   GET /metrics      Prometheus' text format
 //   GET /livez, /readyz   checks.h
@@ -30,6 +29,7 @@
 
 namespace httplib {
 class Server;
+class DataSink;
 }
 
 namespace bank::console {
@@ -54,7 +54,7 @@ class Console {
   // as net::MakeServerCredentials. Unavailable: the port is taken.
   static absl::StatusOr<std::unique_ptr<Console>> Start(const ConsoleOptions& options,
                                                         ConsoleSources sources,
-                                                        const monitor::Feed& feed);
+                                                        monitor::Feed& feed);
   ~Console();
 
   // Ends the streams and waits for the answers under way. Idempotent.
@@ -64,13 +64,15 @@ class Console {
   bool secure() const { return secure_; }  // HTTPS: beyond loopback
 
  private:
-  Console(ConsoleSources sources, const monitor::Feed& feed);
+  Console(ConsoleSources sources, monitor::Feed& feed);
   absl::Status Listen(const ConsoleOptions& options);
   void AddRoutes(bool loopback_only);
   void AddChecks(const std::string& endpoint, const std::vector<Check>& checks);
   void AddStream();
   void ComposeForever();
   std::string Compose(int64_t since_ms);
+  // All that happened since *sent_ms, which becomes now.
+  bool SendSince(int64_t* sent_ms, httplib::DataSink& sink);
 
   const ConsoleSources sources_;
 

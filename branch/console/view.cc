@@ -16,6 +16,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr size_t kBalancesShown = 5;
 constexpr size_t kEventsShown = 200;
+constexpr size_t kFramesAtATime = 256;
 constexpr int64_t kNsPerMs = 1'000'000;
 // A frame may arrive some time after its instant: points this far back are sent again.
 constexpr int64_t kLateMs = 3000;
@@ -156,12 +157,37 @@ Json BranchJson(BranchId id, const monitor::AgentView* agent, bool leads) {
   return branch;
 }
 
+Json PointJson(const monitor::Frame& frame) {
+  return {{"b", frame.agent->branch.value},
+          {"t", frame.time_unix_ns / kNsPerMs},
+          {"v", ValuesOf(frame)}};
+}
+
+Json EventJson(const monitor::Event& event) {
+  return {{"t", event.time_unix_ns / kNsPerMs},
+          {"agent", event.agent},
+          {"incarnation", std::to_string(event.incarnation)},
+          {"number", event.number},
+          {"kind", Name(event.kind)},
+          {"text", event.text}};
+}
+
+std::string Dump(const Json& message) {
+  return message.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 }  // namespace
 
-View::View(ViewSources sources, const monitor::Feed& feed)
-    : sources_(std::move(sources)), feed_(feed) {}
+View::View(ViewSources sources, monitor::Feed& feed)
+    : sources_(std::move(sources)),
+      feed_(feed),
+      news_(feed.Subscribe({.events = true, .events_past = 0}, [] {})) {}
 
-void View::Compare() { CompareIn(feed_.Agents()); }
+void View::PassOver() {
+  CompareIn(feed_.Agents());
+  while (!news_->Take(kFramesAtATime).empty()) {
+  }
+}
 
 Compared View::CompareIn(const std::vector<monitor::AgentView>& agents) {
   std::vector<Comparison::Branch> branches;
@@ -174,6 +200,47 @@ Compared View::CompareIn(const std::vector<monitor::AgentView>& agents) {
 
 std::string View::Compose(int64_t now_ms, int64_t since_ms) {
   const int64_t from_ms = std::max(since_ms - kLateMs, now_ms - kHistoryMs);
+  Json message = Now(now_ms);
+  message["points"] = Json::array();
+  const std::vector<monitor::AgentView> agents = feed_.Agents();
+  for (const BranchId id : sources_.members) {
+    const monitor::AgentView* agent = Find(agents, id);
+    if (agent == nullptr) continue;
+    for (const monitor::FramePtr& frame : feed_.History(agent->agent->name, from_ms * kNsPerMs)) {
+      message["points"].push_back(PointJson(*frame));
+    }
+  }
+  message["events"] = Json::array();
+  for (const monitor::Event& event : feed_.Events(kEventsShown)) {
+    if (since_ms != 0 && event.time_unix_ns / kNsPerMs < from_ms) continue;
+    message["events"].push_back(EventJson(event));
+  }
+  return Dump(message);
+}
+
+std::string View::ComposeNews(int64_t now_ms) {
+  Json message = Now(now_ms);
+  message["points"] = Json::array();
+  message["events"] = Json::array();
+  const int64_t from_ns = (now_ms - kHistoryMs) * kNsPerMs;
+  const auto& members = sources_.members;
+  for (auto portion = news_->Take(kFramesAtATime); !portion.empty();
+       portion = news_->Take(kFramesAtATime)) {
+    for (const monitor::FramePtr& frame : portion.frames) {
+      const bool of_member =
+          std::find(members.begin(), members.end(), frame->agent->branch) != members.end();
+      if (of_member && frame->time_unix_ns >= from_ns) {
+        message["points"].push_back(PointJson(*frame));
+      }
+    }
+    for (const monitor::Event& event : portion.events) {
+      message["events"].push_back(EventJson(event));
+    }
+  }
+  return Dump(message);
+}
+
+Json View::Now(int64_t now_ms) {
   const std::vector<monitor::AgentView> agents = feed_.Agents();
 
   // Who leads: as the live branch of the highest term knows it, if that one is live.
@@ -203,27 +270,11 @@ std::string View::Compose(int64_t now_ms, int64_t since_ms) {
   if (own != nullptr) message["accounts"] = own->ledger.accounts;
 
   message["branches"] = Json::array();
-  message["points"] = Json::array();
   for (const BranchId id : sources_.members) {
     const monitor::AgentView* agent = Find(agents, id);
     message["branches"].push_back(BranchJson(id, agent, IsLive(agent) && leader == id));
-    if (agent == nullptr) continue;
-    for (const monitor::FramePtr& frame : feed_.History(agent->agent->name, from_ms * kNsPerMs)) {
-      message["points"].push_back(
-          {{"b", id.value}, {"t", frame->time_unix_ns / kNsPerMs}, {"v", ValuesOf(*frame)}});
-    }
   }
-  message["events"] = Json::array();
-  for (const monitor::Event& event : feed_.Events(kEventsShown)) {
-    if (since_ms != 0 && event.time_unix_ns / kNsPerMs < from_ms) continue;
-    message["events"].push_back({{"t", event.time_unix_ns / kNsPerMs},
-                                 {"agent", event.agent},
-                                 {"incarnation", std::to_string(event.incarnation)},
-                                 {"number", event.number},
-                                 {"kind", Name(event.kind)},
-                                 {"text", event.text}});
-  }
-  return message.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return message;
 }
 
 }  // namespace bank::console

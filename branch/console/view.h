@@ -13,7 +13,8 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,7 +37,7 @@ struct ViewSources {
 class View {
  public:
   // The feed must outlive the view.
-  View(ViewSources sources, const monitor::Feed& feed);
+  View(ViewSources sources, monitor::Feed& feed);
 
   // How far a page's charts go back.
   static constexpr int64_t kHistoryMs = 600'000;
@@ -44,14 +45,22 @@ class View {
   // The message for a page that has seen everything before `since_ms` (0: nothing yet).
   std::string Compose(int64_t now_ms, int64_t since_ms);
 
-  // Only compares the branches: so that a difference is on the page whenever somebody looks.
-  void Compare();
+  // The message for pages that had all earlier ones: what has come in since the last call of this
+  // or of PassOver(), however old it is. A branch that was away learns of the past late.
+  std::string ComposeNews(int64_t now_ms);
+
+  // Nobody looks. Compares the branches all the same: a difference is on the page whenever somebody
+  // looks later.
+  void PassOver();
 
  private:
   Compared CompareIn(const std::vector<monitor::AgentView>& agents);
+  // What is so now, without points and events.
+  nlohmann::ordered_json Now(int64_t now_ms);
 
   const ViewSources sources_;
   const monitor::Feed& feed_;
+  std::unique_ptr<monitor::Feed::Subscription> news_;
   Comparison comparison_;
 };
 

@@ -18,7 +18,7 @@ namespace bank::node {
 struct HttpParts {
   const Config& config;
   replication::RaftReplicator& replicator;
-  const monitor::Feed& feed;
+  monitor::Feed& feed;
   monitor::AgentPtr self;
   monitor::ProcessMetricsSource metrics;
   std::function<bool()> serves;

@@ -224,7 +224,9 @@ function showEvents(events) {
     time.dateTime = new Date(event.t).toISOString();
     item.append(time, make("span", event.kind), make("span", event.agent + ": " + event.text));
     list.querySelector(".none")?.remove();
-    list.prepend(item);
+    // Newest first; a branch that was away tells of older ones late.
+    item.at = event.t;
+    list.insertBefore(item, [...list.children].find((other) => !(other.at > event.t)) || null);
   }
   while (list.children.length > EVENTS_MAX) list.lastChild.remove();
   if (!list.children.length) list.append(make("li", "Nothing has happened yet.", "none"));
@@ -246,20 +248,33 @@ function show(update) {
 }
 
 let lastUpdate = 0;
-const source = new EventSource("api/stream");
-source.addEventListener("update", (message) => {
-  lastUpdate = Date.now();
-  say("link", "live", "good");
-  show(JSON.parse(message.data));
-});
-source.addEventListener("error", () => {
-  say("link", "connection lost, trying again", "bad");
+const AGAIN_MS = 3000;
+
+// What is on the page was so when it was last heard, and may be so no more.
+function lose(why) {
+  say("link", why, "bad");
   say("serves", "unknown", "wait");
-});
+  document.body.classList.add("stale");
+}
+
+function listen() {
+  const source = new EventSource("api/stream");
+  source.addEventListener("update", (message) => {
+    lastUpdate = Date.now();
+    document.body.classList.remove("stale");
+    say("link", "live", "good");
+    show(JSON.parse(message.data));
+  });
+  source.addEventListener("error", () => {
+    lose("connection lost, trying again");
+    // The browser tries again by itself, but not after a refusal: too many pages, say.
+    if (source.readyState === EventSource.CLOSED) setTimeout(listen, AGAIN_MS);
+  });
+}
+listen();
 setInterval(() => {
   if (lastUpdate && Date.now() - lastUpdate > 3000) {
-    say("link", "nothing heard for " + Math.round((Date.now() - lastUpdate) / 1000) + " s", "bad");
-    say("serves", "unknown", "wait");
+    lose("nothing heard for " + Math.round((Date.now() - lastUpdate) / 1000) + " s");
   }
 }, 1000);
 

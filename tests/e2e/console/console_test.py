@@ -89,9 +89,10 @@ class ConsoleTest(unittest.TestCase):
 
             # The page outlives its own branch: it says so, and goes on when the branch is back.
             three.kill(watched)
-            browser.await_true(f"{text_of('serves')} === 'unknown'", wait)
+            stale = "document.body.classList.contains('stale')"
+            browser.await_true(f"{text_of('serves')} === 'unknown' && {stale}", wait)
             three.start([watched])
-            browser.await_true(f"{text_of('serves')} === 'serves' && {text_of('link')} === 'live'", wait)
+            browser.await_true(f"{text_of('serves')} === 'serves' && {text_of('link')} === 'live' && !{stale}", wait)
 
             with Browser(width=390, height=3200, dark=True) as phone:
                 phone.open(f"http://{three.http_address(watched)}/")

@@ -76,5 +76,27 @@ TEST(View, APageThatComesBackGetsWhatItMissed) {
   EXPECT_LE(resumed["points"].size(), 20u) << "not everything again";
 }
 
+TEST(View, WhatIsLearnedLateIsNewsAllTheSame) {
+  FeedOfThree three;
+  three.Add(1, 1, kNowMs, {});
+  View view(three.Sources(), three.feed);
+  const auto news = [&] { return json::parse(view.ComposeNews(kNowMs))["points"]; };
+  EXPECT_EQ(news().size(), 1u) << "the newest to begin with";
+  EXPECT_EQ(news().size(), 0u);
+  // The branch was away, and is told of the last minute by the master.
+  for (uint64_t second = 60; second > 0; --second) {
+    three.Add(2, 61 - second, kNowMs - static_cast<int64_t>(second) * 1000, {});
+  }
+  const json late = news();
+  ASSERT_EQ(late.size(), 60u);
+  EXPECT_EQ(late[0]["b"], 2);
+  EXPECT_EQ(late[0]["t"], kNowMs - 60'000);
+  three.Add(2, 61, kNowMs - View::kHistoryMs - 1, {});
+  EXPECT_EQ(news().size(), 0u) << "no chart goes back that far";
+  three.Add(1, 2, kNowMs, {});
+  view.PassOver();
+  EXPECT_EQ(news().size(), 0u) << "nobody looked then: a page that opens is told by Compose()";
+}
+
 }  // namespace
 }  // namespace bank::console
