@@ -40,22 +40,35 @@ bool UnderstandAsked(const Edn& value, JepsenOperation* op) {
   }
 }
 
+// One account of a read of all; false if the balance is none.
+bool TakeBalance(std::string account, const Edn& balance, JepsenOperation* op) {
+  if (balance.type == Edn::Type::kNil) {
+    op->wrong = "account " + account + " has no balance";
+    return true;
+  }
+  if (balance.type != Edn::Type::kInteger) return false;
+  if (!op->balances.emplace(account, balance.integer).second) {
+    op->wrong = "account " + account + " stands there twice";
+  }
+  return true;
+}
+
 // What a read was told.
 bool UnderstandTold(const Edn& value, JepsenOperation* op) {
-  if (value.type != Edn::Type::kMap) return ScalarText(value, &op->first);
+  if (value.type != Edn::Type::kMap && value.type != Edn::Type::kVector) {
+    return ScalarText(value, &op->first);
+  }
   op->function = Function::kReadAll;
+  if (value.type == Edn::Type::kVector) {
+    for (size_t i = 0; i < value.items.size(); ++i) {
+      if (!TakeBalance(std::to_string(i), value.items[i], op)) return false;
+    }
+    return true;
+  }
   for (size_t i = 0; i + 1 < value.items.size(); i += 2) {
     std::string account;
     if (!ScalarText(value.items[i], &account)) return false;
-    const Edn& balance = value.items[i + 1];
-    if (balance.type == Edn::Type::kNil) {
-      op->wrong = "account " + account + " has no balance";
-      continue;
-    }
-    if (balance.type != Edn::Type::kInteger) return false;
-    if (!op->balances.emplace(account, balance.integer).second) {
-      op->wrong = "account " + account + " stands there twice";
-    }
+    if (!TakeBalance(std::move(account), value.items[i + 1], op)) return false;
   }
   return true;
 }
@@ -246,6 +259,7 @@ absl::Status JepsenHistory::Invoke(int64_t process, const std::string& f, const 
   }
   if (const Edn* value = event.Find("value")) call.asked = *value;
   is_independent_ = is_independent_ || ShowsKey(op.function, call.asked);
+  has_transfers_ = has_transfers_ || op.function == Function::kTransfer;
   if (!open_.emplace(process, std::move(call)).second) {
     return absl::InvalidArgumentError("the process has an operation open");
   }
@@ -261,7 +275,7 @@ absl::Status JepsenHistory::Complete(Call call, const Edn& event) {
   if (op.fate != Fate::kInfo) op.over = events_;
   if (const Edn* value = event.Find("value"); value != nullptr && op.fate == Fate::kOk) {
     call.told = *value;
-    if (op.function == Function::kRead && IsPair(call.told)) is_independent_ = true;
+    if (op.function == Function::kRead && IsPair(call.told)) reads_pairs_ = true;
   }
   done_.push_back(std::move(call));
   return absl::OkStatus();
@@ -292,7 +306,8 @@ absl::Status JepsenHistory::Understand(Call* call, int64_t* event) const {
   const Edn* told = content(call->told, &answered.key);
   if (told == nullptr) return absl::InvalidArgumentError(kNoKey);
   if (is_read && answered.key == op.key) {
-    return UnderstandTold(*told, &op)
+    const bool fits = told->type != Edn::Type::kVector || has_transfers_;
+    return fits && UnderstandTold(*told, &op)
                ? absl::OkStatus()
                : absl::InvalidArgumentError("the :value does not fit its :f");
   }
@@ -305,6 +320,8 @@ absl::Status JepsenHistory::Understand(Call* call, int64_t* event) const {
 absl::StatusOr<std::vector<JepsenOperation>> JepsenHistory::Finish() {
   for (auto& [process, call] : open_) done_.push_back(std::move(call));
   open_.clear();
+  // A pair read in a bank of two accounts is no key.
+  is_independent_ = is_independent_ || (reads_pairs_ && !has_transfers_);
   std::vector<JepsenOperation> operations;
   for (Call& call : done_) {
     int64_t event = 0;

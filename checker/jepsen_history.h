@@ -3,7 +3,8 @@
 // An event is a map, or a tagged one (#jepsen.history.Op{...}), with :type, :process, :f and
 // :value; events stand one after the other, or in one vector or list. Processes named by a keyword
 // (:nemesis) are skipped. What is read of :f and :value:
-//   bank      :transfer {:from a :to b :amount n}, :read {a n, b n, ...}
+//   bank      :transfer {:from a :to b :amount n}, :read {a n, b n, ...} or, of accounts 0, 1, ...,
+//             :read [n n ...]
 //   register  :read v, :write v, :cas [old new]; v is nil or any number, keyword or string
 //   any of these behind a key, as jepsen.independent writes it: [k v], for cas [k [old new]]
 // What was asked stands in the invocation. A completion has the same :f; if it is :ok, its :value
@@ -86,6 +87,8 @@ class JepsenHistory {
   bool has_time_ = false;
   bool in_time_order_ = true;
   bool is_independent_ = false;
+  bool reads_pairs_ = false;
+  bool has_transfers_ = false;
   bool is_bank_ = false;
   bool is_register_ = false;
 };

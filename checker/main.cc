@@ -29,6 +29,7 @@ some, or by none; answers without one are judged by searching.
 Jepsen's histories (EDN): maps, tagged ones (#jepsen.history.Op{...}) too, one after the other or in
 one vector or list, with :type (:invoke :ok :fail :info), :process, :f and :value. Of these workloads:
   bank      :f :transfer, :value {:from a, :to b, :amount n}; :f :read, :value {a n, b n, ...}
+            or [n n ...]
   register  :f :read, :write, :value v; :f :cas, :value [old new]; nil at first (--initial)
 Both also behind keys of jepsen.independent: :value [k v], for cas [k [old new]]; each key is judged
 alone. Other :f are refused; processes named by a keyword (:nemesis) are skipped.

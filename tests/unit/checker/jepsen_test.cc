@@ -13,6 +13,11 @@ Verdict JudgeEdn(const std::string& text) {
   return judgement.ok() ? judgement->verdict : Verdict::kUndecided;
 }
 
+std::string Refusal(const std::string& text) {
+  const auto judgement = JudgeJepsen({WriteTemporary("bad.edn", text)}, {});
+  return judgement.ok() ? "taken" : std::string(judgement.status().message());
+}
+
 std::string Register(const std::string& last_read) {
   return R"({:type :invoke, :f :write, :value 1, :process 0, :time 1}
 {:type :invoke, :f :read, :value nil, :process 1, :time 2}
@@ -113,6 +118,18 @@ TEST(Jepsen, BankReadsThatAreWrongAlone) {
       Verdict::kInconsistent);
 }
 
+TEST(Jepsen, BankReadsMayBeVectors) {
+  const std::string transfer = "{:from 0 :to 1 :amount 4}";
+  for (const auto& [before, after, stale] : {std::tuple{"[10 10]", "[6 14]", "[10 10]"},
+                                             std::tuple{"[10 10 10]", "(6 14 10)", "[6 10 14]"}}) {
+    const std::string text =
+        Done(0, "read", "nil", before) + Done(0, "transfer", transfer, transfer);
+    EXPECT_EQ(JudgeEdn(text + Done(0, "read", "nil", after)), Verdict::kConsistent) << after;
+    EXPECT_EQ(JudgeEdn(text + Done(0, "read", "nil", stale)), Verdict::kInconsistent) << stale;
+    EXPECT_NE(Refusal(Done(0, "read", "nil", before)), "taken") << before;
+  }
+}
+
 TEST(Jepsen, UnknownTransfersHappenAtMostOnce) {
   std::string text = Done(0, "read", "nil", "{:a 100 :b 100}");
   for (int i = 0; i < 24; ++i) {
@@ -132,11 +149,6 @@ TEST(Jepsen, TransferInPartIsFoundThoughTheSumIsRight) {
                            Done(0, "transfer", "{:from 0 :to 1 :amount 4}", "nil");
   EXPECT_EQ(JudgeEdn(text + Done(0, "read", "nil", "{0 6 1 14 2 10}")), Verdict::kConsistent);
   EXPECT_EQ(JudgeEdn(text + Done(0, "read", "nil", "{0 6 1 10 2 14}")), Verdict::kInconsistent);
-}
-
-std::string Refusal(const std::string& text) {
-  const auto judgement = JudgeJepsen({WriteTemporary("bad.edn", text)}, {});
-  return judgement.ok() ? "taken" : std::string(judgement.status().message());
 }
 
 TEST(Jepsen, MalformedInputIsRefused) {
