@@ -237,7 +237,8 @@ class StreamLane final : public Lane {
     std::unique_ptr<Group> group = std::move(in_flight_.front());
     in_flight_.pop_front();
     const int count = group->batch.kind_size();
-    const bool whole = reply_.code_size() == count && reply_.money_size() == count &&
+    const bool whole = reply_.first_sequence() == group->batch.first_sequence() &&
+                       reply_.code_size() == count && reply_.money_size() == count &&
                        reply_.log_index_step_size() == count;
     if (reply_.fate() == v1::BatchReply::APPLIED && whole) {
       Finish(*group, &reply_, Ending::kOk, "");

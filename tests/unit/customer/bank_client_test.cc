@@ -78,6 +78,16 @@ TEST_F(BankClientTest, AnswersCarryTheReceipt) {
   EXPECT_EQ(query.identity.sequence, 0U);
 }
 
+// What it calls answered, the bank may forget.
+TEST_F(BankClientTest, CallsAnsweredOnlyWhatIs) {
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(client_->Perform(kDeposit, BranchId(1)).ending, Ending::kOk);
+  ASSERT_EQ(requests().size(), 3u);
+  for (const v1::Request& request : requests()) {
+    EXPECT_EQ(request.answered_below(), request.sequence());
+  }
+}
+
 TEST_F(BankClientTest, RefusalsAreAnswers) {
   const Answer answer = client_->Perform({.op = Op::kWithdraw, .amount = 401}, BranchId(1));
   EXPECT_EQ(answer.ending, Ending::kOk);

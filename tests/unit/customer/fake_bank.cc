@@ -116,6 +116,7 @@ grpc::Status FakeBranch::MsgDelivery(grpc::ServerContext* context, const v1::Req
   switch (fault.kind) {
     case Fault::Kind::kNone:
     case Fault::Kind::kForgetSession:
+    case Fault::Kind::kAnswerOther:
       return grpc::Status::OK;
     case Fault::Kind::kRefuse:
     case Fault::Kind::kLoseReply:
@@ -152,7 +153,11 @@ grpc::Status FakeBranch::Stream(grpc::ServerContext*,
         request.set_session(batch.session());
         request.set_sequence(batch.first_sequence() + i);
         v1::Reply reply;
-        Do(request, &reply);
+        if (fault.kind == Fault::Kind::kForgetSession) {
+          reply.set_code(v1::UNKNOWN_SESSION);
+        } else {
+          Do(request, &reply);
+        }
         const auto index = static_cast<int64_t>(reply.log_index());
         if (i == 0) answer.set_first_log_index(index);
         answer.add_code(reply.code());
@@ -161,7 +166,8 @@ grpc::Status FakeBranch::Stream(grpc::ServerContext*,
         last_index = index;
       }
     }
-    answer.set_first_sequence(batch.first_sequence());
+    const bool other = fault.kind == Fault::Kind::kAnswerOther;
+    answer.set_first_sequence(batch.first_sequence() + (other ? 1 : 0));
     if (fault.kind == Fault::Kind::kLoseReply) return grpc::Status(fault.status, "on order");
     if (fault.kind == Fault::Kind::kRefuse) answer.set_fate(v1::BatchReply::NOT_APPLIED);
     if (!stream->Write(answer)) break;

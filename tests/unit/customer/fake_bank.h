@@ -24,6 +24,7 @@ struct Fault {
     kHang,            // does nothing and answers when the caller has given up
     kHangAfterDoing,  // does it, answers when the caller has given up
     kForgetSession,   // answers unknown_session
+    kAnswerOther,     // batches: does it, then answers as if another had been asked for
   };
   Kind kind = Kind::kNone;
   grpc::StatusCode status = grpc::StatusCode::UNAVAILABLE;

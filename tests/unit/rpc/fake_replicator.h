@@ -1,6 +1,7 @@
 // A replicator of one: the real ledger, no log, and whatever fate a test wants.
 #pragma once
 
+#include <algorithm>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -23,19 +24,16 @@ class FakeReplicator final : public Replicator {
     std::lock_guard lock(mutex_);
     read_ = std::move(status);
   }
-  // While held, proposals stay open until Release().
+  // While held, proposals stay open until Release(), or its backward kind: the last one first.
   void Hold() {
     std::lock_guard lock(mutex_);
     held_ = true;
   }
-  void Release() {
-    std::vector<std::pair<ProposeCallback, ProposeResult>> waiting;
-    {
-      std::lock_guard lock(mutex_);
-      held_ = false;
-      waiting.swap(waiting_);
-    }
-    for (auto& [done, result] : waiting) done(std::move(result));
+  void Release() { Complete(TakeWaiting()); }
+  void ReleaseBackwards() {
+    Waiting waiting = TakeWaiting();
+    std::reverse(waiting.begin(), waiting.end());
+    Complete(std::move(waiting));
   }
   size_t open() const {
     std::lock_guard lock(mutex_);
@@ -99,6 +97,17 @@ class FakeReplicator final : public Replicator {
   }
 
  private:
+  using Waiting = std::vector<std::pair<ProposeCallback, ProposeResult>>;
+
+  Waiting TakeWaiting() {
+    std::lock_guard lock(mutex_);
+    held_ = false;
+    return std::exchange(waiting_, {});
+  }
+  static void Complete(Waiting waiting) {
+    for (auto& [done, result] : waiting) done(std::move(result));
+  }
+
   mutable std::mutex mutex_;
   ledger::Ledger ledger_;
   Fate fate_ = Fate::kApplied;

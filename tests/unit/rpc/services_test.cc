@@ -290,6 +290,26 @@ TEST_F(Services, StreamAnswersInOrderAndEndsWhenAllIsAnswered) {
   EXPECT_EQ(metrics_.reads.Read().count(), 0u);
 }
 
+TEST_F(Services, StreamAnswersInOrderWhateverIsDoneFirst) {
+  ASSERT_TRUE(Ask("deposit", 1).success());  // the branch's own session is open
+  replicator_.Hold();
+  grpc::ClientContext context;
+  auto stream = stub_->Stream(&context);
+  constexpr int kBatches = 8;
+  for (int i = 1; i <= kBatches; ++i) ASSERT_TRUE(stream->Write(Deposits(1, i)));
+  AwaitOpen(kBatches);
+  replicator_.ReleaseBackwards();
+  int64_t balance = 401;
+  v1::BatchReply reply;
+  for (int i = 1; i <= kBatches; ++i) {
+    ASSERT_TRUE(stream->Read(&reply));
+    balance += i;
+    ASSERT_THAT(reply.money(), ElementsAre(balance));
+  }
+  EXPECT_TRUE(stream->WritesDone());
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
 TEST_F(Services, StreamReadsNoMoreThanItMayHoldOpen) {
   ASSERT_TRUE(Ask("deposit", 1).success());  // the branch's own session is open
   replicator_.Hold();
