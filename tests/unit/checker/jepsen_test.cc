@@ -144,6 +144,21 @@ TEST(Jepsen, UnknownTransfersHappenAtMostOnce) {
             Verdict::kInconsistent);
 }
 
+TEST(Jepsen, WhatNobodyHadAskedForYetExplainsNothing) {
+  const auto unknown = [](const char* f, const std::string& value) {
+    return Event("invoke", 5, f, value) + Event("info", 5, f, value);
+  };
+  const std::string three = Done(0, "read", "nil", "3");
+  EXPECT_EQ(JudgeEdn(unknown("write", "3") + three), Verdict::kConsistent);
+  EXPECT_EQ(JudgeEdn(three + unknown("write", "3")), Verdict::kInconsistent);
+  EXPECT_EQ(JudgeEdn(three + unknown("cas", "[nil 3]")), Verdict::kInconsistent);
+  const std::string before = Done(0, "read", "nil", "{0 9 1 9}");
+  const std::string after = Done(0, "read", "nil", "{0 8 1 10}");
+  const std::string transfer = unknown("transfer", "{:from 0 :to 1 :amount 1}");
+  EXPECT_EQ(JudgeEdn(before + transfer + after), Verdict::kConsistent);
+  EXPECT_EQ(JudgeEdn(before + after + transfer), Verdict::kInconsistent);
+}
+
 TEST(Jepsen, TransferInPartIsFoundThoughTheSumIsRight) {
   const std::string text = Done(0, "read", "nil", "{0 10 1 10 2 10}") +
                            Done(0, "transfer", "{:from 0 :to 1 :amount 4}", "nil");

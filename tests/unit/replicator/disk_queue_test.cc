@@ -98,6 +98,35 @@ TEST(DiskQueue, ASnapshotWaitsForTheAppendsBeforeIt) {
   EXPECT_EQ(recovered.snapshot->index, LogIndex(5));
 }
 
+// Not every other job makes the appends before it durable by itself.
+TEST(DiskQueue, ReportsNoAppendThatAPowerLossWouldTake) {
+  storage::MemoryDisk disk;
+  storage::MemoryStorage storage(disk);
+  const SteadyClock clock;
+  ReplicationMetrics metrics;
+  absl::Notification first_reported, go_on;
+  uint64_t appended = 0;
+  {
+    DiskQueue queue(
+        storage, clock, metrics,
+        [&](std::vector<DiskJob> jobs) {
+          for (const DiskJob& job : jobs) appended += std::holds_alternative<DiskAppend>(job);
+          EXPECT_GE(disk.Recover().entries.size(), appended);
+          if (first_reported.HasBeenNotified()) return;
+          first_reported.Notify();
+          go_on.WaitForNotification();
+        },
+        [](absl::Status status) { FAIL() << status; });
+    queue.Queue(Append(1, 1));
+    first_reported.WaitForNotification();
+    queue.Queue(Append(2, 1));  // these two wait together
+    queue.Queue(DiskFinishRebuild{Term(1)});
+    go_on.Notify();
+    queue.Stop();
+  }
+  EXPECT_EQ(appended, 2u);
+}
+
 TEST(DiskQueue, NothingIsReportedAfterAnError) {
   storage::MemoryDisk disk;
   storage::MemoryStorage storage(disk);
