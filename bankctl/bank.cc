@@ -40,12 +40,19 @@ absl::StatusOr<std::vector<Branch>> Connect(const std::vector<Target>& targets,
     auto channel = net::MakeChannel(target.address, tls, net::ChannelKind::kCustomer);
     if (!channel.ok()) return channel.status();
     branches.push_back({.target = target,
+                        .channel = *channel,
                         .admin = v1::Admin::NewStub(*channel),
                         .customer = v1::Customer::NewStub(*channel),
                         .monitor = v1::Monitor::NewStub(*channel),
                         .health = grpc::health::v1::Health::NewStub(*channel)});
   }
   return branches;
+}
+
+void AwaitChange(const Branch& branch, std::chrono::milliseconds at_most) {
+  const Deadline deadline = std::chrono::system_clock::now() + at_most;
+  const grpc_connectivity_state now = branch.channel->GetState(/*try_to_connect=*/true);
+  branch.channel->WaitForStateChange(now, deadline);
 }
 
 void ForEach(std::vector<Branch>& branches,

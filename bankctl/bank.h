@@ -1,6 +1,8 @@
 // The branches an operator speaks to: their addresses, one stub each, and how to ask all at once.
 #pragma once
 
+#include <grpcpp/channel.h>
+
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -30,6 +32,7 @@ absl::StatusOr<std::vector<Target>> ParseTargets(const std::vector<std::string>&
 
 struct Branch {
   Target target;
+  std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<v1::Admin::Stub> admin;
   std::unique_ptr<v1::Customer::Stub> customer;
   std::unique_ptr<v1::Monitor::Stub> monitor;
@@ -39,6 +42,10 @@ struct Branch {
 // Connects lazily; fails only on what net::MakeChannel refuses.
 absl::StatusOr<std::vector<Branch>> Connect(const std::vector<Target>& targets,
                                             const net::TlsFiles& tls);
+
+// Before asking again a branch that has not answered: returns when its connection changes, as when
+// it is back, or after `at_most` if it does not.
+void AwaitChange(const Branch& branch, std::chrono::milliseconds at_most);
 
 // Runs `ask` for all branches at once, each on a thread of its own; returns when all are done.
 void ForEach(std::vector<Branch>& branches,

@@ -350,7 +350,7 @@ int Exec(const Context& context, const ExecOptions& options) {
       return Complain(kExitUnavailable,
                       fmt::format("{}: {}", branch.target.address, status.error_message()));
     }
-    if (round_done) std::this_thread::sleep_for(kBetweenRounds);
+    if (round_done) AwaitChange(branches->front(), kBetweenRounds);
   }
 }
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <grpcpp/client_context.h>
 
-#include <thread>
 #include <utility>
 
 namespace bank::bankctl {
@@ -104,7 +103,8 @@ bool FeedReader::Next(Update* update) {
     }
     HangUp();
     if (steady_clock::now() >= give_up) return false;
-    std::this_thread::sleep_for(kRedial);
+    // The next one may answer at once; when all were asked, there is something to wait for.
+    if (next_ % branches_.size() == 0) AwaitChange(branches_.front(), kRedial);
   }
 }
 

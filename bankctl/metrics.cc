@@ -10,7 +10,6 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <thread>
 #include <tuple>
 
 #include "bankctl/commands.h"
@@ -215,7 +214,7 @@ int ShowEvents(const Context& context, const EventsOptions& options) {
     // One that was open until now has just broken: the time begins with that.
     const auto now = std::chrono::steady_clock::now();
     if (now - began > std::chrono::seconds(1)) give_up = now + context.timeout;
-    std::this_thread::sleep_for(kRedial);
+    if ((next + 1) % branches->size() == 0) AwaitChange(branches->front(), kRedial);
   }
   std::cerr << "bankctl: " << fault << "\n";
   return kExitUnavailable;

@@ -3,7 +3,6 @@
 #include <grpcpp/client_context.h>
 
 #include <iostream>
-#include <thread>
 
 #include "bankctl/commands.h"
 #include "common/exit_code.h"
@@ -13,6 +12,8 @@ namespace {
 
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
+
+constexpr std::chrono::milliseconds kRedial{100};
 
 // Empty when the branch serves; else why it does not, after `deadline`.
 std::string AwaitServing(Branch& branch, Deadline deadline) {
@@ -40,8 +41,7 @@ std::string AwaitServing(Branch& branch, Deadline deadline) {
     }
     if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) return "not a branch of a bank";
     last = status.error_message();
-    // The branch went away; give whoever restarts it the time that a reconnect takes.
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    AwaitChange(branch, kRedial);
   }
 }
 

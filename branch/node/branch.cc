@@ -21,6 +21,7 @@ constexpr int64_t kOperationsOpenMax = 500'000;
 
 constexpr absl::Duration kHandOverMax = absl::Milliseconds(300);
 constexpr std::chrono::milliseconds kDrainMax{1000};
+constexpr size_t kStandbyHistoryBytesMax = size_t{16} << 20;
 
 // The storage knows the bank's number only; here it is known what that is made of.
 absl::Status Explain(const absl::Status& refused) {
@@ -79,6 +80,7 @@ absl::Status Branch::Open(replication::FatalHandler on_fatal) {
                                .addresses = peers_options.addresses,
                                .tls = config_.tls,
                                .sampling_interval_ms = config_.sampling_interval_ms,
+                               .history_bytes_max = HistoryBytesMax(),
                                .monitor = config_.monitor};
   monitoring_ = std::make_unique<Monitoring>(
       monitoring, clock_, [this] { return replicator_->GetStatus(); },
@@ -88,6 +90,15 @@ absl::Status Branch::Open(replication::FatalHandler on_fatal) {
                                          monitoring_->masters(), monitoring_->worker());
   replicator_->Observe([this](const auto& status) { monitoring_->OnStatus(status); });
   return replicator_->Start(std::move(opened_.recovered));
+}
+
+// A branch that votes may become the master, and holds the hour for all. In a bank so large that
+// others do not vote, those hold less: all of them may run on one machine.
+size_t Branch::HistoryBytesMax() const {
+  for (const replication::Member& member : config_.driver.founders) {
+    if (member.id == config_.self && member.voter) return monitor::FeedOptions().bytes_max;
+  }
+  return kStandbyHistoryBytesMax;
 }
 
 CommandsOptions Branch::MakeCommandsOptions(uint64_t bank) {

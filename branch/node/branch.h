@@ -65,6 +65,7 @@ class Branch {
   monitor::ProcessMetrics ReadMetrics() const;
   std::string OwnAddress() const;
   CommandsOptions MakeCommandsOptions(uint64_t bank);
+  size_t HistoryBytesMax() const;
   void HandOver();
 
   const Config config_;

@@ -37,6 +37,7 @@ struct MonitoringOptions {
   std::map<BranchId, std::string> addresses;  // of the other branches
   net::TlsFiles tls;
   int64_t sampling_interval_ms = 1000;
+  size_t history_bytes_max = monitor::FeedOptions().bytes_max;
   std::string monitor;  // host:port of a foreign server of monitor.proto; "": none
 };
 
