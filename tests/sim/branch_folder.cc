@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "tests/sim/nemesis.h"
 
 namespace bank::sim {
 namespace {
@@ -116,6 +117,7 @@ void BranchProcess::OnDiskDone(const DiskOrder& order) {
     Drive([&](replication::Driver& driver, int64_t now_ms) {
       driver.OnSnapshotInstalled(now_ms, install->snapshot.index);
     });
+    world_.nemesis->OnInstalled(*this);
   } else if (std::holds_alternative<FinishRebuildOrder>(order)) {
     rebuilding_ = false;
   }

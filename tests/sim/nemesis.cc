@@ -89,6 +89,9 @@ void Nemesis::Strike(Fault fault) {
     case Fault::kCutPromoted:
       cuts_promoted_ = true;
       return Later(2 * Long(), [this] { cuts_promoted_ = false; });
+    case Fault::kMuteInstalled:
+      mutes_installed_ = true;
+      return Later(2 * Long(), [this] { mutes_installed_ = false; });
     case Fault::kTransfer:
       for (BranchProcess* each : world_.branches) {
         if (each->up() && each->status().role == replication::Role::kLeader) {
@@ -131,6 +134,10 @@ void Nemesis::StrikeNetwork(Fault fault) {
     case Fault::kIsolate:
       ++count.isolations;
       Isolate(a);
+      return MendLater();
+    case Fault::kMute:
+      ++count.mutes;
+      Mute(a);
       return MendLater();
     case Fault::kPartition: {
       ++count.partitions;
@@ -268,6 +275,20 @@ void Nemesis::OnPromotion(BranchId promoted) {
   ++world_.statistics.promoted_cut_off;
   Isolate(promoted.value);
   MendLater();
+}
+
+// What it goes on to take, apply and compact, nobody knows.
+void Nemesis::OnInstalled(const BranchProcess& branch) {
+  if (ended_ || !mutes_installed_) return;
+  Later(random_.Between(0, 60) * kMillisecond, [this, node = branch.node()] {
+    ++world_.statistics.installed_muted;
+    Mute(node);
+    MendLater();
+  });
+}
+
+void Nemesis::Mute(NodeId node) {
+  for (NodeId i = 1; i <= world_.branches.size(); ++i) world_.network.Cut(node, i);
 }
 
 void Nemesis::Isolate(NodeId node) {

@@ -24,9 +24,10 @@ class Nemesis {
   void Heal(const std::vector<BranchProcess*>& missing = {});
 
   // What branches tell: this one campaigns, in a term of its own; this one is promoted in the
-  // leader's log.
+  // leader's log; this one has installed a snapshot.
   void OnCandidacy(BranchProcess& candidate);
   void OnPromotion(BranchId promoted);
+  void OnInstalled(const BranchProcess& branch);
 
  private:
   enum class Fault {
@@ -37,6 +38,7 @@ class Nemesis {
     kPause,
     kCutOneWay,
     kIsolate,
+    kMute,
     kPartition,
     kRing,
     kFlap,
@@ -52,6 +54,7 @@ class Nemesis {
     kOldLeader,
     kCutCandidates,
     kCutPromoted,
+    kMuteInstalled,
     kTransfer,
     kSnapshot,
     kCount,
@@ -67,6 +70,7 @@ class Nemesis {
   void CutBetween(const std::vector<bool>& left);
   void MendLater();
   void Isolate(NodeId node);
+  void Mute(NodeId node);  // it hears, and is not heard
   void KeepOldLeader();
   void Hasten();  // the clocks that KeepOldLeader slowed
   void Flap(NodeId a, NodeId b, int times);
@@ -89,8 +93,9 @@ class Nemesis {
   uint64_t hunt_permille_;  // of the faults look for the leader
   SimTime pause_mean_;
   Network::Weather fair_;
-  bool cuts_candidates_ = false;  // at once,
-  bool cuts_promoted_ = false;    // too
+  bool cuts_candidates_ = false;
+  bool cuts_promoted_ = false;
+  bool mutes_installed_ = false;
   bool ended_ = false;
 };
 

@@ -16,6 +16,7 @@ namespace bank::sim {
   X(link_cuts, true)                   \
   X(link_cuts_one_way, true)           \
   X(isolations, true)                  \
+  X(mutes, true)                       \
   X(old_leaders, true)                 \
   X(partitions, true)                  \
   X(ring_cuts, true)                   \
@@ -23,6 +24,7 @@ namespace bank::sim {
   X(network_storms, true)              \
   X(candidates_cut_off, true)          \
   X(promoted_cut_off, true)            \
+  X(installed_muted, true)             \
   X(crashes, true)                     \
   X(restarts, true)                    \
   X(restart_storms, true)              \
