@@ -34,11 +34,15 @@ class Plan:
 
 
 PLANS = {
-    3: Plan(remark="known from reading the engine alone"),
-    4: Plan(remark="known from reading the engine alone"),
+    3: Plan(seeds=3000, reordered_seeds=3000, remark="known from reading the engine alone"),
+    4: Plan(seeds=3000, reordered_seeds=3000, remark="known from reading the engine alone"),
+    5: Plan(remark="takes messages that come twice"),
     8: Plan(remark="out of reach: no branch becomes a spare"),
     10: Plan(remark="out of reach: the driver asks for no such catch-up"),
+    16: Plan(seeds=3000),
+    17: Plan(seeds=3000, also_off=(20,)),
     19: Plan(remark="out of reach: no simulated branch makes up bytes; `tests/fuzz` does"),
+    20: Plan(seeds=3000),
 }
 
 

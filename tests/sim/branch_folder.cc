@@ -106,6 +106,7 @@ void BranchProcess::RestoreFolder(const SimFileSystem::Image& image) {
 void BranchProcess::OnDiskDone(const DiskOrder& order) {
   if (!up()) return;
   if (const auto* append = std::get_if<AppendOrder>(&order)) {
+    if (std::exchange(just_installed_, false)) world_.nemesis->OnFirstAfterInstall(*this);
     Drive([&](replication::Driver& driver, int64_t now_ms) {
       driver.OnAppended(now_ms, append->first, append->entries);
     });
@@ -117,7 +118,7 @@ void BranchProcess::OnDiskDone(const DiskOrder& order) {
     Drive([&](replication::Driver& driver, int64_t now_ms) {
       driver.OnSnapshotInstalled(now_ms, install->snapshot.index);
     });
-    world_.nemesis->OnInstalled(*this);
+    just_installed_ = true;
   } else if (std::holds_alternative<FinishRebuildOrder>(order)) {
     rebuilding_ = false;
   }

@@ -49,6 +49,7 @@ void BranchProcess::Start(storage::OnDamage on_damage) {
   status_ = {};
   timer_at_ = -1;
   applying_ = false;
+  just_installed_ = false;
   options_.seed = random_.Next();
   driver_ = std::make_unique<replication::Driver>(options_, *this);
   counter_ = std::make_unique<Counter>(world_, *this, random_.Fork(),

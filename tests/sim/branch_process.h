@@ -176,7 +176,8 @@ class BranchProcess final : public replication::DriverPorts {
   replication::ReplicatorStatus status_;
   replication::Membership membership_;
   bool applying_ = false;
-  SimTime timer_at_ = -1;  // when the earliest timer task runs; -1: none
+  bool just_installed_ = false;  // a snapshot, and has no entry after it yet
+  SimTime timer_at_ = -1;        // when the earliest timer task runs; -1: none
   uint64_t timer_number_ = 0;
 };
 

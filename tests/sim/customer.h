@@ -66,6 +66,7 @@ class Customer {
     SessionId session{};               // the first one's key
     uint64_t first_sequence = 0;
     BranchId only{};  // 0: any branch
+    BranchId last{};  // the one asked last
     uint64_t attempts = 0;
     uint64_t asked = 0;        // how often a branch was asked, twice in one attempt at times
     uint64_t not_applied = 0;  // and how often the answer was: certainly not applied

@@ -33,8 +33,12 @@ void Customer::Attempt(uint64_t number) {
   ++request.attempts;
   BranchId branch = request.only;
   if (branch == BranchId(0)) {
-    branch = request.attempts == 1 && random_.OneIn(2) ? home_ : AnyBranch();
+    // Retries go round: there may be more branches that know of no bank than members.
+    branch = request.attempts > 1 ? BranchId(request.last.value % world_.branches.size() + 1)
+             : random_.OneIn(2)   ? home_
+                                  : AnyBranch();
   }
+  request.last = branch;
   const bool twice = request.only == BranchId(0) && !request.once && random_.Permille(30);
   Ask(request, branch, line_);
   // At times the same request is under way twice, from two clients through two branches.

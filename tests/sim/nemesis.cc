@@ -278,13 +278,12 @@ void Nemesis::OnPromotion(BranchId promoted) {
 }
 
 // What it goes on to take, apply and compact, nobody knows.
-void Nemesis::OnInstalled(const BranchProcess& branch) {
+void Nemesis::OnFirstAfterInstall(BranchProcess& branch) {
   if (ended_ || !mutes_installed_) return;
-  Later(random_.Between(0, 60) * kMillisecond, [this, node = branch.node()] {
-    ++world_.statistics.installed_muted;
-    Mute(node);
-    MendLater();
-  });
+  ++world_.statistics.installed_muted;
+  Mute(branch.node());
+  Later(Brief(), [&branch] { branch.TakeSnapshot(); });
+  MendLater();
 }
 
 void Nemesis::Mute(NodeId node) {

@@ -24,10 +24,10 @@ class Nemesis {
   void Heal(const std::vector<BranchProcess*>& missing = {});
 
   // What branches tell: this one campaigns, in a term of its own; this one is promoted in the
-  // leader's log; this one has installed a snapshot.
+  // leader's log; this one is about to acknowledge the first entries after a snapshot it installed.
   void OnCandidacy(BranchProcess& candidate);
   void OnPromotion(BranchId promoted);
-  void OnInstalled(const BranchProcess& branch);
+  void OnFirstAfterInstall(BranchProcess& branch);
 
  private:
   enum class Fault {
