@@ -68,6 +68,16 @@ TEST_F(NetworkTest, ACutHasADirection) {
   EXPECT_EQ(received_, (std::vector<int>{2, 3}));
 }
 
+TEST_F(NetworkTest, KnowsWhenTheLastOfWhatIsUnderWayArrives) {
+  network_.SetWeather({.spike_permille = 1000, .delay_spike = kSecond});
+  Send(1, 2, 1);
+  Send(2, 1, 2, Lane::kSnapshots);
+  EXPECT_GE(network_.LastArrival(), kSecond);
+  while (scheduler_.RunOne(network_.LastArrival())) {
+  }
+  EXPECT_EQ(received_.size(), 2u);
+}
+
 TEST(SkewedClock, NeverGoesBackAndKnowsWhenALocalTimeComes) {
   Random random(3);
   SkewedClock clock(5 * kSecond, 1'000'000);
