@@ -76,7 +76,7 @@ class BranchProcess final : public replication::DriverPorts {
   SkewedClock& clock() { return clock_; }
   void OnClockChanged();
   void TakeSnapshot();
-  // False if it is not begun. 0: to whom the branch thinks best.
+  // 0: to whom the branch thinks best. A branch that is down or paused never answers.
   void TransferLeadership(BranchId to, replication::Replicator::ReadCallback done);
   void ChangeMember(const replication::MemberChange& change, int64_t timeout_ms,
                     replication::ChangeCallback done);
