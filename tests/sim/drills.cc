@@ -17,6 +17,7 @@ using replication::ReplicatorStatus;
 using replication::Role;
 
 constexpr int64_t kPromotionMs = 20'000;
+constexpr int kPromotionAttemptsMax = 5;
 
 // One of them leads, and the others know it.
 bool FollowOne(const std::vector<BranchProcess*>& voters) {
@@ -89,21 +90,28 @@ void Drills::HandOver() {
 }
 
 void Drills::PromoteStandby() {
-  BranchProcess* const leader = operator_.Leader();
   std::vector<BranchProcess*> standbys = operator_.Members();
   const std::vector<BranchProcess*> voters = operator_.Voters();
   std::erase_if(standbys, [&](const BranchProcess* member) { return Contains(voters, member); });
   // A bank of one voter stays one.
-  if (leader == nullptr || voters.size() < 2 || standbys.empty()) return;
-  std::optional<ChangeResult> result;
-  leader->ChangeMember({random_.Pick(standbys)->id(), MemberTarget::kVoter, ""}, kPromotionMs,
-                       [&result](ChangeResult answer) { result = std::move(answer); });
-  await_("an idle standby promoted", [&result] { return result.has_value(); });
-  if (!result.has_value()) return;
+  if (operator_.Leader() == nullptr || voters.size() < 2 || standbys.empty()) return;
+  const BranchId standby = random_.Pick(standbys)->id();
   ++world_.statistics.idle_standbys_promoted;
-  if (result->fate != ChangeFate::kDone) {
-    world_.Violate(absl::StrCat("an idle standby is not promoted: ", result->reason));
+  // A leader that is replaced cannot say what becomes of it: then the next one is asked.
+  for (int attempts = 0; attempts < kPromotionAttemptsMax; ++attempts) {
+    await_("a leader to promote a standby", [this] { return operator_.Leader() != nullptr; });
+    if (world_.violated()) return;
+    std::optional<ChangeResult> result;
+    BranchProcess* const leader = operator_.Leader();
+    leader->ChangeMember({standby, MemberTarget::kVoter, ""}, kPromotionMs,
+                         [&result](ChangeResult answer) { result = std::move(answer); });
+    await_("an idle standby promoted", [&result] { return result.has_value(); });
+    if (world_.violated()) return;
+    if (result->fate == ChangeFate::kDone) return;
+    if (operator_.Leader() != leader) continue;
+    return world_.Violate(absl::StrCat("an idle standby is not promoted: ", result->reason));
   }
+  world_.Violate("an idle standby is not promoted: leaders come and go");
 }
 
 }  // namespace bank::sim
