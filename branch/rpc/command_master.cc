@@ -97,15 +97,16 @@ grpc::Status CommandMaster::Join(const v1::Agent& agent, bool own, AgentLine* li
     return {grpc::StatusCode::RESOURCE_EXHAUSTED,
             fmt::format("{} agents are connected already", kAgentsMax)};
   }
-  Connected& connected = agents_[name];
-  if (connected.line != nullptr) {
-    if (connected.incarnation > agent.incarnation()) {
+  if (const auto known = agents_.find(name); known != agents_.end()) {
+    if (known->second.incarnation > agent.incarnation()) {
       return {grpc::StatusCode::FAILED_PRECONDITION,
               fmt::format("a newer incarnation of {} is connected", name)};
     }
-    connected.line->End({grpc::StatusCode::ABORTED, fmt::format("{} has connected again", name)});
+    AgentLine* const earlier = known->second.line;
+    agents_.erase(known);  // before it ends, and leaves
+    earlier->End({grpc::StatusCode::ABORTED, fmt::format("{} has connected again", name)});
   }
-  connected = {line, agent.incarnation(), own, {}};
+  agents_[name] = {line, agent.incarnation(), own, {}};
   for (auto& [key, dispatch] : dispatches_) {
     if (key.second != name || dispatch.result) continue;
     if (own) {
@@ -369,11 +370,12 @@ uint32_t CommandMaster::Cancel(const std::string& id, const std::string& issuer)
     Finish(key, ResultOf(v1::CommandResult::CANCELLED,
                          fmt::format("cancelled by {} before it was sent", issuer)));
   }
-  for (auto& [name, agent] : agents_) {
-    if (!agent.running.contains(id)) continue;
-    ++count;
-    agent.line->Send(cancel);
+  std::vector<AgentLine*> lines;  // one that cannot take it leaves
+  for (const auto& [name, agent] : agents_) {
+    if (agent.running.contains(id)) lines.push_back(agent.line);
   }
+  for (AgentLine* line : lines) line->Send(cancel);
+  count += static_cast<uint32_t>(lines.size());
   return count;
 }
 

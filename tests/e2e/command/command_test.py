@@ -250,6 +250,12 @@ class Commands(unittest.TestCase):
                 self.assertTrue(again.repeated)
                 self.assertEqual(agent.ran.count("foreign"), 1)
                 until(lambda: ("foreign", "py") in self.audit(branches.address(follower)), "it is on record")
+                with Agent("py", branches.address(follower)) as later:  # while the first is still there
+                    until(lambda: agent.refused, "the first one's end")
+                    self.assertEqual(agent.refused, grpc.StatusCode.ABORTED)
+                    output, result = run(stub, "to-the-later", ["py"], **diagnostic("uptime"))["py"]
+                    self.assertEqual((output, result.outcome), (b"hello from py", pb.CommandResult.DONE))
+                    self.assertEqual((agent.ran.count("to-the-later"), later.ran), (0, ["to-the-later"]))
             with Agent("branch-2", branches.address(follower)) as liar:
                 until(lambda: liar.refused, "a branch's name is refused")
                 self.assertEqual(liar.refused, grpc.StatusCode.INVALID_ARGUMENT)

@@ -14,11 +14,20 @@ namespace {
 
 using testing::HasSubstr;
 
+// Leaves when it ends, as a call does, and ends when it is not to take any more.
 class Line final : public AgentLine {
  public:
-  void Send(v1::CommandRequest request) override { sent.push_back(std::move(request)); }
-  void End(const grpc::Status& status) override { ended = status; }
+  void Send(v1::CommandRequest request) override {
+    if (full) return End({grpc::StatusCode::RESOURCE_EXHAUSTED, "it does not read"});
+    sent.push_back(std::move(request));
+  }
+  void End(const grpc::Status& status) override {
+    ended = status;
+    if (master != nullptr) master->Leave(this);
+  }
 
+  CommandMaster* master = nullptr;  // joined
+  bool full = false;
   std::vector<v1::CommandRequest> sent;
   std::optional<grpc::Status> ended;
 };
@@ -82,7 +91,9 @@ class Master : public testing::Test {
     v1::Agent agent;
     agent.set_agent(name);
     agent.set_incarnation(incarnation);
-    return master_->Join(agent, own, line);
+    const grpc::Status joined = master_->Join(agent, own, line);
+    if (joined.ok()) line->master = master_.get();
+    return joined;
   }
   std::shared_ptr<Caller> Run(const std::string& id, const std::vector<std::string>& agents,
                               uint32_t limit = 5, int64_t deadline_ms = 10'000) {
@@ -209,6 +220,33 @@ TEST_F(Master, NamesAreProtected) {
     EXPECT_EQ(two_.ended->error_code(), grpc::StatusCode::ABORTED);
     master_->Leave(&line);
   });
+}
+
+TEST_F(Master, WhoConnectsAgainIsTheOneThatIsAsked) {
+  auto waiting = Run("a", {"branch-2"});
+  Line again, older;
+  On([&] {
+    EXPECT_TRUE(Join("branch-2", true, &again, 2).ok());
+    EXPECT_EQ(Join("branch-2", true, &older, 1).error_code(),
+              grpc::StatusCode::FAILED_PRECONDITION);
+  });
+  ASSERT_TRUE(two_.ended);
+  ASSERT_EQ(again.sent.size(), 1u) << "what the earlier stream has not answered";
+  Answer(&again, "a", "x", true);
+  EXPECT_EQ(waiting->output, "x");
+  auto next = Run("b", {"branch-2"});
+  EXPECT_EQ(again.sent.size(), 2u);
+  On([&] { master_->Leave(&again); });
+}
+
+TEST_F(Master, AnAgentThatTakesNoMoreLeavesWhileItsCommandIsCancelled) {
+  auto caller = Run("a", {});
+  Answer(&one_, "a", "", false);
+  Answer(&two_, "a", "", false);
+  one_.full = two_.full = true;
+  On([this] { EXPECT_EQ(master_->Cancel("a", "bob"), 2u); });
+  EXPECT_TRUE(one_.ended);
+  EXPECT_TRUE(two_.ended);
 }
 
 TEST_F(Master, AnUnknownNameIsNotFoundAndAMissingBranchIsNotConnected) {
