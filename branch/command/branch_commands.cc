@@ -54,6 +54,13 @@ class Branch {
     return status.ok() ? Done(std::move(message)) : FailedBy(status);
   }
 
+  // Looking at every account is for a copy: nothing is applied while the ledger itself is read.
+  ledger::FrozenLedger FreezeLedger() const {
+    std::optional<ledger::FrozenLedger> frozen;
+    actions_.read_ledger([&](const ledger::Ledger& ledger) { frozen = ledger.Freeze(); });
+    return *std::move(frozen);
+  }
+
   const BranchActions actions_;
   const ProgramTable programs_;
 };
@@ -123,12 +130,10 @@ Answer Branch::Do(const ListSessions& command, Execution& execution) const {
 
 Answer Branch::Do(const TopAccounts& command, Execution& execution) const {
   if (!actions_.read_ledger) return Failed("not available here");
-  std::vector<ledger::AccountView> accounts;
-  ledger::Summary summary;
-  actions_.read_ledger([&](const ledger::Ledger& ledger) {
-    accounts = ledger.TopAccounts(command.limit == 0 ? kAccountRowsDefault : command.limit);
-    summary = ledger.summary();
-  });
+  const ledger::FrozenLedger ledger = FreezeLedger();
+  const std::vector<ledger::AccountView> accounts =
+      ledger.TopAccounts(command.limit == 0 ? kAccountRowsDefault : command.limit);
+  const ledger::Summary& summary = ledger.summary();
   std::string text = fmt::format("{:>20} {}\n", "BALANCE", "ACCOUNT");
   for (const ledger::AccountView& account : accounts) {
     // Customers choose the names: whatever they hold, a row stays a row.
@@ -141,12 +146,9 @@ Answer Branch::Do(const TopAccounts& command, Execution& execution) const {
 
 Answer Branch::Do(const VerifyDigest&, Execution& execution) const {
   if (!actions_.read_ledger) return Failed("not available here");
-  absl::Status conserved;
-  ledger::Summary summary;
-  actions_.read_ledger([&](const ledger::Ledger& ledger) {
-    conserved = ledger.CheckConservation();
-    summary = ledger.summary();
-  });
+  const ledger::FrozenLedger ledger = FreezeLedger();
+  const absl::Status conserved = ledger.CheckConservation();
+  const ledger::Summary& summary = ledger.summary();
   execution.Write(
       fmt::format("log_index {}\nstate_digest {:016x}\nhistory_digest {:016x}\n"
                   "accounts {}\nbalance_total {}\nconserved {}\n",

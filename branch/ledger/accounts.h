@@ -6,21 +6,16 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
+#include <functional>
+#include <optional>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/numeric/int128.h"
 #include "absl/strings/string_view.h"
+#include "branch/ledger/account_table.h"
 
 namespace bank::ledger {
-
-struct Account {
-  int64_t balance = 0;     // minor units, >= 0
-  uint64_t name_hash = 0;  // what the digest needs of the name
-};
 
 // Everything that ever came in and went out; wider than a balance, since it only grows.
 struct Turnover {
@@ -31,59 +26,51 @@ struct Turnover {
 
 class Accounts {
  public:
-  // Valid until the next Open().
-  Account* Find(std::string_view name) {
-    const auto it = accounts_.find(name);
-    return it == accounts_.end() ? nullptr : &it->second;
+  std::optional<AccountNumber> Find(std::string_view name) const {
+    const auto it = numbers_.find(name);
+    if (it == numbers_.end()) return std::nullopt;
+    return it->second;
   }
-  const Account* Find(std::string_view name) const {
-    return const_cast<Accounts*>(this)->Find(name);
+  int64_t balance(AccountNumber account) const { return table_[account].balance; }
+
+  // Ask memory for what Find() will look at, and, when that is there, for what is behind it.
+  void PrefetchNumber(std::string_view name) const { numbers_.prefetch(name); }
+  void PrefetchBalance(std::string_view name) const {
+    if (const std::optional<AccountNumber> account = Find(name)) {
+      __builtin_prefetch(&table_[*account]);
+    }
   }
 
   void Open(std::string_view name, int64_t amount);
-  void Deposit(Account* account, int64_t amount);
-  void Withdraw(Account* account, int64_t amount);
-  void Transfer(Account* from, Account* to, int64_t amount);
+  void Deposit(AccountNumber account, int64_t amount);
+  void Withdraw(AccountNumber account, int64_t amount);
+  void Transfer(AccountNumber from, AccountNumber to, int64_t amount);
 
-  uint64_t size() const { return accounts_.size(); }
+  uint64_t size() const { return table_.size(); }
   int64_t total() const { return total_; }
   uint64_t digest() const { return digest_; }
   const Turnover& turnover() const { return turnover_; }
 
-  struct Audit {
-    absl::uint128 total;
-    uint64_t digest;
-  };
-  Audit Recompute() const;  // from the balances alone
-
-  // By name, bytewise. The views live until the next Open().
-  std::vector<std::pair<std::string_view, int64_t>> Sorted() const;
-
-  // The highest balances, highest first, equal ones by name. Views as above.
-  std::vector<std::pair<std::string_view, int64_t>> Top(size_t limit) const;
+  FrozenAccounts Freeze() const { return table_.Freeze(); }
 
   // For a snapshot's restore: an account with its balance, counted in no turnover.
   void Restore(std::string_view name, int64_t balance);
   void RestoreTurnover(const Turnover& turnover) { turnover_ = turnover; }
-  void Reserve(uint64_t accounts) { accounts_.reserve(accounts); }
+  void Reserve(uint64_t accounts) { numbers_.reserve(accounts); }
 
  private:
-  void Change(Account* account, int64_t delta);
+  void Change(AccountNumber account, int64_t delta);
 
   // Abseil's hash is salted per process: names cannot be chosen to collide. Its order is never
   // seen outside.
   struct NameHash {
-    using is_transparent = void;
     size_t operator()(std::string_view name) const {
       return absl::Hash<absl::string_view>{}(absl::string_view(name.data(), name.size()));
     }
   };
-  struct NameEqual {
-    using is_transparent = void;
-    bool operator()(std::string_view a, std::string_view b) const { return a == b; }
-  };
 
-  absl::flat_hash_map<std::string, Account, NameHash, NameEqual> accounts_;
+  AccountTable table_;
+  absl::flat_hash_map<std::string_view, AccountNumber, NameHash, std::equal_to<>> numbers_;
   int64_t total_ = 0;
   uint64_t digest_ = 0;
   Turnover turnover_;

@@ -1,7 +1,10 @@
 #include "branch/ledger/ledger.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +14,9 @@
 
 namespace bank::ledger {
 namespace {
+
+// Fewer are in the processor's caches.
+constexpr uint64_t kPrefetchAccountsMin = 10'000;
 
 bool IsAccountName(std::string_view name) {
   return !name.empty() && name.size() <= kAccountNameBytesMax;
@@ -61,17 +67,30 @@ absl::Status Ledger::Apply(std::string_view payload, std::vector<Outcome>* outco
   state.time_ms = std::max(state.time_ms, header.time_ms);
   state.sessions.ExpireIdle(state.time_ms, state.limits.session_idle_ms_max);
   outcomes->reserve(outcomes->size() + header.count);
-  Row row;
-  while (TakeRow(&batch, &row)) {
-    if (IsPlanted(Planted::kBatchInPart) && batch.empty() && header.count > 1) {
-      outcomes->push_back({Code::kOk, false, state.position, 0});
-      break;
+  // A few rows at a time, so that memory is asked for their accounts all at once.
+  std::array<Row, 16> rows;
+  for (size_t taken = 1; taken > 0;) {
+    taken = 0;
+    while (taken < rows.size() && TakeRow(&batch, &rows[taken])) ++taken;
+    state.Prefetch(absl::MakeConstSpan(rows.data(), taken));
+    for (size_t i = 0; i < taken; ++i) {
+      const Row& row = rows[i];
+      if (IsPlanted(Planted::kBatchInPart) && batch.empty() && i + 1 == taken && header.count > 1) {
+        outcomes->push_back({Code::kOk, false, state.position, 0});
+        break;
+      }
+      const Outcome outcome = state.ApplyRow(row);
+      state.history_digest = ChainHistory(state.history_digest, row, outcome);
+      outcomes->push_back(outcome);
     }
-    const Outcome outcome = state.ApplyRow(row);
-    state.history_digest = ChainHistory(state.history_digest, row, outcome);
-    outcomes->push_back(outcome);
   }
   return absl::OkStatus();
+}
+
+void Ledger::State::Prefetch(absl::Span<const Row> rows) const {
+  if (accounts.size() < kPrefetchAccountsMin) return;
+  for (const Row& row : rows) accounts.PrefetchNumber(row.command.account);
+  for (const Row& row : rows) accounts.PrefetchBalance(row.command.account);
 }
 
 Outcome Ledger::State::ApplyRow(const Row& row) {
@@ -91,9 +110,8 @@ Outcome Ledger::State::ApplyRow(const Row& row) {
 
 Outcome Ledger::State::ApplyKeyed(const Row& row) {
   const Command& command = row.command;
-  Session* session = sessions.Find(command.session);
+  Session* session = sessions.Use(command.session, time_ms, command.answered_below);
   if (session == nullptr) return Answer(Code::kUnknownSession, command.account);
-  sessions.Use(session, time_ms, command.answered_below);
   const Window& window = session->window;
   if (command.sequence == 0) return Answer(Code::kBadCommand, command.account);
   if (command.sequence < window.floor()) return Answer(Code::kForgotten, command.account);
@@ -137,12 +155,12 @@ Code Ledger::State::Execute(const Command& command) {
   if (command.kind == Kind::kTransfer) return Transfer(command);
 
   if (command.amount <= 0) return Code::kBadAmount;
-  Account* account = accounts.Find(command.account);
-  if (account == nullptr) return Code::kUnknownAccount;
+  const std::optional<AccountNumber> account = accounts.Find(command.account);
+  if (!account.has_value()) return Code::kUnknownAccount;
   if (command.kind == Kind::kWithdraw) {
     const int64_t unseen = IsPlanted(Planted::kOverdraft) ? 1 : 0;
-    if (account->balance < command.amount - unseen) return Code::kInsufficientFunds;
-    accounts.Withdraw(account, command.amount);
+    if (accounts.balance(*account) < command.amount - unseen) return Code::kInsufficientFunds;
+    accounts.Withdraw(*account, command.amount);
     return Code::kOk;
   }
   // No balance exceeds the total: one check covers both.
@@ -150,13 +168,13 @@ Code Ledger::State::Execute(const Command& command) {
       !IsPlanted(Planted::kOverflowWraps)) {
     return Code::kOverflow;
   }
-  accounts.Deposit(account, command.amount);
+  accounts.Deposit(*account, command.amount);
   return Code::kOk;
 }
 
 Code Ledger::State::Open(const Command& command) {
   if (command.amount < 0) return Code::kBadAmount;
-  if (accounts.Find(command.account) != nullptr) return Code::kAccountExists;
+  if (accounts.Find(command.account).has_value()) return Code::kAccountExists;
   if (accounts.size() >= limits.accounts_max) return Code::kTooManyAccounts;
   if (command.amount > std::numeric_limits<int64_t>::max() - accounts.total()) {
     return Code::kOverflow;
@@ -168,11 +186,11 @@ Code Ledger::State::Open(const Command& command) {
 Code Ledger::State::Transfer(const Command& command) {
   if (!IsAccountName(command.to) || command.to == command.account) return Code::kBadAccount;
   if (command.amount <= 0) return Code::kBadAmount;
-  Account* from = accounts.Find(command.account);
-  Account* to = accounts.Find(command.to);
-  if (from == nullptr || to == nullptr) return Code::kUnknownAccount;
-  if (from->balance < command.amount) return Code::kInsufficientFunds;
-  accounts.Transfer(from, to, command.amount);  // cannot overflow: the total stays
+  const std::optional<AccountNumber> from = accounts.Find(command.account);
+  const std::optional<AccountNumber> to = accounts.Find(command.to);
+  if (!from.has_value() || !to.has_value()) return Code::kUnknownAccount;
+  if (accounts.balance(*from) < command.amount) return Code::kInsufficientFunds;
+  accounts.Transfer(*from, *to, command.amount);  // cannot overflow: the total stays
   return Code::kOk;
 }
 
@@ -187,14 +205,14 @@ Outcome Ledger::State::OpenSession() {
 
 Outcome Ledger::State::Query(std::string_view name) const {
   if (!IsAccountName(name)) return Answer(Code::kBadAccount, {});
-  const Account* account = accounts.Find(name);
-  if (account == nullptr) return Outcome{Code::kUnknownAccount, false, position, 0};
-  return Outcome{Code::kOk, false, position, account->balance};
+  const std::optional<AccountNumber> account = accounts.Find(name);
+  if (!account.has_value()) return Outcome{Code::kUnknownAccount, false, position, 0};
+  return Outcome{Code::kOk, false, position, accounts.balance(*account)};
 }
 
 int64_t Ledger::State::BalanceOf(std::string_view name) const {
-  const Account* account = accounts.Find(name);
-  return account == nullptr ? 0 : account->balance;
+  const std::optional<AccountNumber> account = accounts.Find(name);
+  return account.has_value() ? accounts.balance(*account) : 0;
 }
 
 // At the present position.
@@ -206,30 +224,25 @@ Outcome Ledger::Query(std::string_view account) const { return state_->Query(acc
 Position Ledger::position() const { return state_->position; }
 int64_t Ledger::time_ms() const { return state_->time_ms; }
 
-Summary Ledger::summary() const {
-  Summary summary;
-  summary.position = state_->position;
-  summary.time_ms = state_->time_ms;
-  summary.accounts = state_->accounts.size();
-  summary.sessions = state_->sessions.size();
-  summary.balance_total = state_->accounts.total();
-  summary.state_digest = state_->state_digest();
-  summary.history_digest = state_->history_digest;
-  return summary;
-}
+Summary Ledger::summary() const { return state_->summary(); }
 
-std::vector<AccountView> Ledger::TopAccounts(size_t limit) const {
-  std::vector<AccountView> top;
-  for (const auto& [name, balance] : state_->accounts.Top(limit)) {
-    top.push_back({std::string(name), balance});
-  }
-  return top;
+Summary Ledger::State::summary() const {
+  Summary summary;
+  summary.position = position;
+  summary.time_ms = time_ms;
+  summary.accounts = accounts.size();
+  summary.sessions = sessions.size();
+  summary.balance_total = accounts.total();
+  summary.state_digest = state_digest();
+  summary.history_digest = history_digest;
+  return summary;
 }
 
 std::vector<SessionView> Ledger::IdleSessions(size_t limit) const {
   std::vector<SessionView> idle;
-  for (const Session& session : state_->sessions.ByLastUse()) {
+  for (const Shared<Session>& shared : state_->sessions.ByLastUse()) {
     if (idle.size() == limit) break;
+    const Session& session = *shared;
     const auto records = session.window.records();
     SessionView view;
     view.id = session.id;
@@ -244,30 +257,16 @@ std::vector<SessionView> Ledger::IdleSessions(size_t limit) const {
   return idle;
 }
 
-absl::Status Ledger::CheckConservation() const { return state_->CheckConservation(); }
+FrozenLedger Ledger::Freeze() const { return state_->Freeze(); }
 
-absl::Status Ledger::State::CheckConservation() const {
-  const Accounts::Audit audit = accounts.Recompute();
-  const Turnover& turnover = accounts.turnover();
-  // The sum is compared, not a difference, so that a damaged counter cannot wrap around.
-  if (turnover.opened + turnover.deposited != audit.total + turnover.withdrawn) {
-    return absl::InternalError(absl::StrCat(
-        "money is not conserved: opened ", absl::Uint128Low64(turnover.opened), " + deposited ",
-        absl::Uint128Low64(turnover.deposited), " - withdrawn ",
-        absl::Uint128Low64(turnover.withdrawn), " (all modulo 2^64) is not the sum of balances ",
-        absl::Uint128Low64(audit.total)));
-  }
-  if (audit.total != absl::uint128(static_cast<uint64_t>(accounts.total()))) {
-    return absl::InternalError(absl::StrCat("the running total ", accounts.total(),
-                                            " is not the sum of balances ",
-                                            absl::Uint128Low64(audit.total)));
-  }
-  const uint64_t digest = audit.digest + sessions.RecomputeDigest();
-  if (digest != state_digest()) {
-    return absl::InternalError(absl::StrCat("the running digest ", absl::Hex(state_digest()),
-                                            " is not that of the state ", absl::Hex(digest)));
-  }
-  return absl::OkStatus();
+FrozenLedger Ledger::State::Freeze() const {
+  return FrozenLedger(std::make_shared<const FrozenLedger::State>(
+      FrozenLedger::State{.limits = limits,
+                          .summary = summary(),
+                          .turnover = accounts.turnover(),
+                          .remembered = sessions.remembered(),
+                          .accounts = accounts.Freeze(),
+                          .sessions = sessions.Freeze()}));
 }
 
 }  // namespace bank::ledger

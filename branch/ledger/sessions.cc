@@ -1,6 +1,7 @@
 #include "branch/ledger/sessions.h"
 
 #include <iterator>
+#include <utility>
 
 #include "branch/ledger/digest.h"
 #include "common/check.h"
@@ -21,19 +22,21 @@ uint64_t DigestRemembered(SessionId id, uint64_t sequence, const Remembered& rec
 
 }  // namespace
 
-Session* Sessions::Open(SessionId id, int64_t now_ms) {
-  by_last_use_.push_back(Session{id, now_ms, Window(1)});
+void Sessions::Open(SessionId id, int64_t now_ms) {
+  by_last_use_.emplace_back(epoch_, Session{id, now_ms, Window(1)});
   const auto session = std::prev(by_last_use_.end());
   BANK_CHECK(by_id_.emplace(id, session).second) << "session " << id.value << " opened twice";
-  digest_ += DigestSession(*session);
-  return &*session;
+  digest_ += DigestSession(**session);
 }
 
-void Sessions::Use(Session* session, int64_t now_ms, uint64_t answered_below) {
-  if (session != &by_last_use_.back()) {
-    by_last_use_.splice(by_last_use_.end(), by_last_use_, by_id_.find(session->id)->second);
+Session* Sessions::Use(SessionId id, int64_t now_ms, uint64_t answered_below) {
+  const auto found = by_id_.find(id);
+  if (found == by_id_.end()) return nullptr;
+  if (&*found->second != &by_last_use_.back()) {
+    by_last_use_.splice(by_last_use_.end(), by_last_use_, found->second);
   }
-  if (session->last_use_ms == now_ms && answered_below <= session->window.floor()) return;
+  Session* const session = &found->second->Write(epoch_);
+  if (session->last_use_ms == now_ms && answered_below <= session->window.floor()) return session;
   digest_ -= DigestSession(*session);
   session->last_use_ms = now_ms;
   if (IsPlanted(Planted::kForgetsTooEarly) && answered_below > 0) ++answered_below;
@@ -42,6 +45,7 @@ void Sessions::Use(Session* session, int64_t now_ms, uint64_t answered_below) {
     --remembered_;
   });
   digest_ += DigestSession(*session);
+  return session;
 }
 
 void Sessions::Remember(Session* session, uint64_t sequence, const Remembered& record) {
@@ -51,7 +55,7 @@ void Sessions::Remember(Session* session, uint64_t sequence, const Remembered& r
 }
 
 void Sessions::ExpireIdle(int64_t now_ms, int64_t idle_ms_max) {
-  while (!by_last_use_.empty() && now_ms - by_last_use_.front().last_use_ms > idle_ms_max) {
+  while (!by_last_use_.empty() && now_ms - by_last_use_.front()->last_use_ms > idle_ms_max) {
     ExpireFirst();
   }
 }
@@ -65,7 +69,7 @@ void Sessions::ShrinkRememberedTo(uint64_t count) {
 }
 
 void Sessions::ExpireFirst() {
-  const Session& session = by_last_use_.front();
+  const Session& session = *by_last_use_.front();
   remembered_ -= session.window.records().size();
   for (const Remembered& record : session.window.records()) {
     digest_ -= DigestRemembered(session.id, session.window.SequenceOf(record), record);
@@ -75,12 +79,20 @@ void Sessions::ExpireFirst() {
   by_last_use_.pop_front();
 }
 
-uint64_t Sessions::RecomputeDigest() const {
+FrozenSessions Sessions::Freeze() const {
+  epoch_.End();
+  std::vector<std::shared_ptr<const Session>> frozen;
+  frozen.reserve(by_last_use_.size());
+  for (const Shared<Session>& session : by_last_use_) frozen.push_back(session.Freeze());
+  return FrozenSessions(std::move(frozen));
+}
+
+uint64_t FrozenSessions::RecomputeDigest() const {
   uint64_t digest = 0;
-  for (const Session& session : by_last_use_) {
-    digest += DigestSession(session);
-    for (const Remembered& record : session.window.records()) {
-      digest += DigestRemembered(session.id, session.window.SequenceOf(record), record);
+  for (const std::shared_ptr<const Session>& session : by_last_use_) {
+    digest += DigestSession(*session);
+    for (const Remembered& record : session->window.records()) {
+      digest += DigestRemembered(session->id, session->window.SequenceOf(record), record);
     }
   }
   return digest;

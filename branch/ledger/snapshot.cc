@@ -1,5 +1,6 @@
 // The ledger's state as bytes and back; the table is in docs/FORMATS.md.
 #include <limits>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -108,12 +109,12 @@ bool ReadSessions(ByteReader* reader, const Limits& limits, Position position, i
     const uint64_t floor = reader->Varint();
     const int64_t used_ms = ReadBalance(reader, &good);
     if (!reader->ok() || !good || id == SessionId{} || id.value > position.value || floor == 0 ||
-        used_ms < last_use_ms || used_ms > time_ms || sessions->Find(id) != nullptr) {
+        used_ms < last_use_ms || used_ms > time_ms || sessions->Has(id)) {
       return false;
     }
     last_use_ms = used_ms;
-    Session* session = sessions->Open(id, used_ms);
-    sessions->Use(session, used_ms, floor);
+    sessions->Open(id, used_ms);
+    Session* session = sessions->Use(id, used_ms, floor);
     if (!ReadRemembered(reader, limits, position, sessions, session)) return false;
   }
   return true;
@@ -121,13 +122,15 @@ bool ReadSessions(ByteReader* reader, const Limits& limits, Position position, i
 
 }  // namespace
 
-std::string Ledger::EncodeSnapshot() const {
+std::string FrozenLedger::Encode() const {
   const absl::Status conserved = CheckConservation();
   BANK_CHECK(conserved.ok()) << conserved.message();
 
   const State& state = *state_;
+  const Summary& summary = state.summary;
   std::string bytes;
-  bytes.reserve(256 + state.accounts.size() * 24 + state.sessions.size() * 64);
+  bytes.reserve(256 + state.accounts.size() * 24 + state.sessions.size() * 32 +
+                state.remembered * 20);
   ByteWriter writer(&bytes);
   writer.Raw(kMagic);
   writer.U32(kVersion);
@@ -136,13 +139,13 @@ std::string Ledger::EncodeSnapshot() const {
   writer.U64(state.limits.session_window_max);
   writer.U64(static_cast<uint64_t>(state.limits.session_idle_ms_max));
   writer.U64(state.limits.remembered_max);
-  writer.U64(state.position.value);
-  writer.U64(static_cast<uint64_t>(state.time_ms));
-  writer.U64(state.history_digest);
-  writer.U64(state.state_digest());
-  WriteWide(&writer, state.accounts.turnover().opened);
-  WriteWide(&writer, state.accounts.turnover().deposited);
-  WriteWide(&writer, state.accounts.turnover().withdrawn);
+  writer.U64(summary.position.value);
+  writer.U64(static_cast<uint64_t>(summary.time_ms));
+  writer.U64(summary.history_digest);
+  writer.U64(summary.state_digest);
+  WriteWide(&writer, state.turnover.opened);
+  WriteWide(&writer, state.turnover.deposited);
+  WriteWide(&writer, state.turnover.withdrawn);
 
   writer.Varint(state.accounts.size());
   for (const auto& [name, balance] : state.accounts.Sorted()) {
@@ -150,7 +153,8 @@ std::string Ledger::EncodeSnapshot() const {
     writer.Varint(static_cast<uint64_t>(balance));
   }
   writer.Varint(state.sessions.size());
-  for (const Session& session : state.sessions.ByLastUse()) {
+  for (const std::shared_ptr<const Session>& shared : state.sessions.ByLastUse()) {
+    const Session& session = *shared;
     writer.Varint(session.id.value);
     writer.Varint(session.window.floor());
     writer.Varint(static_cast<uint64_t>(session.last_use_ms));
@@ -208,7 +212,7 @@ absl::StatusOr<Ledger> Ledger::DecodeSnapshot(std::string_view bytes) {
   }
   if (!reader.done()) return Damaged("bytes after the end");
   if (state.state_digest() != state_digest) return Damaged("digest");
-  if (absl::Status status = state.CheckConservation(); !status.ok()) {
+  if (absl::Status status = state.Freeze().CheckConservation(); !status.ok()) {
     return Damaged(std::string(status.message()));
   }
   if (IsPlanted(Planted::kSessionsNotInSnapshot)) state.sessions = Sessions();

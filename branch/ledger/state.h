@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "absl/types/span.h"
 #include "branch/ledger/accounts.h"
 #include "branch/ledger/ledger.h"
 #include "branch/ledger/row.h"
@@ -19,11 +20,14 @@ struct Ledger::State {
   Sessions sessions;
 
   uint64_t state_digest() const { return accounts.digest() + sessions.digest(); }
+  FrozenLedger Freeze() const;
 
+  Summary summary() const;
+  // Asks memory for what the rows will touch, without waiting for it.
+  void Prefetch(absl::Span<const Row> rows) const;
   Outcome ApplyRow(const Row& row);
   Outcome ApplyKeyed(const Row& row);
   Outcome Query(std::string_view name) const;
-  absl::Status CheckConservation() const;
 
  private:
   Position NextPosition() { return position = position.Next(); }
@@ -33,6 +37,15 @@ struct Ledger::State {
   Code Execute(const Command& command);
   Code Open(const Command& command);
   Code Transfer(const Command& command);
+};
+
+struct FrozenLedger::State {
+  Limits limits;
+  Summary summary;
+  Turnover turnover;
+  uint64_t remembered = 0;  // outcomes, of all sessions
+  FrozenAccounts accounts;
+  FrozenSessions sessions;
 };
 
 // Limits a ledger can keep.

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <future>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -56,22 +57,22 @@ absl::Status CaughtUp(const HttpParts& parts) {
   return absl::UnavailableError(absl::StrCat(known - applied, " entries behind"));
 }
 
-// The largest balances, or, where finding them twice a second would hold writes up, the shared one.
+// The largest balances, or, where finding them twice a second would cost a core, the shared one.
 std::vector<std::pair<std::string, int64_t>> Balances(const replication::RaftReplicator& replicator,
                                                       size_t limit) {
   std::vector<std::pair<std::string, int64_t>> balances;
-  replicator.ReadLedger([&](const ledger::Ledger& ledger) {
-    if (ledger.summary().accounts > kAccountsSortedMax) {
-      const ledger::Outcome shared = ledger.Query(ledger::kSharedAccount);
-      if (shared.code == ledger::Code::kOk) {
-        balances.emplace_back(ledger::kSharedAccount, shared.balance);
-      }
-      return;
+  if (replicator.GetStatus().ledger.accounts > kAccountsSortedMax) {
+    const ledger::Outcome shared = replicator.Query(ledger::kSharedAccount);
+    if (shared.code == ledger::Code::kOk) {
+      balances.emplace_back(ledger::kSharedAccount, shared.balance);
     }
-    for (const ledger::AccountView& account : ledger.TopAccounts(limit)) {
-      balances.emplace_back(account.name, account.balance);
-    }
-  });
+    return balances;
+  }
+  std::optional<ledger::FrozenLedger> frozen;
+  replicator.ReadLedger([&](const ledger::Ledger& ledger) { frozen = ledger.Freeze(); });
+  for (const ledger::AccountView& account : frozen->TopAccounts(limit)) {
+    balances.emplace_back(account.name, account.balance);
+  }
   return balances;
 }
 

@@ -21,12 +21,12 @@ void RunSnapshot(std::string_view body) {
   const std::string bytes = WithChecksum(body);
   absl::StatusOr<Ledger> ledger = Ledger::DecodeSnapshot(bytes);
   if (!ledger.ok()) return CheckRefusal(ledger.status());
-  BANK_CHECK(ledger->EncodeSnapshot() == bytes) << "two encodings of one ledger";
+  BANK_CHECK(ledger->Freeze().Encode() == bytes) << "two encodings of one ledger";
   std::string batch;
   AppendCommand({.kind = Kind::kOpenSession}, &batch);
   std::vector<Outcome> outcomes;
   BANK_CHECK(ledger->Apply(EncodeEntry({0, 1}, batch), &outcomes).ok()) << "it does not go on";
-  BANK_CHECK(ledger->CheckConservation().ok()) << "money is not conserved";
+  BANK_CHECK(ledger->Freeze().CheckConservation().ok()) << "money is not conserved";
 }
 
 // A malformed entry applies nothing; any other is applied whole and conserves money.
@@ -40,7 +40,7 @@ void RunEntry(std::string_view payload) {
   const Summary before = ledger.summary();
   outcomes.clear();
   const absl::Status applied = ledger.Apply(payload, &outcomes);
-  BANK_CHECK(ledger.CheckConservation().ok()) << "money is not conserved";
+  BANK_CHECK(ledger.Freeze().CheckConservation().ok()) << "money is not conserved";
   EntryHeader header;
   std::string_view rows;
   if (!applied.ok()) {
@@ -86,13 +86,13 @@ std::vector<std::string> EntrySeeds() { return {EncodeEntry({1'000, 9}, BatchOfE
 
 std::vector<std::string> SnapshotSeeds() {
   Ledger ledger;
-  std::vector<std::string> seeds = {ledger.EncodeSnapshot()};
+  std::vector<std::string> seeds = {ledger.Freeze().Encode()};
   std::string batch;
   AppendCommand({.kind = Kind::kOpen, .account = kSharedAccount, .amount = 400}, &batch);
   AppendCommand({.kind = Kind::kOpenSession}, &batch);
   std::vector<Outcome> outcomes;
   BANK_CHECK(ledger.Apply(EncodeEntry({0, 11}, batch + BatchOfEveryKind()), &outcomes).ok());
-  seeds.push_back(ledger.EncodeSnapshot());
+  seeds.push_back(ledger.Freeze().Encode());
   for (std::string& seed : seeds) seed.resize(seed.size() - 4);  // the target adds the checksum
   return seeds;
 }

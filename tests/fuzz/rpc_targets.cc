@@ -142,7 +142,7 @@ void RunBatch(std::string_view bytes) {
   if (batch.session() == 1) batch.set_session(desk.bank.session().value);
   const ledger::Summary before = desk.bank.ledger().summary();
   const v1::BatchReply reply = Deliver(desk, batch);
-  const absl::Status conserved = desk.bank.ledger().CheckConservation();
+  const absl::Status conserved = desk.bank.ledger().Freeze().CheckConservation();
   BANK_CHECK(conserved.ok()) << conserved;
   if (reply.fate() != v1::BatchReply::APPLIED) {
     CheckRefusal(absl::AbortedError(reply.message()));
@@ -177,7 +177,7 @@ void RunRequest(std::string_view bytes) {
   if (request.session() == 1) request.set_session(desk.bank.session().value);
   std::string reason;
   const std::optional<v1::Reply> reply = Deliver(desk, request, &reason);
-  const absl::Status conserved = desk.bank.ledger().CheckConservation();
+  const absl::Status conserved = desk.bank.ledger().Freeze().CheckConservation();
   BANK_CHECK(conserved.ok()) << conserved;
   if (!reply) {
     const grpc::Status status = StatusOfFate(teller::Fate::kUnavailable, reason, true);

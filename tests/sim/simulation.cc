@@ -288,7 +288,7 @@ void Simulation::JudgeEnd() {
                                          " waits at the end for the ", "commit of the change at ",
                                          branch->membership().index.value, ": ", Standing()));
     }
-    if (const absl::Status sum = branch->ledger().CheckConservation(); !sum.ok()) {
+    if (const absl::Status sum = branch->ledger().Freeze().CheckConservation(); !sum.ok()) {
       return world_.Violate(sum.ToString());
     }
     if (const std::string wrong = book.Compare(branch->ledger()); !wrong.empty()) {

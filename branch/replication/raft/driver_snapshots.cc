@@ -11,10 +11,10 @@ void Driver::State::TakeSnapshot() {
       configuration.empty()) {
     return;
   }
-  const absl::Status conserved = ledger.CheckConservation();
+  const absl::Status conserved = ledger.Freeze().CheckConservation();
   BANK_CHECK(conserved.ok()) << conserved.message();
   taking = storage::Snapshot{last_applied, applied_term, configuration_index, configuration,
-                             std::make_shared<const std::string>(ledger.EncodeSnapshot())};
+                             std::make_shared<const std::string>(ledger.Freeze().Encode())};
   // The disk works in order: the log up to here is durable before the snapshot is.
   ports.QueueSaveSnapshot(*taking);
 }

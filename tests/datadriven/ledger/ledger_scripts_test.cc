@@ -55,7 +55,7 @@ class Script {
     }
     if (verb == "state") return State();
     if (verb == "restart") return Restart();
-    if (verb == "snapshot") return absl::BytesToHexString(ledger_.EncodeSnapshot());
+    if (verb == "snapshot") return absl::BytesToHexString(ledger_.Freeze().Encode());
     return Apply(words);
   }
 
@@ -112,7 +112,7 @@ class Script {
   }
 
   std::string Restart() {
-    const std::string bytes = ledger_.EncodeSnapshot();
+    const std::string bytes = ledger_.Freeze().Encode();
     absl::StatusOr<Ledger> restored = Ledger::DecodeSnapshot(bytes);
     if (!restored.ok()) return std::string(restored.status().message());
     const bool same = restored->summary().state_digest == ledger_.summary().state_digest;

@@ -28,8 +28,8 @@ TEST(Replica, TheSameEntriesGiveTheSameEverything) {
     }
     EXPECT_EQ(outcomes_a, outcomes_b);
     EXPECT_EQ(a.summary().history_digest, b.summary().history_digest);
-    EXPECT_EQ(a.EncodeSnapshot(), b.EncodeSnapshot());
-    EXPECT_TRUE(a.CheckConservation().ok());
+    EXPECT_EQ(a.Freeze().Encode(), b.Freeze().Encode());
+    EXPECT_TRUE(a.Freeze().CheckConservation().ok());
   }
 }
 

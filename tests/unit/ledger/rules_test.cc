@@ -103,7 +103,7 @@ TEST(Rules, EveryCommandHasItsOutcome) {
     EXPECT_EQ(outcome, (Outcome{c.code, false, Position(4), c.balance}));
     EXPECT_EQ(ledger.Balance("alice"), c.alice);
     EXPECT_EQ(ledger.Balance("bob"), c.bob);
-    EXPECT_TRUE(ledger.get().CheckConservation().ok());
+    EXPECT_TRUE(ledger.get().Freeze().CheckConservation().ok());
     EXPECT_EQ(ledger.Do(command), (Outcome{c.code, true, Position(4), c.balance}));
   }
 }

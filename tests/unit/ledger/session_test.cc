@@ -31,7 +31,7 @@ class SessionTest : public testing::Test {
     first.replayed = true;
     return first;
   }
-  void TearDown() override { EXPECT_TRUE(ledger_.get().CheckConservation().ok()); }
+  void TearDown() override { EXPECT_TRUE(ledger_.get().Freeze().CheckConservation().ok()); }
 
   TestLedger ledger_;
   SessionId session_;

@@ -34,7 +34,7 @@ std::string SmallSnapshot() {
                .amount = 150});
   }
   ledger.OpenSession();
-  return ledger.get().EncodeSnapshot();
+  return ledger.get().Freeze().Encode();
 }
 
 std::string WithChecksum(std::string bytes) {
@@ -50,22 +50,22 @@ TEST(Snapshot, RoundTripsAndGoesOnAlike) {
     RandomEntries entries(seed);
     Ledger original(SmallLimits());
     Feed(&original, entries.Take(400));
-    const std::string bytes = original.EncodeSnapshot();
+    const std::string bytes = original.Freeze().Encode();
     absl::StatusOr<Ledger> restored = Ledger::DecodeSnapshot(bytes);
     ASSERT_TRUE(restored.ok()) << restored.status();
     EXPECT_TRUE(restored->summary() == original.summary());
-    EXPECT_EQ(restored->EncodeSnapshot(), bytes);
+    EXPECT_EQ(restored->Freeze().Encode(), bytes);
 
     // The sessions came along: both answer the same to what follows, retries included.
     const std::vector<std::string> after = entries.Take(200);
     EXPECT_EQ(Feed(&original, after), Feed(&*restored, after));
     EXPECT_TRUE(restored->summary() == original.summary());
-    EXPECT_EQ(restored->EncodeSnapshot(), original.EncodeSnapshot());
+    EXPECT_EQ(restored->Freeze().Encode(), original.Freeze().Encode());
   }
 }
 
 TEST(Snapshot, AnEmptyLedgerRoundTrips) {
-  const absl::StatusOr<Ledger> restored = Ledger::DecodeSnapshot(Ledger().EncodeSnapshot());
+  const absl::StatusOr<Ledger> restored = Ledger::DecodeSnapshot(Ledger().Freeze().Encode());
   ASSERT_TRUE(restored.ok()) << restored.status();
   EXPECT_EQ(restored->position(), Position(0));
 }
@@ -102,14 +102,14 @@ TEST(Snapshot, ForgedBytesAreRefusedOrCanonical) {
       const absl::StatusOr<Ledger> decoded = Ledger::DecodeSnapshot(forged);
       if (!decoded.ok()) continue;
       ++accepted;
-      EXPECT_EQ(decoded->EncodeSnapshot(), forged) << i;
+      EXPECT_EQ(decoded->Freeze().Encode(), forged) << i;
     }
   }
   EXPECT_GT(accepted, 0) << "limits and time, say, may have other values";
 }
 
 TEST(Snapshot, AForgedCountAllocatesNothing) {
-  const std::string bytes = Ledger().EncodeSnapshot();
+  const std::string bytes = Ledger().Freeze().Encode();
   // The two counts, of accounts and of sessions, are the last bytes before the checksum.
   const std::string head = bytes.substr(0, bytes.size() - 6);
   const std::string huge = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01";

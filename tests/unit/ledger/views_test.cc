@@ -17,7 +17,8 @@ TEST(Views, TopAccountsAreSortedByBalanceThenName) {
   const std::vector<AccountView> all = {{"d", 9}, {"a", 5}, {"b", 5}, {"e", 5}, {"c", 0}};
   for (size_t limit = 0; limit <= 7; ++limit) {
     const auto end = all.begin() + static_cast<int64_t>(std::min(limit, all.size()));
-    EXPECT_EQ(ledger.get().TopAccounts(limit), std::vector<AccountView>(all.begin(), end)) << limit;
+    EXPECT_EQ(ledger.get().Freeze().TopAccounts(limit), std::vector<AccountView>(all.begin(), end))
+        << limit;
   }
 }
 
@@ -33,7 +34,7 @@ TEST(Views, TopAccountsOfManyAreThoseOfASort) {
     return a.balance != b.balance ? a.balance > b.balance : a.name < b.name;
   });
   all.resize(250);
-  EXPECT_EQ(ledger.get().TopAccounts(250), all);
+  EXPECT_EQ(ledger.get().Freeze().TopAccounts(250), all);
 }
 
 TEST(Views, SessionsLongestIdleFirst) {
