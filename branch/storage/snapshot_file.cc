@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view kMagic = "BANKSNP1";
 constexpr std::string_view kPrefix = "snapshot-";
 constexpr uint64_t kHeaderBytes = 76;
-constexpr uint64_t kChunkBytes = 4 << 20;  // one write; bounds what one call hands to the kernel
+constexpr uint64_t kPieceBytes = 1 << 20;  // between two syncs
 
 std::string EncodeHeader(const Identity& identity, const Snapshot& snapshot) {
   std::string bytes(kMagic);
@@ -34,12 +34,9 @@ std::string EncodeHeader(const Identity& identity, const Snapshot& snapshot) {
   return bytes;
 }
 
-absl::Status WriteChunks(File& file, uint64_t offset, std::string_view bytes) {
-  for (uint64_t at = 0; at < bytes.size(); at += kChunkBytes) {
-    absl::Status wrote = file.WriteAt(offset + at, bytes.substr(at, kChunkBytes));
-    if (!wrote.ok()) return wrote;
-  }
-  return absl::OkStatus();
+std::string TemporaryPath(const std::string& folder, SnapshotOrigin origin) {
+  return fmt::format("{}/{}", folder,
+                     origin == SnapshotOrigin::kTaken ? "snapshot.tmp" : "received.tmp");
 }
 
 }  // namespace
@@ -52,26 +49,31 @@ std::optional<LogIndex> ParseSnapshotName(std::string_view name) {
   return LogIndex(*number);
 }
 
-absl::Status SaveSnapshotFile(FileSystem& fs, const std::string& folder, const Identity& identity,
-                              const Snapshot& snapshot) {
-  const std::string temporary = fmt::format("{}/{}", folder, kSnapshotTemporaryName);
+absl::Status WriteSnapshotFile(FileSystem& fs, const std::string& folder, SnapshotOrigin origin,
+                               const Identity& identity, const Snapshot& snapshot) {
+  const std::string temporary = TemporaryPath(folder, origin);
   if (absl::Status removed = fs.Remove(temporary); !removed.ok() && !absl::IsNotFound(removed)) {
     return removed;
   }
-  {
-    absl::StatusOr<std::unique_ptr<File>> file = fs.Open(temporary, /*create=*/true);
-    if (!file.ok()) return file.status();
-    std::string head = EncodeHeader(identity, snapshot);
-    head += snapshot.configuration;
-    if (absl::Status wrote = (*file)->WriteAt(0, head); !wrote.ok()) return wrote;
-    if (absl::Status wrote = WriteChunks(**file, head.size(), *snapshot.state); !wrote.ok()) {
-      return wrote;
-    }
-    if (absl::Status synced = (*file)->Sync(); !synced.ok()) return synced;
+  absl::StatusOr<std::unique_ptr<File>> file = fs.Open(temporary, /*create=*/true);
+  if (!file.ok()) return file.status();
+  std::string head = EncodeHeader(identity, snapshot);
+  head += snapshot.configuration;
+  if (absl::Status wrote = (*file)->WriteAt(0, head); !wrote.ok()) return wrote;
+  const std::string_view state = *snapshot.state;
+  for (uint64_t at = 0; at < state.size(); at += kPieceBytes) {
+    absl::Status wrote = (*file)->WriteAt(head.size() + at, state.substr(at, kPieceBytes));
+    if (wrote.ok()) wrote = (*file)->Sync();
+    if (!wrote.ok()) return wrote;
   }
-  const std::string path = fmt::format("{}/{}", folder, SnapshotName(snapshot.index));
-  if (absl::Status renamed = fs.Rename(temporary, path); !renamed.ok()) return renamed;
-  return fs.SyncDirectory(folder);
+  return (*file)->Sync();
+}
+
+absl::Status NameSnapshotFile(FileSystem& fs, const std::string& folder, SnapshotOrigin origin,
+                              LogIndex index) {
+  const std::string path = fmt::format("{}/{}", folder, SnapshotName(index));
+  absl::Status renamed = fs.Rename(TemporaryPath(folder, origin), path);
+  return renamed.ok() ? fs.SyncDirectory(folder) : renamed;
 }
 
 absl::StatusOr<Snapshot> LoadSnapshotFile(FileSystem& fs, const std::string& folder,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 #include <utility>
 
@@ -63,17 +64,28 @@ class FolderStorage final : public Storage {
     return Remember([&] { return log_.Sync(); });
   }
 
-  absl::Status SaveSnapshot(const Snapshot& snapshot) override {
+  absl::Status PrepareSnapshot(const Snapshot& snapshot) override {
+    prepared_ = 0;
+    absl::Status written =
+        WriteSnapshotFile(fs_, folder_, SnapshotOrigin::kTaken, identity_, snapshot);
+    if (written.ok()) prepared_ = snapshot.index.value;
+    return written;
+  }
+
+  absl::Status SaveSnapshot(LogIndex index) override {
     return Remember([&]() -> absl::Status {
-      if (snapshot.index <= log_.required_snapshot()) return absl::OkStatus();
-      if (snapshot.index >= log_.next_index()) {
+      if (index <= log_.required_snapshot()) return absl::OkStatus();
+      if (index >= log_.next_index()) {
+        return absl::InvalidArgumentError(fmt::format(
+            "a snapshot at {} of a log that ends before {}", index.value, log_.next_index().value));
+      }
+      if (const uint64_t prepared = prepared_.exchange(0); prepared != index.value) {
         return absl::InvalidArgumentError(
-            fmt::format("a snapshot at {} of a log that ends before {}", snapshot.index.value,
-                        log_.next_index().value));
+            fmt::format("saving the snapshot at {}, and prepared is {}", index.value, prepared));
       }
       // Its entries are not asked for again once the snapshot is required.
       if (absl::Status synced = log_.Sync(); !synced.ok()) return synced;
-      return StoreSnapshot(snapshot);
+      return AdoptSnapshot(SnapshotOrigin::kTaken, index);
     });
   }
 
@@ -85,7 +97,10 @@ class FolderStorage final : public Storage {
                                                       log_.required_snapshot().value));
       }
       if (snapshot.index > log_.required_snapshot()) {
-        if (absl::Status stored = StoreSnapshot(snapshot); !stored.ok()) return stored;
+        absl::Status stored =
+            WriteSnapshotFile(fs_, folder_, SnapshotOrigin::kReceived, identity_, snapshot);
+        if (stored.ok()) stored = AdoptSnapshot(SnapshotOrigin::kReceived, snapshot.index);
+        if (!stored.ok()) return stored;
       }
       if (absl::Status reset = log_.Reset(snapshot.index.Next()); !reset.ok()) return reset;
       return log_.TrimPrefix(snapshot.index.Next());
@@ -155,11 +170,12 @@ class FolderStorage final : public Storage {
     return log.entries[snapshot.index.value - log.first_index.value].term == snapshot.term;
   }
 
-  absl::Status StoreSnapshot(const Snapshot& snapshot) {
-    absl::Status saved = SaveSnapshotFile(fs_, folder_, identity_, snapshot);
-    if (!saved.ok()) return saved;
-    if (absl::Status marked = log_.RequireSnapshot(snapshot.index); !marked.ok()) return marked;
-    const LogIndex older = std::exchange(newest_snapshot_, snapshot.index);
+  // Makes the written file the folder's snapshot.
+  absl::Status AdoptSnapshot(SnapshotOrigin origin, LogIndex index) {
+    absl::Status named = NameSnapshotFile(fs_, folder_, origin, index);
+    if (!named.ok()) return named;
+    if (absl::Status marked = log_.RequireSnapshot(index); !marked.ok()) return marked;
+    const LogIndex older = std::exchange(newest_snapshot_, index);
     if (older.value == 0) return absl::OkStatus();
     return fs_.Remove(fmt::format("{}/{}", folder_, SnapshotName(older)));
   }
@@ -182,7 +198,8 @@ class FolderStorage final : public Storage {
   std::unique_ptr<FileLock> lock_;
   VoteFile vote_;
   Log log_;
-  LogIndex newest_snapshot_;  // 0: none
+  LogIndex newest_snapshot_;           // 0: none
+  std::atomic<uint64_t> prepared_{0};  // index of the snapshot that waits to be saved; 0: none
   absl::Status failure_;
 };
 

@@ -2,9 +2,10 @@
 //
 // Errors: anything but OK from a writing member means that nothing is known about what is on the
 // disk; the branch must stop before it acknowledges anything, and be started again.
-// Threads: WriteHardState() may run at the same time as the other members (the driver's thread
-// votes while the disk's thread appends); the others one at a time. Formats, and how a torn tail is
-// told from damage: docs/FORMATS.md (Alagappan et al., Protocol-Aware Recovery, FAST 2018).
+// Threads: WriteHardState() and PrepareSnapshot() may each run at the same time as the other
+// members (the driver's thread votes and a snapshot is written while the disk's thread appends);
+// the others one at a time. Formats, and how a torn tail is told from damage: docs/FORMATS.md
+// (Alagappan et al., Protocol-Aware Recovery, FAST 2018).
 #pragma once
 
 #include <memory>
@@ -37,10 +38,14 @@ class Storage {
   // All entries appended so far are durable when it returns.
   virtual absl::Status Sync() = 0;
 
-  // Saves a snapshot this branch took of its own state; the log stays. Durable when it returns.
-  // Its last entry must have been appended; everything appended is durable then, too. One that is
-  // no newer than the one on disk is ignored.
-  virtual absl::Status SaveSnapshot(const Snapshot& snapshot) = 0;
+  // A snapshot that this branch took of its own state is saved in two steps, because writing it may
+  // take long. First its bytes are written, beside the log and a little at a time. When this
+  // returns they are durable, but no part of the folder yet; the next one replaces them.
+  virtual absl::Status PrepareSnapshot(const Snapshot& snapshot) = 0;
+  // Then the one prepared last, which must be that of `index`, becomes the folder's snapshot; the
+  // log stays. Durable when it returns. Its last entry must have been appended; everything appended
+  // is durable then, too. One that is no newer than the one on disk is ignored.
+  virtual absl::Status SaveSnapshot(LogIndex index) = 0;
   // Saves a snapshot received from the leader and empties the log, which then begins at index + 1.
   virtual absl::Status InstallSnapshot(const Snapshot& snapshot) = 0;
   // Notes durably that the branch has to be filled by the others before it votes or leads: from the

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -75,10 +76,17 @@ class MemoryStorage final : public Storage {
     disk_.durable_.entries = disk_.written_;
     return absl::OkStatus();
   }
-  absl::Status SaveSnapshot(const Snapshot& snapshot) override {
+  absl::Status PrepareSnapshot(const Snapshot& snapshot) override {
     absl::MutexLock lock(&disk_.mutex_);
     if (disk_.failing_) return Failure();
-    disk_.durable_.snapshot = snapshot;
+    prepared_ = snapshot;
+    return absl::OkStatus();
+  }
+  absl::Status SaveSnapshot(LogIndex index) override {
+    absl::MutexLock lock(&disk_.mutex_);
+    if (disk_.failing_) return Failure();
+    BANK_CHECK(prepared_.has_value() && prepared_->index == index) << index.value;
+    disk_.durable_.snapshot = std::exchange(prepared_, std::nullopt);
     return absl::OkStatus();
   }
   absl::Status InstallSnapshot(const Snapshot& snapshot) override {
@@ -118,6 +126,7 @@ class MemoryStorage final : public Storage {
  private:
   static absl::Status Failure() { return absl::DataLossError("the disk fails on demand"); }
   MemoryDisk& disk_;
+  std::optional<Snapshot> prepared_;  // under the disk's lock
 };
 
 }  // namespace bank::storage

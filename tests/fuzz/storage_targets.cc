@@ -36,6 +36,13 @@ const Image& NewFolder() {
   return image;
 }
 
+absl::Status SaveSnapshotFile(sim::SimFileSystem& fs, const Snapshot& snapshot) {
+  absl::Status written =
+      WriteSnapshotFile(fs, kFolder, SnapshotOrigin::kTaken, kIdentity, snapshot);
+  if (!written.ok()) return written;
+  return NameSnapshotFile(fs, kFolder, SnapshotOrigin::kTaken, snapshot.index);
+}
+
 void CheckDamage(const absl::Status& refusal) {
   BANK_CHECK(absl::IsDataLoss(refusal)) << refusal;
   CheckRefusal(refusal, kFolder + "/");
@@ -152,7 +159,7 @@ bool ReadFolder(std::string_view bytes, Image* image) {
       Snapshot snapshot{LogIndex(in.Varint()), Term(in.Varint()), LogIndex(in.Varint()), "", {}};
       snapshot.configuration = std::string(in.String());
       snapshot.state = std::make_shared<const std::string>(in.String());
-      const absl::Status saved = SaveSnapshotFile(fs, kFolder, kIdentity, snapshot);
+      const absl::Status saved = SaveSnapshotFile(fs, snapshot);
       BANK_CHECK(saved.ok()) << saved;
     } else if (segment == nullptr || !ReadSegmentPart(tag, in, number, segment)) {
       return false;
@@ -291,7 +298,7 @@ void RunSnapshotFile(std::string_view input) {
   sim::SimFileSystem fs(1, {{path, bytes}});
   const absl::StatusOr<Snapshot> snapshot = LoadSnapshotFile(fs, kFolder, kIdentity, index);
   if (!snapshot.ok()) return CheckDamage(snapshot.status());
-  BANK_CHECK(SaveSnapshotFile(fs, kFolder, kIdentity, *snapshot).ok());
+  BANK_CHECK(SaveSnapshotFile(fs, *snapshot).ok());
   BANK_CHECK(fs.Content(path) == bytes) << "two encodings of one snapshot";
 }
 
@@ -316,7 +323,7 @@ Image UsedFolder() {
     BANK_CHECK(storage.Append(LogIndex(i), {MakeEntry(1, std::string(20 * i, 'p'))}).ok());
     BANK_CHECK(storage.Sync().ok());
   }
-  BANK_CHECK(storage.SaveSnapshot(MakeSnapshot(8, 1, "state")).ok());
+  BANK_CHECK(PrepareAndSave(storage, MakeSnapshot(8, 1, "state")).ok());
   BANK_CHECK(storage.TrimPrefix(LogIndex(7)).ok());
   const std::vector<Entry> entries = {MakeEntry(2, "replaced"), MakeEntry(2, "last")};
   BANK_CHECK(storage.Append(LogIndex(9), entries).ok());

@@ -112,7 +112,7 @@ void BranchProcess::OnDiskDone(const DiskOrder& order) {
     });
   } else if (const auto* save = std::get_if<SaveOrder>(&order)) {
     Drive([&](replication::Driver& driver, int64_t now_ms) {
-      driver.OnSnapshotSaved(now_ms, save->snapshot.index);
+      driver.OnSnapshotSaved(now_ms, save->index);
     });
   } else if (const auto* install = std::get_if<InstallOrder>(&order)) {
     Drive([&](replication::Driver& driver, int64_t now_ms) {

@@ -13,6 +13,8 @@ namespace {
 // A snapshot's bytes travel apart from the messages and take their time.
 constexpr SimTime kSnapshotDelayPerKilobyte = 200;
 constexpr SimTime kRepetitionDelayMax = kSecond;
+// How much longer than an append the writing of a snapshot may take.
+constexpr SimTime kSnapshotWritesPerAppend = 20;
 
 }  // namespace
 
@@ -103,11 +105,31 @@ void BranchProcess::QueueAppend(LogIndex first, std::vector<storage::Entry> entr
   disk_->Push(AppendOrder{first, std::move(entries)});
 }
 
-void BranchProcess::QueueSaveSnapshot(storage::Snapshot snapshot) {
+// The state is encoded as late as a slow thread might, and the disk's orders go on meanwhile.
+void BranchProcess::QueuePrepareSnapshot(replication::SnapshotDraft draft) {
+  if (!up()) return;
+  if (std::exchange(preparing_, true)) world_.Violate("two snapshots are prepared at a time");
+  const auto delay = [this] {
+    return random_.Between(disk_pace_.min, kSnapshotWritesPerAppend * disk_pace_.max);
+  };
+  Later(delay(), [this, delay, draft = std::move(draft)]() mutable {
+    storage::Snapshot snapshot = draft.Encode();
+    const absl::Status status = storage_->PrepareSnapshot(snapshot);
+    if (!status.ok()) return OnDiskFailed(status);
+    Later(delay(), [this, snapshot = std::move(snapshot)]() mutable {
+      preparing_ = false;
+      Drive([&](replication::Driver& driver, int64_t now_ms) {
+        driver.OnSnapshotPrepared(now_ms, std::move(snapshot));
+      });
+    });
+  });
+}
+
+void BranchProcess::QueueSaveSnapshot(LogIndex index) {
   if (!up()) return;
   ++world_.statistics.snapshots_taken;
-  world_.trace.Note("save snapshot", id().value, snapshot.index.value);
-  disk_->Push(SaveOrder{std::move(snapshot)});
+  world_.trace.Note("save snapshot", id().value, index.value);
+  disk_->Push(SaveOrder{index});
 }
 
 void BranchProcess::QueueInstallSnapshot(storage::Snapshot snapshot) {

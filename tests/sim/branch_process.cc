@@ -48,7 +48,7 @@ void BranchProcess::Start(storage::OnDamage on_damage) {
   inspected_ = found.snapshot ? found.snapshot->index : LogIndex(0);
   status_ = {};
   timer_at_ = -1;
-  applying_ = false;
+  applying_ = preparing_ = false;
   just_installed_ = false;
   options_.seed = random_.Next();
   driver_ = std::make_unique<replication::Driver>(options_, *this);

@@ -121,7 +121,8 @@ class BranchProcess final : public replication::DriverPorts {
   void WriteHardState(const storage::HardState& state) override;
   void WriteRebuilding() override;
   void QueueAppend(LogIndex first, std::vector<storage::Entry> entries) override;
-  void QueueSaveSnapshot(storage::Snapshot snapshot) override;
+  void QueuePrepareSnapshot(replication::SnapshotDraft draft) override;
+  void QueueSaveSnapshot(LogIndex index) override;
   void QueueInstallSnapshot(storage::Snapshot snapshot) override;
   void QueueTrimPrefix(LogIndex first) override;
   void QueueFinishRebuild(Term vote_floor) override;
@@ -177,6 +178,7 @@ class BranchProcess final : public replication::DriverPorts {
   replication::Membership membership_;
   bool applying_ = false;
   bool just_installed_ = false;  // a snapshot, and has no entry after it yet
+  bool preparing_ = false;       // a snapshot is on its way to the disk
   SimTime timer_at_ = -1;        // when the earliest timer task runs; -1: none
   uint64_t timer_number_ = 0;
 };

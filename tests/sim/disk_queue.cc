@@ -40,8 +40,8 @@ absl::Status DiskQueue::Carry(const DiskOrder& order) {
     return storage_.Append(append->first, append->entries);
   }
   if (const auto* save = std::get_if<SaveOrder>(&order)) {
-    absl::Status status = storage_.SaveSnapshot(save->snapshot);
-    if (status.ok()) record_.OnSnapshotSaved(save->snapshot.index);
+    absl::Status status = storage_.SaveSnapshot(save->index);
+    if (status.ok()) record_.OnSnapshotSaved(save->index);
     return status;
   }
   if (const auto* install = std::get_if<InstallOrder>(&order)) {

@@ -23,7 +23,7 @@ struct AppendOrder {
   std::vector<storage::Entry> entries;
 };
 struct SaveOrder {
-  storage::Snapshot snapshot;
+  LogIndex index;
 };
 struct InstallOrder {
   storage::Snapshot snapshot;

@@ -74,7 +74,7 @@ absl::Status DiskQueue::WriteSome(const std::vector<DiskJob>& jobs, size_t* next
     if (appended) break;
     ++*next;
     if (const auto* save = std::get_if<DiskSaveSnapshot>(&job)) {
-      return storage_.SaveSnapshot(save->snapshot);
+      return storage_.SaveSnapshot(save->index);
     }
     if (const auto* install = std::get_if<DiskInstallSnapshot>(&job)) {
       return storage_.InstallSnapshot(install->snapshot);

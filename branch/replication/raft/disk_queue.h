@@ -29,7 +29,7 @@ struct DiskAppend {
   std::vector<storage::Entry> entries;
 };
 struct DiskSaveSnapshot {
-  storage::Snapshot snapshot;
+  LogIndex index;
 };
 struct DiskInstallSnapshot {
   storage::Snapshot snapshot;

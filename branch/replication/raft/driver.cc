@@ -46,6 +46,12 @@ void Driver::OnAppended(int64_t now_ms, LogIndex first,
   state_->Settle();
 }
 
+void Driver::OnSnapshotPrepared(int64_t now_ms, storage::Snapshot snapshot) {
+  if (!state_->Enter(now_ms)) return;
+  state_->OnSnapshotPrepared(std::move(snapshot));
+  state_->Settle();
+}
+
 void Driver::OnSnapshotSaved(int64_t now_ms, LogIndex index) {
   if (!state_->Enter(now_ms)) return;
   state_->OnSnapshotSaved(index);

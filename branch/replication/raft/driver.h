@@ -51,6 +51,20 @@ struct DriverOptions {
   uint32_t engine_guards_off = 0;  // tests only: bit K switches guard K of core.c off
 };
 
+// A snapshot that is yet to be encoded.
+struct SnapshotDraft {
+  LogIndex index;
+  Term term;
+  LogIndex configuration_index;
+  std::string configuration;
+  ledger::FrozenLedger ledger;  // as of `index`
+
+  storage::Snapshot Encode() const {
+    return {index, term, configuration_index, configuration,
+            std::make_shared<const std::string>(ledger.Encode())};
+  }
+};
+
 // What the driver asks of the world. None of these may call back into the driver.
 class DriverPorts {
  public:
@@ -64,11 +78,15 @@ class DriverPorts {
   // Likewise: from the next start on Recovered::rebuilding is true (until FinishRebuild).
   virtual void WriteRebuilding() = 0;
 
+  // Encodes the snapshot and writes it, durably and beside everything that the disk does in order
+  // (storage's PrepareSnapshot), then answers by OnSnapshotPrepared. May take long. One at a time.
+  virtual void QueuePrepareSnapshot(SnapshotDraft draft) = 0;
+
   // The disk works strictly in the order of these calls and answers each by a call of the driver:
   // OnAppended, OnSnapshotSaved, OnSnapshotInstalled. TrimPrefix and FinishRebuild are not
   // answered.
   virtual void QueueAppend(LogIndex first, std::vector<storage::Entry> entries) = 0;
-  virtual void QueueSaveSnapshot(storage::Snapshot snapshot) = 0;
+  virtual void QueueSaveSnapshot(LogIndex index) = 0;  // the one that was prepared last
   virtual void QueueInstallSnapshot(storage::Snapshot snapshot) = 0;
   virtual void QueueTrimPrefix(LogIndex first) = 0;
   virtual void QueueFinishRebuild(Term vote_floor) = 0;
@@ -101,6 +119,7 @@ class Driver {
   // Inputs.
   void OnMessage(int64_t now_ms, BranchId from, Message message);
   void OnAppended(int64_t now_ms, LogIndex first, const std::vector<storage::Entry>& entries);
+  void OnSnapshotPrepared(int64_t now_ms, storage::Snapshot snapshot);
   void OnSnapshotSaved(int64_t now_ms, LogIndex index);
   void OnSnapshotInstalled(int64_t now_ms, LogIndex index);
   void OnTimer(int64_t now_ms);  // at or after NextDeadlineMs()

@@ -7,16 +7,23 @@ namespace bank::replication {
 
 void Driver::State::TakeSnapshot() {
   const LogIndex newest = snapshot.has_value() ? snapshot->index : LogIndex(0);
-  if (taking.has_value() || installing.has_value() || last_applied <= newest ||
-      configuration.empty()) {
+  if (preparing.has_value() || taking.has_value() || installing.has_value() ||
+      last_applied <= newest || configuration.empty()) {
     return;
   }
-  const absl::Status conserved = ledger.Freeze().CheckConservation();
-  BANK_CHECK(conserved.ok()) << conserved.message();
-  taking = storage::Snapshot{last_applied, applied_term, configuration_index, configuration,
-                             std::make_shared<const std::string>(ledger.Freeze().Encode())};
-  // The disk works in order: the log up to here is durable before the snapshot is.
-  ports.QueueSaveSnapshot(*taking);
+  preparing = last_applied;
+  ports.QueuePrepareSnapshot(
+      {last_applied, applied_term, configuration_index, configuration, ledger.Freeze()});
+}
+
+void Driver::State::OnSnapshotPrepared(storage::Snapshot prepared) {
+  BANK_CHECK(preparing == prepared.index) << prepared.index.value;
+  preparing.reset();
+  // One from the leader began to replace the log meanwhile, or has.
+  if (installing.has_value() || (snapshot.has_value() && snapshot->index >= prepared.index)) return;
+  taking = std::move(prepared);
+  // The disk works in order: the log up to here is durable before the snapshot is the newest.
+  ports.QueueSaveSnapshot(taking->index);
 }
 
 void Driver::State::OnSnapshotSaved(LogIndex index) {

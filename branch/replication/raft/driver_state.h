@@ -76,6 +76,7 @@ struct Driver::State final : EngineEvents {
 
   // ---- driver_snapshots.cc
   void TakeSnapshot();
+  void OnSnapshotPrepared(storage::Snapshot prepared);
   void OnSnapshotSaved(LogIndex index);
   void OnSnapshotInstalled(LogIndex index);
   void OnInstallSnapshot(BranchId from, const InstallSnapshot& message, const Message& whole);
@@ -138,7 +139,8 @@ struct Driver::State final : EngineEvents {
   bool removed = false;                   // this branch is none of them any more
 
   std::optional<storage::Snapshot> snapshot;  // the newest durable one
-  std::optional<storage::Snapshot> taking;
+  std::optional<LogIndex> preparing;          // index of the one being encoded and written
+  std::optional<storage::Snapshot> taking;    // written, on its way to be the newest
   struct Installing {
     storage::Snapshot snapshot;
     ledger::Ledger ledger;  // already decoded from it

@@ -45,7 +45,12 @@ absl::Status Loop::Start(storage::Recovered recovered) {
       storage_, clock_, metrics_,
       [this](std::vector<DiskJob> jobs) { Put(InDurable{std::move(jobs)}, Wake::kNow); },
       [this](absl::Status status) { Fail(status); });
+  writer_ = std::make_unique<SnapshotWriter>(
+      storage_,
+      [this](storage::Snapshot snapshot) { Put(InPrepared{std::move(snapshot)}, Wake::kNow); },
+      [this](absl::Status status) { Fail(status); });
   if (auto status = driver_->Start(clock_.NowMs(), std::move(recovered)); !status.ok()) {
+    writer_->Stop();
     disk_->Stop();
     return status;
   }
@@ -61,6 +66,7 @@ void Loop::Stop() {
     stopping_ = true;
   }
   if (thread_.joinable()) thread_.join();
+  if (writer_ != nullptr) writer_->Stop();
   if (disk_ != nullptr) disk_->Stop();
   std::vector<Input> rest;
   {
@@ -184,51 +190,52 @@ Replicator::ReadCallback Loop::Later(Replicator::ReadCallback done) {
 
 void Loop::Handle(int64_t now_ms, Input input) {
   std::visit(
-      Overloaded{[&](InMessage& in) { driver_->OnMessage(now_ms, in.from, std::move(in.message)); },
-                 [&](InDurable& in) {
-                   for (DiskJob& job : in.jobs) {
-                     if (auto* append = std::get_if<DiskAppend>(&job)) {
-                       driver_->OnAppended(now_ms, append->first, append->entries);
-                     } else if (auto* save = std::get_if<DiskSaveSnapshot>(&job)) {
-                       NoteSnapshot();
-                       driver_->OnSnapshotSaved(now_ms, save->snapshot.index);
-                     } else if (auto* install = std::get_if<DiskInstallSnapshot>(&job)) {
-                       NoteSnapshot();
-                       driver_->OnSnapshotInstalled(now_ms, install->snapshot.index);
-                     }
-                   }
-                 },
-                 [&](InProposal& in) {
-                   metrics_.proposals_open.fetch_add(1, std::memory_order_relaxed);
-                   driver_->Propose(
-                       now_ms, std::move(in.batch), in.count, in.deadline_ms,
-                       [this, done = std::move(in.done)](ProposeResult result) mutable {
-                         metrics_.proposals_open.fetch_sub(1, std::memory_order_relaxed);
-                         completions_.push_back(ProposalDone{std::move(done), std::move(result)});
-                       });
-                 },
-                 [&](InReadIndex& in) {
-                   driver_->ReadIndex(
-                       now_ms, in.deadline_ms,
-                       [this, done = std::move(in.done)](absl::StatusOr<LogIndex> result) mutable {
-                         completions_.push_back(IndexDone{std::move(done), std::move(result)});
-                       });
-                 },
-                 [&](InWait& in) {
-                   driver_->WaitPosition(now_ms, in.position, in.deadline_ms,
-                                         Later(std::move(in.done)));
-                 },
-                 [&](InSnapshot& in) {
-                   driver_->TakeSnapshot(now_ms, in.deadline_ms, Later(std::move(in.done)));
-                 },
-                 [&](InTransfer& in) {
-                   driver_->TransferLeadership(now_ms, in.to, Later(std::move(in.done)));
-                 }},
+      Overloaded{
+          [&](InMessage& in) { driver_->OnMessage(now_ms, in.from, std::move(in.message)); },
+          [&](InDurable& in) {
+            for (DiskJob& job : in.jobs) {
+              if (auto* append = std::get_if<DiskAppend>(&job)) {
+                driver_->OnAppended(now_ms, append->first, append->entries);
+              } else if (auto* save = std::get_if<DiskSaveSnapshot>(&job)) {
+                NoteSnapshot();
+                driver_->OnSnapshotSaved(now_ms, save->index);
+              } else if (auto* install = std::get_if<DiskInstallSnapshot>(&job)) {
+                NoteSnapshot();
+                driver_->OnSnapshotInstalled(now_ms, install->snapshot.index);
+              }
+            }
+          },
+          [&](InPrepared& in) { driver_->OnSnapshotPrepared(now_ms, std::move(in.snapshot)); },
+          [&](InProposal& in) {
+            metrics_.proposals_open.fetch_add(1, std::memory_order_relaxed);
+            driver_->Propose(
+                now_ms, std::move(in.batch), in.count, in.deadline_ms,
+                [this, done = std::move(in.done)](ProposeResult result) mutable {
+                  metrics_.proposals_open.fetch_sub(1, std::memory_order_relaxed);
+                  completions_.push_back(ProposalDone{std::move(done), std::move(result)});
+                });
+          },
+          [&](InReadIndex& in) {
+            driver_->ReadIndex(
+                now_ms, in.deadline_ms,
+                [this, done = std::move(in.done)](absl::StatusOr<LogIndex> result) mutable {
+                  completions_.push_back(IndexDone{std::move(done), std::move(result)});
+                });
+          },
+          [&](InWait& in) {
+            driver_->WaitPosition(now_ms, in.position, in.deadline_ms, Later(std::move(in.done)));
+          },
+          [&](InSnapshot& in) {
+            driver_->TakeSnapshot(now_ms, in.deadline_ms, Later(std::move(in.done)));
+          },
+          [&](InTransfer& in) {
+            driver_->TransferLeadership(now_ms, in.to, Later(std::move(in.done)));
+          }},
       input);
 }
 
 void Loop::Refuse(Input input) {
-  std::visit(Overloaded{[](InMessage&) {}, [](InDurable&) {},
+  std::visit(Overloaded{[](InMessage&) {}, [](InDurable&) {}, [](InPrepared&) {},
                         [&](InSnapshot& in) { in.done(absl::UnavailableError(kStopping)); },
                         [&](InProposal& in) {
                           in.done({Fate::kNotApplied, {}, kStopping});
@@ -300,9 +307,8 @@ void Loop::WriteRebuilding() {
 void Loop::QueueAppend(LogIndex first, std::vector<storage::Entry> entries) {
   disk_->Queue(DiskAppend{first, std::move(entries)});
 }
-void Loop::QueueSaveSnapshot(storage::Snapshot snapshot) {
-  disk_->Queue(DiskSaveSnapshot{std::move(snapshot)});
-}
+void Loop::QueuePrepareSnapshot(SnapshotDraft draft) { writer_->Queue(std::move(draft)); }
+void Loop::QueueSaveSnapshot(LogIndex index) { disk_->Queue(DiskSaveSnapshot{index}); }
 void Loop::QueueInstallSnapshot(storage::Snapshot snapshot) {
   disk_->Queue(DiskInstallSnapshot{std::move(snapshot)});
 }

@@ -33,6 +33,7 @@
 #include "branch/replication/raft/dispatcher.h"
 #include "branch/replication/raft/driver.h"
 #include "branch/replication/raft/peers.h"
+#include "branch/replication/raft/snapshot_writer.h"
 #include "branch/replication/replicator.h"
 #include "branch/storage/storage.h"
 #include "common/clock.h"
@@ -97,6 +98,9 @@ class Loop final : public Orders, private DriverPorts {
   struct InDurable {
     std::vector<DiskJob> jobs;
   };
+  struct InPrepared {
+    storage::Snapshot snapshot;
+  };
   struct InProposal {
     std::string batch;
     uint64_t count;
@@ -120,8 +124,8 @@ class Loop final : public Orders, private DriverPorts {
     BranchId to;
     Replicator::ReadCallback done;
   };
-  using Input =
-      std::variant<InMessage, InDurable, InProposal, InReadIndex, InWait, InSnapshot, InTransfer>;
+  using Input = std::variant<InMessage, InDurable, InPrepared, InProposal, InReadIndex, InWait,
+                             InSnapshot, InTransfer>;
 
   struct ProposalDone {
     Replicator::ProposeCallback done;
@@ -155,7 +159,8 @@ class Loop final : public Orders, private DriverPorts {
   void WriteHardState(const storage::HardState& state) override;
   void WriteRebuilding() override;
   void QueueAppend(LogIndex first, std::vector<storage::Entry> entries) override;
-  void QueueSaveSnapshot(storage::Snapshot snapshot) override;
+  void QueuePrepareSnapshot(SnapshotDraft draft) override;
+  void QueueSaveSnapshot(LogIndex index) override;
   void QueueInstallSnapshot(storage::Snapshot snapshot) override;
   void QueueTrimPrefix(LogIndex first) override;
   void QueueFinishRebuild(Term vote_floor) override;
@@ -189,6 +194,7 @@ class Loop final : public Orders, private DriverPorts {
 
   std::vector<Completion> completions_;  // of the loop's thread
   std::unique_ptr<DiskQueue> disk_;
+  std::unique_ptr<SnapshotWriter> writer_;
   std::unique_ptr<Driver> driver_;
   std::thread thread_;
 };

@@ -71,6 +71,8 @@ class FakeBranch final : public DriverPorts {
   void Crash() {
     driver.reset();
     queue_.clear();
+    draft_.reset();
+    prepared_.reset();
   }
 
   void Send(BranchId to, Message message) override;
@@ -86,11 +88,16 @@ class FakeBranch final : public DriverPorts {
       driver->OnAppended(now_ms, first, entries);
     });
   }
-  void QueueSaveSnapshot(storage::Snapshot snapshot) override {
-    queue_.push_back([this, snapshot = std::move(snapshot)](int64_t now_ms) {
-      BANK_CHECK(disk.last() >= snapshot.index);
-      disk.snapshot = snapshot;
-      driver->OnSnapshotSaved(now_ms, snapshot.index);
+  void QueuePrepareSnapshot(SnapshotDraft draft) override {
+    BANK_CHECK(!draft_.has_value());
+    draft_ = std::move(draft);
+  }
+  void QueueSaveSnapshot(LogIndex index) override {
+    queue_.push_back([this, index](int64_t now_ms) {
+      BANK_CHECK(disk.last() >= index);
+      BANK_CHECK(prepared_.has_value() && prepared_->index == index) << index.value;
+      disk.snapshot = std::exchange(prepared_, std::nullopt);
+      driver->OnSnapshotSaved(now_ms, index);
     });
   }
   void QueueInstallSnapshot(storage::Snapshot snapshot) override {
@@ -127,7 +134,13 @@ class FakeBranch final : public DriverPorts {
 
   const DriverOptions& options() const { return options_; }
 
-  // True if there was something to do.
+  // Both: true if there was something to do.
+  bool RunWriter(int64_t now_ms) {
+    if (driver == nullptr || writer_held || !draft_.has_value()) return false;
+    prepared_ = std::exchange(draft_, std::nullopt)->Encode();
+    driver->OnSnapshotPrepared(now_ms, *prepared_);
+    return true;
+  }
   bool RunDisk(int64_t now_ms) {
     if (driver == nullptr || disk_held || queue_.empty()) return false;
     auto work = std::move(queue_.front());
@@ -138,6 +151,7 @@ class FakeBranch final : public DriverPorts {
 
   FakeDisk disk;
   bool disk_held = false;
+  bool writer_held = false;
   bool applying = false;
   std::string fatal;
   std::vector<size_t> appended_sizes;
@@ -147,6 +161,8 @@ class FakeBranch final : public DriverPorts {
   BankOf& bank_;
   const DriverOptions options_;
   std::deque<absl::AnyInvocable<void(int64_t)>> queue_;
+  std::optional<SnapshotDraft> draft_;
+  std::optional<storage::Snapshot> prepared_;
 };
 
 class BankOf {
@@ -205,7 +221,10 @@ class BankOf {
   void Run() {
     for (bool moved = true; moved;) {
       moved = false;
-      for (auto& [id, branch] : branches_) moved |= branch->RunDisk(now_ms);
+      for (auto& [id, branch] : branches_) {
+        moved |= branch->RunWriter(now_ms);
+        moved |= branch->RunDisk(now_ms);
+      }
       for (auto& [link, queue] : network_) {
         if (queue.empty()) continue;
         moved = true;

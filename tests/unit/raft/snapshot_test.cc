@@ -87,6 +87,85 @@ TEST(Snapshot, CrashDuringInstallIsHarmless) {
   EXPECT_EQ(bank.Balance(laggard), 100);
 }
 
+// The state of a branch's newest durable snapshot.
+ledger::Ledger Saved(const FakeBranch& branch) {
+  absl::StatusOr<ledger::Ledger> saved =
+      ledger::Ledger::DecodeSnapshot(*branch.disk.snapshot.value().state);
+  BANK_CHECK(saved.ok()) << saved.status().message();
+  return *std::move(saved);
+}
+
+TEST(Snapshot, IsTheStateAtItsIndexWhateverIsAppliedWhileItIsEncoded) {
+  BankOf bank(3, SmallSnapshots());
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  Deposits(bank, leader, 5);
+  bank.Advance(300);
+  for (const uint64_t id : {leader, BankOf::Other(leader)}) {
+    SCOPED_TRACE(id);
+    const ReplicatorStatus before = bank.driver(id).GetStatus();
+    bank[id].writer_held = true;
+    bank.driver(id).TakeSnapshot(bank.now_ms);
+    Deposits(bank, leader, 30);
+    bank.Advance(300);
+    EXPECT_GT(bank.driver(id).GetStatus().applied_index, before.applied_index);
+    EXPECT_EQ(bank.driver(id).GetStatus().snapshot_index, before.snapshot_index);
+    bank[id].writer_held = false;
+    bank[id].disk_held = true;
+    bank.Run();
+    bank[id].disk_held = false;
+    ASSERT_TRUE(bank[id].RunDisk(bank.now_ms));
+    ASSERT_EQ(bank[id].disk.snapshot->index, before.applied_index);
+    EXPECT_EQ(Saved(bank[id]).summary().state_digest, before.ledger.state_digest);
+    EXPECT_EQ(Saved(bank[id]).summary().history_digest, before.ledger.history_digest);
+    bank.Advance(300);  // the next one was due meanwhile
+    EXPECT_GE(bank.driver(id).GetStatus().snapshot_index, before.applied_index.Plus(30));
+  }
+}
+
+TEST(Snapshot, CrashWhileItIsPreparedLeavesTheOldOne) {
+  BankOf bank(3, SmallSnapshots());
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t follower = BankOf::Other(leader);
+  Deposits(bank, leader, 50);
+  bank.Advance(300);
+  const LogIndex old = bank[follower].disk.snapshot.value().index;
+  bank[follower].writer_held = true;
+  bank.driver(follower).TakeSnapshot(bank.now_ms);
+  Deposits(bank, leader, 5);
+  bank.Crash(follower);
+  bank[follower].writer_held = false;
+  EXPECT_EQ(bank[follower].disk.snapshot->index, old);
+  bank[follower].Start(bank.now_ms);
+  bank.Advance(500);
+  EXPECT_EQ(bank.Balance(follower), 55);
+}
+
+TEST(Snapshot, InstallDuringPreparationWins) {
+  BankOf bank(3, SmallSnapshots());
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t follower = BankOf::Other(leader);
+  Deposits(bank, leader, 10);
+  bank.Advance(300);
+  bank[follower].writer_held = true;
+  bank.driver(follower).TakeSnapshot(bank.now_ms);
+  bank.Isolate(follower);
+  Deposits(bank, leader, 100);
+  bank.Heal();
+  bank.Advance(4'000);
+  EXPECT_EQ(bank.Balance(follower), 110);
+  const LogIndex installed = bank[follower].disk.snapshot.value().index;
+  EXPECT_GE(installed, LogIndex(80));
+  bank[follower].writer_held = false;
+  bank.Advance(300);
+  EXPECT_GE(bank[follower].disk.snapshot->index, installed);
+  Deposits(bank, leader, 40);
+  bank.Advance(300);
+  EXPECT_GE(bank.driver(follower).GetStatus().snapshot_index, LogIndex(140)) << "they go on";
+}
+
 TEST(Snapshot, InstallDuringTakeWins) {
   BankOf bank(3, SmallSnapshots());
   const uint64_t leader = bank.Elect();

@@ -80,8 +80,11 @@ TEST(DiskQueue, ASnapshotWaitsForTheAppendsBeforeIt) {
   {
     DiskQueue queue(storage, clock, metrics, reports.OnDurable(), reports.OnError());
     queue.Queue(Append(1, 5));
-    queue.Queue(DiskSaveSnapshot{
-        {LogIndex(5), Term(1), LogIndex(1), "c", std::make_shared<const std::string>("s")}});
+    ASSERT_TRUE(storage
+                    .PrepareSnapshot({LogIndex(5), Term(1), LogIndex(1), "c",
+                                      std::make_shared<const std::string>("s")})
+                    .ok());
+    queue.Queue(DiskSaveSnapshot{LogIndex(5)});
     queue.Queue(DiskTrimPrefix{LogIndex(3)});
     queue.Queue(Append(6, 1));
     queue.Stop();

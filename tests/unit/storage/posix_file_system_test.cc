@@ -79,7 +79,7 @@ TEST_F(PosixFileSystemTest, CarriesAWholeDataFolder) {
       ASSERT_TRUE(opened->storage->Sync().ok());
     }
     const Snapshot snapshot = MakeSnapshot(expected.next - 5, 1, "state");
-    ASSERT_TRUE(opened->storage->SaveSnapshot(snapshot).ok());
+    ASSERT_TRUE(PrepareAndSave(*opened->storage, snapshot).ok());
     expected.SetSnapshot(snapshot);
     ASSERT_TRUE(opened->storage->TrimPrefix(snapshot.index).ok());
   }

@@ -124,9 +124,18 @@ class RandomLife {
     const Snapshot snapshot =
         MakeSnapshot(index, std::stoull(entry.substr(0, entry.find('/'))),
                      std::string(Below(3000), static_cast<char>('a' + Below(26))));
-    model_.log.push_back(before);
+    // Written beside the log, which goes on meanwhile.
+    if (!storage.PrepareSnapshot(snapshot).ok()) return false;
+    if (Below(2) == 0) {
+      const Entry next = MakeEntry(term_, "meanwhile");
+      LogState after = before;
+      after.Append(before.next, {next});
+      model_.log.push_back(after);
+      if (!storage.Append(LogIndex(before.next), {next}).ok()) return false;
+    }
+    model_.log.push_back(model_.now());
     model_.now().SetSnapshot(snapshot);
-    const bool ok = storage.SaveSnapshot(snapshot).ok();
+    const bool ok = storage.SaveSnapshot(snapshot.index).ok();
     if (ok) model_.Synced();
     return ok;
   }
@@ -192,7 +201,7 @@ bool WholeLife(Storage& storage, Model& model) {
   const Snapshot saved = MakeSnapshot(10, 2, "saved");
   model.log.push_back(model.now());
   model.now().SetSnapshot(saved);
-  if (!storage.SaveSnapshot(saved).ok()) return false;
+  if (!PrepareAndSave(storage, saved).ok()) return false;
   model.Synced();
   if (!storage.TrimPrefix(LogIndex(9)).ok() || !vote(2)) return false;
   const Snapshot installed = MakeSnapshot(40, 3, "installed");

@@ -26,7 +26,7 @@ sim::SimFileSystem::Image UsedFolder() {
     EXPECT_TRUE(storage.Append(LogIndex(i), entries).ok());
     EXPECT_TRUE(storage.Sync().ok());
   }
-  EXPECT_TRUE(storage.SaveSnapshot(MakeSnapshot(8, 1, std::string(300, 's'))).ok());
+  EXPECT_TRUE(PrepareAndSave(storage, MakeSnapshot(8, 1, std::string(300, 's'))).ok());
   EXPECT_TRUE(storage.TrimPrefix(LogIndex(7)).ok());
   const std::vector<Entry> entries = {MakeEntry(2, "replaced"), MakeEntry(2, "last")};
   EXPECT_TRUE(storage.Append(LogIndex(13), entries).ok());

@@ -98,8 +98,8 @@ TEST_F(StorageTest, SnapshotsReplaceEachOtherAndOldSegmentsGo) {
       ASSERT_TRUE(opened.storage->Sync().ok());
     }
     const size_t before = fs_.Files().size();
-    ASSERT_TRUE(opened.storage->SaveSnapshot(MakeSnapshot(20, 1, "twenty")).ok());
-    ASSERT_TRUE(opened.storage->SaveSnapshot(MakeSnapshot(50, 1, "fifty")).ok());
+    ASSERT_TRUE(PrepareAndSave(*opened.storage, MakeSnapshot(20, 1, "twenty")).ok());
+    ASSERT_TRUE(PrepareAndSave(*opened.storage, MakeSnapshot(50, 1, "fifty")).ok());
     ASSERT_TRUE(opened.storage->TrimPrefix(LogIndex(45)).ok());
     EXPECT_LT(fs_.Files().size(), before);
   }
@@ -110,6 +110,46 @@ TEST_F(StorageTest, SnapshotsReplaceEachOtherAndOldSegmentsGo) {
   EXPECT_LE(recovered.first_index, LogIndex(45));
   EXPECT_EQ(recovered.first_index.value + recovered.entries.size(), 61u);
   EXPECT_EQ(*recovered.entries.back().payload, "entry 60");
+}
+
+TEST_F(StorageTest, APreparedSnapshotIsNothingUntilItIsSaved) {
+  {
+    OpenedStorage opened = MustOpen();
+    ASSERT_TRUE(opened.storage->Append(LogIndex(1), Numbered(1, 30)).ok());
+    ASSERT_TRUE(opened.storage->Sync().ok());
+    ASSERT_TRUE(opened.storage->PrepareSnapshot(MakeSnapshot(10, 1, "ten")).ok());
+  }
+  EXPECT_FALSE(AfterPowerLoss().snapshot.has_value());
+  for (const std::string& path : fs_.Files()) EXPECT_FALSE(path.ends_with(".tmp")) << path;
+  {
+    OpenedStorage opened = MustOpen();
+    EXPECT_EQ(opened.storage->SaveSnapshot(LogIndex(10)).code(), absl::StatusCode::kInvalidArgument)
+        << "it was prepared in another life";
+  }
+  {
+    OpenedStorage opened = MustOpen();
+    ASSERT_TRUE(opened.storage->PrepareSnapshot(MakeSnapshot(10, 1, "ten")).ok());
+    ASSERT_TRUE(opened.storage->PrepareSnapshot(MakeSnapshot(20, 1, "twenty")).ok());
+    ASSERT_TRUE(opened.storage->Append(LogIndex(31), Numbered(31, 32)).ok());
+    ASSERT_TRUE(opened.storage->SaveSnapshot(LogIndex(20)).ok());
+  }
+  const Recovered recovered = AfterPowerLoss();
+  ASSERT_TRUE(recovered.snapshot.has_value());
+  EXPECT_EQ(*recovered.snapshot->state, "twenty");
+  EXPECT_EQ(recovered.entries.size(), 32u);
+}
+
+TEST_F(StorageTest, ASnapshotIsReceivedWhileAnotherIsPrepared) {
+  {
+    OpenedStorage opened = MustOpen();
+    ASSERT_TRUE(opened.storage->Append(LogIndex(1), Numbered(1, 30)).ok());
+    ASSERT_TRUE(opened.storage->PrepareSnapshot(MakeSnapshot(20, 1, "own")).ok());
+    ASSERT_TRUE(opened.storage->InstallSnapshot(MakeSnapshot(50, 2, "the leader's")).ok());
+    EXPECT_TRUE(opened.storage->SaveSnapshot(LogIndex(20)).ok()) << "ignored: it is older";
+  }
+  const Recovered recovered = AfterPowerLoss();
+  ASSERT_TRUE(recovered.snapshot.has_value());
+  EXPECT_EQ(*recovered.snapshot->state, "the leader's");
 }
 
 TEST_F(StorageTest, AnInstalledSnapshotEmptiesTheLog) {

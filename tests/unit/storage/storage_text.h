@@ -24,6 +24,11 @@ inline Snapshot MakeSnapshot(uint64_t index, uint64_t term, std::string state) {
           std::make_shared<const std::string>(std::move(state))};
 }
 
+inline absl::Status PrepareAndSave(Storage& storage, const Snapshot& snapshot) {
+  absl::Status prepared = storage.PrepareSnapshot(snapshot);
+  return prepared.ok() ? storage.SaveSnapshot(snapshot.index) : prepared;
+}
+
 inline std::string Text(const Entry& e) {
   return std::to_string(e.term.value) + "/" + std::to_string(static_cast<int>(e.type)) + "/" +
          *e.payload;
