@@ -40,8 +40,6 @@ class Server(pb_grpc.MonitorServicer):
 
     def __exit__(self, *_):
         self.open.set()
-        for requests in self.agents.values():
-            requests.put(None)
         self.server.stop(grace=None).wait()
 
     def PushMetrics(self, pushes, context):
@@ -75,6 +73,7 @@ class Server(pb_grpc.MonitorServicer):
     def CommandStream(self, responses, context):
         hello = next(responses).hello
         requests = queue.Queue()
+        context.add_callback(lambda: requests.put(None))  # else this thread would outlive the call
         self.agents[hello.agent] = requests
         threading.Thread(target=self.listen, args=(hello.agent, responses), daemon=True).start()
         yield from iter(requests.get, None)
