@@ -16,12 +16,13 @@
 
 namespace bank::replication {
 
-// A rejection at or below what the branch acknowledged in this term. Messages are in order, so it
-// cannot be a late one, except across connections: the second in a row counts.
+// A rejection by a branch whose log ends before what it acknowledged in this term. Messages are in
+// order, so it cannot be a late one, except across connections: the second in a row counts.
 void Driver::State::SuspectLostLog(BranchId from, const AppendEntriesResult& result) {
   if (!leads || result.term != engine.term()) return;
+  if (result.rejected == AppendEntriesResult::kOfOlderTerm) return;
   const LogIndex match = engine.match_index(from);
-  if (result.rejected == LogIndex(0) || result.rejected > match || result.last_log_index >= match) {
+  if (result.rejected == LogIndex(0) || result.last_log_index >= match) {
     suspicions.erase(from);
     return;
   }

@@ -45,10 +45,12 @@ struct AppendEntries {
 };
 
 struct AppendEntriesResult {
+  static constexpr LogIndex kOfOlderTerm{UINT64_MAX};  // the message was
+
   uint8_t version = 0;
   Term term;
-  LogIndex rejected;  // 0: accepted
-  LogIndex last_log_index;
+  LogIndex rejected;        // 0: accepted; kOfOlderTerm: not looked at
+  LogIndex last_log_index;  // of an accepted one, or one that was looked at
   uint16_t features = 0;
   uint16_t capacity = 0;
 };

@@ -276,6 +276,38 @@ TEST(LostLog, OldCopyOfTheFolderStopsTheBranch) {
   EXPECT_EQ(bank.leader(), leader);
 }
 
+// A leader that has sent more than it knows to have arrived asks by turns for what it knows and for
+// what comes after; the answer to a message of an older term says nothing of the log.
+TEST(LostLog, EveryRejectionByAShorterLogThanWasAcknowledgedCounts) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t victim = BankOf::Other(leader);
+  Deposits(bank, leader, 5);
+  bank.Crash(victim);
+  std::optional<LogBehindAcknowledged> told;
+  bank.drop = [&](BranchId, BranchId to, const Message& message) {
+    const auto* behind = std::get_if<LogBehindAcknowledged>(&message);
+    if (behind != nullptr && to == BranchId(victim)) told = *behind;
+    return false;
+  };
+  const ReplicatorStatus status = bank.driver(leader).GetStatus();
+  const auto reject = [&](LogIndex previous, LogIndex last) {
+    AppendEntriesResult result;
+    result.term = status.term;
+    result.rejected = previous;
+    result.last_log_index = last;
+    bank.driver(leader).OnMessage(bank.now_ms, BranchId(victim), result);
+  };
+  reject(status.last_index.Plus(2), LogIndex(2));
+  reject(AppendEntriesResult::kOfOlderTerm, LogIndex(0));
+  reject(AppendEntriesResult::kOfOlderTerm, LogIndex(0));
+  EXPECT_FALSE(told.has_value());
+  reject(status.last_index, LogIndex(2));
+  ASSERT_TRUE(told.has_value());
+  EXPECT_EQ(told->acknowledged, status.last_index);
+}
+
 TEST(LostLog, AHealthyRestartIsNotSuspected) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();
