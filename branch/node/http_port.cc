@@ -34,7 +34,7 @@ absl::Status Await(const HttpParts& parts, Ask ask) {
 // The driver's thread takes its inbox and answers.
 absl::Status Loop(const HttpParts& parts) {
   return Await(parts, [&](int64_t deadline_ns, auto done) {
-    parts.replicator.WaitApplied(Position(0), deadline_ns, std::move(done));
+    parts.replicator.Ping(deadline_ns, std::move(done));
   });
 }
 

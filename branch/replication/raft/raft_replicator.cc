@@ -55,6 +55,10 @@ void RaftReplicator::WaitApplied(Position position, int64_t deadline_ns, ReadCal
   loop_.WaitPosition(position, deadline_ms, std::move(done));
 }
 
+void RaftReplicator::Ping(int64_t deadline_ns, ReadCallback done) {
+  loop_.WaitPosition(Position(0), deadline_ns / kNsPerMs + 1, std::move(done));
+}
+
 ledger::Outcome RaftReplicator::Query(std::string_view account) const {
   return loop_.Query(account);
 }

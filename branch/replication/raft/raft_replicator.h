@@ -64,6 +64,8 @@ class RaftReplicator final : public Replicator, public PeerHandler {
   void TakeSnapshot(int64_t deadline_ns, ReadCallback done);
   // Completes when it is over, as Driver::TransferLeadership().
   void TransferLeadership(BranchId to, ReadCallback done);
+  // Completes with OK when the driver's thread has come round: nothing holds it up.
+  void Ping(int64_t deadline_ns, ReadCallback done);
   // Shows `read` the ledger while nothing is applied: be quick.
   void ReadLedger(absl::FunctionRef<void(const ledger::Ledger&)> read) const;
 

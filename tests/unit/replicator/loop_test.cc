@@ -7,7 +7,6 @@
 #include <gtest/gtest.h>
 
 #include <future>
-
 #include <memory>
 
 #include "absl/synchronization/notification.h"
@@ -140,6 +139,29 @@ TEST(Loop, NothingIsAcknowledgedAfterTheDiskFailed) {
   answered.WaitForNotification();
   EXPECT_EQ(fate, Fate::kUnknown);
   EXPECT_EQ(fatal.load(), 1);
+}
+
+TEST(Loop, APingTellsWhetherTheThreadComesRound) {
+  storage::MemoryDisk disk;
+  storage::MemoryStorage storage(disk);
+  SteadyClock clock;
+  NoPeers nobody;
+  RaftReplicator replicator(OneBranch(), storage, clock, nobody,
+                            [](const absl::Status& status) { FAIL() << status; });
+  ASSERT_TRUE(replicator.Start(disk.Recover()).ok());
+  absl::Notification held;
+  absl::Notification release;
+  absl::Notification answered;
+  replicator.Ping(clock.NowNs() + kLongNs, [&](const absl::Status& status) {
+    EXPECT_TRUE(status.ok()) << status;
+    held.Notify();
+    release.WaitForNotification();
+  });
+  held.WaitForNotification();
+  replicator.Ping(clock.NowNs() + kLongNs, [&](const absl::Status&) { answered.Notify(); });
+  EXPECT_FALSE(answered.HasBeenNotified());
+  release.Notify();
+  answered.WaitForNotification();
 }
 
 TEST(Loop, StopAnswersWhoeverWaits) {
