@@ -57,6 +57,14 @@ ProposeResult ProposeAndWait(Replicator& replicator, std::string batch, int64_t 
   return answer;
 }
 
+class LoopInMemory : public testing::Test {
+ protected:
+  storage::MemoryDisk disk;
+  storage::MemoryStorage storage{disk};
+  SteadyClock clock;
+  NoPeers nobody;
+};
+
 TEST(Loop, WhatWasAcknowledgedIsThereAfterARestart) {
   const TempFolder folder;
   storage::PosixFileSystem files;
@@ -91,11 +99,7 @@ TEST(Loop, WhatWasAcknowledgedIsThereAfterARestart) {
   }
 }
 
-TEST(Loop, ManyProposalsShareEntriesAndSyncs) {
-  storage::MemoryDisk disk;
-  storage::MemoryStorage storage(disk);
-  SteadyClock clock;
-  NoPeers nobody;
+TEST_F(LoopInMemory, ManyProposalsShareEntriesAndSyncs) {
   RaftReplicator replicator(OneBranch(), storage, clock, nobody,
                             [](const absl::Status& status) { FAIL() << status; });
   ASSERT_TRUE(replicator.Start(disk.Recover()).ok());
@@ -114,11 +118,7 @@ TEST(Loop, ManyProposalsShareEntriesAndSyncs) {
   replicator.Stop();
 }
 
-TEST(Loop, NothingIsAcknowledgedAfterTheDiskFailed) {
-  storage::MemoryDisk disk;
-  storage::MemoryStorage storage(disk);
-  SteadyClock clock;
-  NoPeers nobody;
+TEST_F(LoopInMemory, NothingIsAcknowledgedAfterTheDiskFailed) {
   std::atomic<int> fatal{0};
   absl::Notification failed;
   RaftReplicator replicator(OneBranch(), storage, clock, nobody, [&](const absl::Status&) {
@@ -141,11 +141,7 @@ TEST(Loop, NothingIsAcknowledgedAfterTheDiskFailed) {
   EXPECT_EQ(fatal.load(), 1);
 }
 
-TEST(Loop, APingTellsWhetherTheThreadComesRound) {
-  storage::MemoryDisk disk;
-  storage::MemoryStorage storage(disk);
-  SteadyClock clock;
-  NoPeers nobody;
+TEST_F(LoopInMemory, APingTellsWhetherTheThreadComesRound) {
   RaftReplicator replicator(OneBranch(), storage, clock, nobody,
                             [](const absl::Status& status) { FAIL() << status; });
   ASSERT_TRUE(replicator.Start(disk.Recover()).ok());
@@ -164,11 +160,7 @@ TEST(Loop, APingTellsWhetherTheThreadComesRound) {
   answered.WaitForNotification();
 }
 
-TEST(Loop, StopAnswersWhoeverWaits) {
-  storage::MemoryDisk disk;
-  storage::MemoryStorage storage(disk);
-  SteadyClock clock;
-  NoPeers nobody;
+TEST_F(LoopInMemory, StopAnswersWhoeverWaits) {
   RaftOptions options = OneBranch();
   // Another founder that never comes: no leader, ever.
   options.driver.founders.push_back({BranchId(2), "127.0.0.1:2", true});
