@@ -173,6 +173,10 @@ class GeneralParser {
   explicit GeneralParser(Line* line) : line_(line) {}
 
   absl::Status Run(std::string_view text) {
+    // The library takes the text to end there, whatever follows.
+    if (text.find('\0') != text.npos) {
+      return absl::InvalidArgumentError("not JSON: a zero byte");
+    }
     // A repeated key has no one meaning, and the parser would silently keep the last.
     absl::flat_hash_set<std::string> keys;
     std::string repeated;

@@ -91,6 +91,8 @@ class Rewriter {
       if (depth_ > 0) --depth_;
       if (comma_) out_[*comma_] = ' ';
       comma_.reset();
+    } else if (c == '\0') {
+      return Error(line_, "a zero byte");  // where the parser would take the text to end
     } else if (c != ' ' && c != '\t' && c != '\r' && c != '\n') {
       comma_.reset();
     }

@@ -14,8 +14,8 @@
 
 namespace bank::script {
 
-// InvalidArgument ("line 3: ...") if a string or a comment does not end, or
-// brackets stand more than 64 deep.
+// InvalidArgument ("line 3: ...") if a string or a comment does not end, brackets stand more than
+// 64 deep, or a zero byte stands outside a string.
 absl::StatusOr<std::string> ToStrictJson(std::string_view text);
 
 }  // namespace bank::script

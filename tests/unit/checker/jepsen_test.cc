@@ -363,6 +363,16 @@ TEST(Reader, RefusalsAreOneLine) {
       << judgement.status();
 }
 
+TEST(Reader, NothingHidesBehindAZeroByte) {
+  const std::string line = HistoryText(std::vector<Spec>{{.balance = 1000, .index = 0}});
+  ASSERT_TRUE(JudgeText(line).ok());
+  const auto judgement =
+      JudgeText(line.substr(0, line.size() - 1) + std::string("\0 7}", 4) + "\n");
+  ASSERT_FALSE(judgement.ok());
+  EXPECT_NE(judgement.status().message().find("a zero byte"), std::string::npos)
+      << judgement.status();
+}
+
 TEST(Timeline, HoldsTheViolationAndNoMarkupFromNames) {
   const std::vector<Spec> specs = {
       {.op = "deposit",
