@@ -86,11 +86,6 @@ absl::Status Complete(std::string_view peers, const std::vector<std::string>& di
         fmt::format("--heartbeat-ms {} must be at most half of --election-timeout-ms {}",
                     config.driver.heartbeat_ms, config.driver.election_timeout_ms));
   }
-  if (config.driver.trailing_entries < config.driver.inflight_entries_max) {
-    return absl::InvalidArgumentError(fmt::format("--trailing {} must be at least {}",
-                                                  config.driver.trailing_entries,
-                                                  config.driver.inflight_entries_max));
-  }
   config.driver.self = config.self;
   config.driver.seed = XXH3_64bits_withSeed("jitter", 6, config.self.value);
   auto addresses = ParseDial(dial, *founders, config.self);
@@ -224,6 +219,7 @@ Parsed ParseConfig(int argc, const char* const* argv) {
       ->group(tuning);
   app.add_option("--trailing", driver.trailing_entries,
                  "log entries kept below a snapshot, for branches that are a little behind")
+      ->check(CLI::Range(uint64_t{driver.inflight_entries_max} + 1, uint64_t{UINT32_MAX}))
       ->capture_default_str()
       ->group(tuning);
   app.add_option("--entries-open", driver.entries_open_max,

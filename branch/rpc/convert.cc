@@ -107,7 +107,7 @@ std::string_view MessageOf(Code code) {
     case Code::kNotApplied:
       return "not applied, now or ever";
     case Code::kBadCommand:
-      return "unknown operation";
+      return "no operation of the bank, or a sequence below 1";
     case Code::kTooManyAccounts:
       return "the bank has as many accounts as it can hold";
   }

@@ -1,4 +1,7 @@
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "branch/replication/raft/driver_state.h"
@@ -6,7 +9,13 @@
 namespace bank::replication {
 
 absl::StatusOr<BranchId> Driver::State::ChooseHeir(BranchId asked) const {
-  if (!leads) return absl::FailedPreconditionError("this branch does not lead");
+  if (!leads) {
+    const BranchId leader = engine.leader();
+    return absl::FailedPreconditionError(
+        leader == BranchId(0)
+            ? std::string("this branch does not lead, and knows nobody who does")
+            : fmt::format("this branch does not lead: branch {} does", leader.value));
+  }
   if (transfer.has_value()) return absl::FailedPreconditionError("a transfer is running");
   if (member_changes.running()) {
     return absl::FailedPreconditionError("a change of the membership is under way");

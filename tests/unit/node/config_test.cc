@@ -129,6 +129,15 @@ TEST(ParseConfig, ExitCodes) {
       kExitUsage);
   EXPECT_EQ(Parse({"--id", "1", "--peers", peers, "--data", "x", "--replicator", "none"}).exit_code,
             kExitUsage);
+  // At least as many as the engine needs, and no more than it can count.
+  for (const char* trailing : {"0", "64", "4294967296"}) {
+    EXPECT_EQ(
+        Parse({"--id", "1", "--peers", peers, "--data", "x", "--trailing", trailing}).exit_code,
+        kExitUsage)
+        << trailing;
+  }
+  EXPECT_TRUE(
+      Parse({"--id", "1", "--peers", peers, "--data", "x", "--trailing", "65"}).config.has_value());
   EXPECT_EQ(Parse({"--id", "2", "--peers", peers, "--data", "x"}).exit_code, kExitBadInput);
   EXPECT_EQ(
       Parse({"--id", "1", "--peers", peers, "--data", "x", "--dial", "2=localhost:7"}).exit_code,

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <optional>
+#include <string>
 
 #include "tests/unit/raft/bank_of.h"
 
@@ -31,6 +32,19 @@ TEST(Transfer, MovesTheLeadershipWithoutLosingProposals) {
   ASSERT_TRUE(during.has_value());
   EXPECT_EQ(during->fate, Fate::kNotApplied);
   EXPECT_EQ(before->fate, Fate::kApplied);
+}
+
+TEST(Transfer, IsTheLeadersToBeginAndTheOthersSayWhoThatIs) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t other = BankOf::Other(leader);
+  std::optional<absl::Status> over;
+  bank.Transfer(other, other, &over);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return over.has_value(); }));
+  EXPECT_EQ(over->code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(over->message(),
+            "this branch does not lead: branch " + std::to_string(leader) + " does");
 }
 
 TEST(Transfer, IsGivenUpIfTheTargetIsDeaf) {
