@@ -113,10 +113,13 @@ TEST(Driver, LargeAppendsAreSentInPieces) {
   bank.Open(leader, 0);
   const uint64_t laggard = BankOf::Other(leader);
   bank.Isolate(laggard);
-  for (int i = 0; i < 40; ++i) {
-    std::optional<ProposeResult> result;
-    bank.Deposit(leader, 1, &result);
-    bank.Run();
+  for (uint64_t from : {leader, 6 - leader - laggard}) {  // in two terms
+    bank.ElectThis(from);
+    for (int i = 0; i < 20; ++i) {
+      std::optional<ProposeResult> result;
+      bank.Deposit(from, 1, &result);
+      bank.Run();
+    }
   }
   bank.Heal();
   size_t largest = 0;
@@ -137,6 +140,32 @@ TEST(Driver, LargeAppendsAreSentInPieces) {
 
 // ---- what becomes of proposals
 
+// The disk of `id` is held and has one write to do: of the entry at `index` that `leader` replaces.
+void ExpectAcknowledgedByItsOwnWriteOnly(BankOf& bank, uint64_t id, uint64_t leader,
+                                         LogIndex index) {
+  bool acknowledged = false;
+  bank.drop = [&](BranchId from, BranchId, const Message& message) {
+    const auto* result = std::get_if<AppendEntriesResult>(&message);
+    acknowledged |= from == BranchId(id) && result != nullptr && result->rejected == LogIndex(0) &&
+                    result->last_log_index >= index;
+    return false;
+  };
+  ASSERT_TRUE(bank.AdvanceUntil([&] {
+    const ReplicatorStatus status = bank.driver(id).GetStatus();
+    return status.leader == BranchId(leader) &&
+           status.last_index == bank.driver(leader).GetStatus().last_index;
+  }));
+  bank.Run();
+  bank[id].disk_held = false;
+  ASSERT_TRUE(bank[id].RunDisk(bank.now_ms));  // the entry that is replaced by now
+  bank[id].disk_held = true;
+  bank.Advance(100);
+  EXPECT_FALSE(acknowledged);
+  bank[id].disk_held = false;
+  EXPECT_TRUE(bank.AdvanceUntil([&] { return acknowledged; }));
+  bank.drop = nullptr;
+}
+
 TEST(Driver, AFinishedWriteDoesNotCountForTheEntriesThatReplacedWhatWasWritten) {
   BankOf bank(3);
   const uint64_t old_leader = bank.Elect();
@@ -151,26 +180,29 @@ TEST(Driver, AFinishedWriteDoesNotCountForTheEntriesThatReplacedWhatWasWritten) 
   std::optional<ProposeResult> kept;
   bank.Deposit(new_leader, 10, &kept);
   bank.Run();
-  bool acknowledged = false;
-  bank.drop = [&](BranchId from, BranchId, const Message& message) {
-    const auto* result = std::get_if<AppendEntriesResult>(&message);
-    acknowledged |= from == BranchId(old_leader) && result != nullptr &&
-                    result->rejected == LogIndex(0) && result->last_log_index >= index;
-    return false;
-  };
   bank.Heal();
-  ASSERT_TRUE(bank.AdvanceUntil([&] {
-    return bank.driver(old_leader).GetStatus().last_index ==
-           bank.driver(new_leader).GetStatus().last_index;
-  }));
-  bank[old_leader].disk_held = false;
-  ASSERT_TRUE(bank[old_leader].RunDisk(bank.now_ms));  // the entry that is replaced by now
-  bank[old_leader].disk_held = true;
-  bank.Advance(100);
-  EXPECT_FALSE(acknowledged);
-  bank[old_leader].disk_held = false;
-  EXPECT_TRUE(bank.AdvanceUntil([&] { return acknowledged; }));
+  ExpectAcknowledgedByItsOwnWriteOnly(bank, old_leader, new_leader, index);
   EXPECT_EQ(replaced->fate, Fate::kNotApplied);
+}
+
+// Two barriers differ in their terms only.
+TEST(Driver, AFinishedWriteDoesNotCountForAnEqualEntryOfAnotherTerm) {
+  BankOf bank(3);
+  const uint64_t first_leader = bank.Elect();
+  bank.Open(first_leader, 100);
+  const uint64_t old_leader = BankOf::Other(first_leader);
+  bank.drop = [&](BranchId from, BranchId, const Message& message) {
+    return from == BranchId(old_leader) && std::holds_alternative<AppendEntries>(message);
+  };
+  bank[old_leader].disk_held = true;
+  std::optional<absl::Status> moved;
+  bank.Transfer(first_leader, old_leader, &moved);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return bank.leader() == old_leader; }));
+  const LogIndex index = bank.driver(old_leader).GetStatus().last_index;  // its barrier
+  const uint64_t new_leader = bank.Elect();
+  ASSERT_NE(new_leader, old_leader);
+  ASSERT_EQ(bank.driver(new_leader).GetStatus().last_index, index);
+  ExpectAcknowledgedByItsOwnWriteOnly(bank, old_leader, new_leader, index);
 }
 
 TEST(Proposals, FollowersRefuse) {
@@ -422,6 +454,25 @@ TEST(BankTime, DoesNotFollowTheClockOfTheLeadersMachine) {
   bank.Run();
   EXPECT_GE(bank.driver(leader).ledger().time_ms(), before + 100);
   EXPECT_LT(bank.driver(leader).ledger().time_ms(), before + kOtherZeroMs);
+}
+
+// Also if the branch that led before leads again.
+TEST(BankTime, StandsStillWhileNobodyLeads) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 1);
+  const int64_t before = bank.driver(leader).ledger().time_ms();
+  const std::vector<uint64_t> others = {BankOf::Other(leader), 6 - leader - BankOf::Other(leader)};
+  for (const uint64_t id : others) bank.Crash(id);
+  constexpr int64_t kAloneMs = 100'000;
+  bank.Advance(kAloneMs);
+  ASSERT_EQ(bank.leader(), 0u);
+  for (const uint64_t id : others) bank[id].Start(bank.now_ms);
+  bank.ElectThis(leader);
+  std::optional<ProposeResult> result;
+  bank.Deposit(leader, 1, &result);
+  bank.Run();
+  EXPECT_LT(bank.driver(leader).ledger().time_ms(), before + kAloneMs);
 }
 
 }  // namespace

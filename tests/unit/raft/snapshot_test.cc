@@ -214,19 +214,31 @@ TEST(Snapshot, AnOperatorIsAnsweredWhenItIsDurable) {
   EXPECT_TRUE(answers[2].ok()) << "nothing newer to save";
 }
 
+// As after a crash between the writing of a received snapshot and the reset of the log, which may
+// end anywhere: what reaches beyond the snapshot's place is of an older leader.
 TEST(Snapshot, LogThatDoesNotContinueTheSnapshotIsDropped) {
-  BankOf bank(3, SmallSnapshots());
-  const uint64_t leader = bank.Elect();
-  bank.Open(leader, 0);
-  const uint64_t laggard = BankOf::Other(leader);
-  bank.Crash(laggard);
-  Deposits(bank, leader, 100);
-  // As after a crash between the writing of a received snapshot and the reset of the log.
-  bank[laggard].disk.snapshot = bank[leader].disk.snapshot;
-  bank[laggard].Start(bank.now_ms);
-  bank.Advance(500);
-  EXPECT_EQ(bank.Balance(laggard), 100);
-  EXPECT_EQ(bank[laggard].disk.first, bank[leader].disk.snapshot->index.Next());
+  for (const int64_t end : {-100, -1, 0, 3}) {  // from the snapshot on
+    SCOPED_TRACE(end);
+    BankOf bank(3, SmallSnapshots());
+    const uint64_t leader = bank.Elect();
+    bank.Open(leader, 0);
+    const uint64_t laggard = BankOf::Other(leader);
+    bank.Crash(laggard);
+    const uint64_t next_leader = 6 - leader - laggard;
+    bank.ElectThis(next_leader);
+    Deposits(bank, next_leader, 100);
+    FakeDisk& disk = bank[laggard].disk;
+    disk.snapshot = bank[next_leader].disk.snapshot;
+    ASSERT_LT(disk.entries.back().term, disk.snapshot->term);
+    while (static_cast<int64_t>(disk.last().value) <
+           static_cast<int64_t>(disk.snapshot->index.value) + end) {
+      disk.entries.push_back(disk.entries.back());
+    }
+    bank[laggard].Start(bank.now_ms);
+    bank.Advance(500);
+    EXPECT_EQ(bank.Balance(laggard), 100);
+    EXPECT_EQ(disk.first, disk.snapshot->index.Next());
+  }
 }
 
 TEST(Snapshot, StateThatDoesNotAddUpIsNotTaken) {
@@ -431,6 +443,73 @@ TEST(Rebuild, BranchComesBackWithoutVotingMeanwhile) {
   Deposits(bank, bank.Elect(), 1);
   bank.Advance(300);
   EXPECT_EQ(bank.Balance(victim), 6);
+}
+
+// It may have voted, before it lost its vote, in every term of which it was asked until then.
+TEST(Rebuild, VotesAfterwardsInTermsAloneInWhichItCannotHaveVoted) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t victim = BankOf::Other(leader);
+  const BranchId candidate(6 - leader - victim);
+  std::vector<Term> granted;
+  bank.drop = [&](BranchId from, BranchId, const Message& message) {
+    const auto* vote = std::get_if<RequestVoteResult>(&message);
+    if (from.value == victim && vote != nullptr && vote->vote_granted) {
+      granted.push_back(vote->term);
+    }
+    return false;
+  };
+  const auto ask = [&](Term term) {
+    bank.driver(victim).OnMessage(bank.now_ms, candidate,
+                                  RequestVote{.version = 2,
+                                              .term = term,
+                                              .candidate = candidate,
+                                              .last_log_index = LogIndex(1'000'000),
+                                              .last_log_term = term,
+                                              .disrupt_leader = true});
+  };
+  bank.StartRebuilding(victim);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return !bank[victim].disk.rebuilding; }));
+  const Term whole = bank.driver(victim).GetStatus().term;
+  ask(whole);
+  EXPECT_TRUE(granted.empty());
+
+  const Term asked = whole.Next().Next();
+  bank.StartRebuilding(victim);
+  ask(asked);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return !bank[victim].disk.rebuilding; }));
+  ASSERT_LT(bank.driver(victim).GetStatus().term, asked);
+  ask(asked);
+  EXPECT_TRUE(granted.empty());
+  ask(asked.Next());
+  EXPECT_EQ(granted, std::vector{asked.Next()});
+}
+
+TEST(Rebuild, ABranchThatLostItsLogDoesNotCampaignWhenItIsTold) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t victim = BankOf::Other(leader);
+  std::optional<AppendEntries> heartbeat;
+  bank.drop = [&](BranchId from, BranchId to, const Message& message) {
+    const auto* append = std::get_if<AppendEntries>(&message);
+    if (append != nullptr && from.value == leader && to.value == victim) heartbeat = *append;
+    return false;
+  };
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return heartbeat.has_value(); }));
+  bank.Isolate(victim);
+  bank.Wipe(victim);
+  bank.driver(victim).OnMessage(bank.now_ms, BranchId(leader), *heartbeat);
+  ASSERT_TRUE(bank[victim].disk.rebuilding);
+  ASSERT_EQ(bank.driver(victim).GetStatus().leader, BranchId(leader));
+  bank.driver(victim).OnMessage(bank.now_ms, BranchId(leader),
+                                TimeoutNow{.version = 1,
+                                           .term = heartbeat->term,
+                                           .last_log_index = LogIndex(1),
+                                           .last_log_term = Term(1)});
+  EXPECT_EQ(bank[victim].disk.hard_state.term, heartbeat->term);
+  EXPECT_EQ(bank[victim].disk.hard_state.vote, BranchId(0));
 }
 
 TEST(Rebuild, RebuiltBranchCanLeadLater) {

@@ -60,6 +60,13 @@ TEST_F(OwnSessionTest, AnOpeningThatRunsOutOfTimeLeavesTheOthersTheirs) {
   EXPECT_EQ(patient.Await().outcome.balance, 410);
 }
 
+TEST_F(OwnSessionTest, WhoeverIsRefusedTogetherWithTheOpeningLeavesRoomForOthers) {
+  bank_.SetMode(Mode::kRefusing);
+  for (int i = 0; i < 12 + 1; ++i) EXPECT_EQ(Do(Deposit(1)).fate, Fate::kNotApplied);
+  bank_.SetMode(Mode::kServing);
+  EXPECT_EQ(Do(Deposit(1)).fate, Fate::kApplied);
+}
+
 TEST_F(OwnSessionTest, AnExpiredSessionIsReplacedUnseen) {
   const TellerReply first = Do(Deposit(1));
   // Two sessions are all this bank keeps: these two push the branch's own out.

@@ -85,6 +85,13 @@ TEST_F(TellerTest, TooLateIsNotApplied) {
   keyed.session = SessionId(2);
   keyed.sequence = 1;
   EXPECT_EQ(Do(keyed, -1).fate, Fate::kNotApplied);
+  const Kind kind = Kind::kDeposit;
+  const int64_t amount = 1;
+  Batch batch{.kind = {&kind, 1}, .amount = {&amount, 1}};
+  EXPECT_EQ(BeginBatch(batch, -1).Await().fate, Fate::kNotApplied);
+  batch.session = keyed.session;
+  batch.first_sequence = 1;
+  EXPECT_EQ(BeginBatch(batch, -1).Await().fate, Fate::kNotApplied);
   EXPECT_EQ(bank_.proposals(), before);
 }
 
