@@ -307,6 +307,20 @@ TEST(Proposals, DeadlineOfASubmittedOneIsUnknownAndOfAWaitingOneNotApplied) {
   EXPECT_EQ(waiting->fate, Fate::kNotApplied);
 }
 
+TEST(Proposals, DeadlineHoldsAlsoForOneThatSubmittedAndLeadsNoMore) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 100);
+  bank.Isolate(leader);
+  std::optional<ProposeResult> result;
+  const int64_t deadline_ms = bank.now_ms + 5'000;
+  bank.Deposit(leader, 1, &result, 5'000);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return bank.leader() != leader; }));
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return result.has_value(); }));
+  EXPECT_EQ(result->fate, Fate::kUnknown);
+  EXPECT_EQ(bank.now_ms, deadline_ms);
+}
+
 TEST(Proposals, ThoseThatWaitOnLoseNothingToTheOnesWhoseTimeIsUp) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();
@@ -331,6 +345,35 @@ TEST(Proposals, ThoseThatWaitOnLoseNothingToTheOnesWhoseTimeIsUp) {
     EXPECT_EQ(results[i]->outcomes.at(0).balance, balance) << i;
   }
   EXPECT_EQ(bank.Balance(leader), balance);
+}
+
+TEST(Proposals, ThoseThatShareAnEntryAreAnsweredWithTheirOwnOutcomes) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  for (uint64_t id : {1, 2, 3}) bank[id].disk_held = true;
+  std::vector<std::optional<ProposeResult>> results(4);
+  const std::vector<int64_t> amounts = {1, 10, 100, 1'000};
+  bank.Deposit(leader, amounts[0], &results[0]);
+  for (size_t i = 1; i < 4; ++i) bank.Deposit(leader, amounts[i], &results[i], i == 2 ? 20 : 5'000);
+  // The first is durable, the other three follow as one entry.
+  for (uint64_t id : {1, 2, 3}) bank[id].disk_held = false;
+  bank.drop = [](BranchId, BranchId, const Message& message) {
+    const auto* append = std::get_if<AppendEntries>(&message);
+    return append != nullptr && !append->entries.empty() &&
+           append->entries.back().payload->size() > 40;
+  };
+  bank.Run();
+  ASSERT_TRUE(results[0].has_value());
+  bank.drop = nullptr;
+  for (uint64_t id : {1, 2, 3}) bank[id].disk_held = true;
+  bank.Advance(20);
+  ASSERT_TRUE(results[2].has_value());
+  EXPECT_EQ(results[2]->fate, Fate::kUnknown);
+  for (uint64_t id : {1, 2, 3}) bank[id].disk_held = false;
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return results[3].has_value(); }));
+  EXPECT_EQ(results[1]->outcomes.at(0).balance, 11);
+  EXPECT_EQ(results[3]->outcomes.at(0).balance, 1'111);
 }
 
 TEST(Proposals, StopTellsEveryone) {
@@ -414,6 +457,35 @@ TEST(GroupCommit, TooManyBytesAreRefused) {
   EXPECT_FALSE(results.front().has_value());
   bank.Run();
   EXPECT_EQ(results.front()->fate, Fate::kApplied);
+}
+
+TEST(GroupCommit, BytesCountUntilTheirEntryIsAppliedOrTheyAreTakenOut) {
+  DriverOptions options;
+  options.proposals_bytes_max = 100;
+  options.entry_commands_max = 1;
+  options.entries_open_max = 2;
+  BankOf bank(3, options);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  int64_t applied = 0;
+  for (int round = 0; round < 20; ++round) {
+    for (uint64_t id : {1, 2, 3}) bank[id].disk_held = true;
+    std::vector<std::optional<ProposeResult>> results(20);
+    for (auto& result : results) bank.Deposit(leader, 1, &result, 20);
+    const auto busy = std::count_if(results.begin(), results.end(),
+                                    [](const auto& result) { return result.has_value(); });
+    EXPECT_GE(busy, 10);  // what is in the log counts
+    EXPECT_LE(busy, 15);  // and nothing of the rounds before
+    bank.Advance(20);
+    for (uint64_t id : {1, 2, 3}) bank[id].disk_held = false;
+    bank.Run();
+    const auto in_the_log = std::count_if(results.begin(), results.end(), [](const auto& result) {
+      return result->fate == Fate::kUnknown;
+    });
+    EXPECT_EQ(in_the_log, 2);
+    applied += in_the_log;
+    EXPECT_EQ(bank.Balance(leader), applied);
+  }
 }
 
 TEST(BankTime, GoesOnFromTheLastLeaderAndNeverBack) {

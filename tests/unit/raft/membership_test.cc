@@ -118,6 +118,30 @@ TEST(Membership, ANewBranchIsFilledThroughASnapshot) {
   ASSERT_TRUE(bank.AdvanceUntil([&] { return bank.driver(4).GetStatus().ready; }));
 }
 
+// Also one that the branch takes itself before it applies a change.
+TEST(Membership, ASnapshotAfterOneThatWasReceivedCarriesItsMembership) {
+  BankOf bank(3, SmallSnapshots());
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t laggard = BankOf::Other(leader);
+  bank.Join(4);
+  ExpectDone(bank.Change(leader, 4, MemberTarget::kStandby));
+  bank.Isolate(laggard);
+  ExpectDone(bank.Change(leader, 4, MemberTarget::kGone));
+  const LogIndex changed = bank.driver(leader).GetMembership().index;
+  Deposits(bank, leader, 100);
+  bank.Heal();
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return bank.Balance(laggard) == 100; }));
+  Deposits(bank, leader, 1);
+  bank.Run();
+  bank.driver(laggard).TakeSnapshot(bank.now_ms);
+  bank.Run();
+  const storage::Snapshot& taken = *bank[laggard].disk.snapshot;
+  EXPECT_EQ(taken.index, bank.driver(laggard).GetStatus().applied_index);
+  EXPECT_EQ(taken.configuration_index, changed);
+  EXPECT_EQ(taken.configuration, bank[leader].disk.snapshot->configuration);
+}
+
 TEST(Membership, AStandbyThatRestartsInTheMiddleJoinsAllTheSame) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();

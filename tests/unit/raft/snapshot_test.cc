@@ -69,6 +69,21 @@ TEST(Snapshot, LaggardReceivesIt) {
   EXPECT_EQ(bank.Balance(laggard), 130);
 }
 
+TEST(Snapshot, WhoeverReceivesOneOfEverythingIsReadyWithoutANewEntry) {
+  BankOf bank(3, SmallSnapshots());
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t laggard = BankOf::Other(leader);
+  bank.Crash(laggard);
+  Deposits(bank, leader, 100);
+  bank.driver(leader).TakeSnapshot(bank.now_ms);
+  bank.Run();
+  ASSERT_EQ(bank[leader].disk.snapshot->index, bank.driver(leader).GetStatus().last_index);
+  bank[laggard].Start(bank.now_ms);
+  EXPECT_TRUE(bank.AdvanceUntil([&] { return bank.driver(laggard).GetStatus().ready; }));
+  EXPECT_EQ(bank.Balance(laggard), 100);
+}
+
 TEST(Snapshot, CrashDuringInstallIsHarmless) {
   BankOf bank(3, SmallSnapshots());
   const uint64_t leader = bank.Elect();

@@ -86,6 +86,24 @@ TEST(Transfer, IsOverWhenAnyoneElseLeads) {
   EXPECT_TRUE(over->ok()) << *over;
 }
 
+TEST(Transfer, FailedIfTheSameBranchLeadsAgain) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t target = BankOf::Other(leader);
+  bank.asleep = {target, 6 - leader - target};
+  std::optional<absl::Status> over;
+  bank.Transfer(leader, target, &over);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return bank.leader() == 0; }));
+  bank.asleep.clear();
+  bank.drop = [&](BranchId from, BranchId, const Message& message) {
+    return from.value != leader && std::holds_alternative<RequestVote>(message);
+  };
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return over.has_value(); }));
+  EXPECT_EQ(over->code(), absl::StatusCode::kAborted) << *over;
+  EXPECT_EQ(bank.leader(), leader);
+}
+
 TEST(Transfer, OfABranchThatStopsIsAnswered) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();
