@@ -16,7 +16,6 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,41 +24,11 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
 #include "branch/replication/replicator.h"
+#include "branch/teller/operations.h"
 #include "branch/teller/own_keys.h"
 #include "common/clock.h"
 
 namespace bank::teller {
-
-enum class Consistency { kLinearizable, kAtLeast, kLocal };
-
-// Refers to bytes that need to live only until the call returns. An empty account means the shared
-// one. A name that is too long is cut to one byte more than is allowed before it travels: the
-// ledger refuses it all the same, and remembers that.
-struct Operation {
-  ledger::Kind kind = ledger::Kind::kQuery;  // kOpen to kQuery; others are answered kBadCommand
-                                             // at position 0, without asking the ledger
-  std::string_view account{};
-  std::string_view to{};  // kTransfer only
-  int64_t amount = 0;
-  SessionId session{};  // 0: the branch gives the write a key of its own
-  uint64_t sequence = 0;
-  uint64_t answered_below = 0;
-  Consistency consistency = Consistency::kLinearizable;  // kQuery only
-  Position minimum_position{};                           // kAtLeast only
-};
-
-// Column-wise: element i of every column belongs to operation i. `kind` says how many there are; an
-// empty column stands for zeros. Lives until the call returns.
-struct Batch {
-  std::span<const ledger::Kind> kind{};
-  std::span<const int64_t> amount{};
-  std::span<const std::string_view> names{};  // none: the shared account alone
-  std::span<const uint32_t> account{};        // index into names
-  std::span<const uint32_t> to{};             // index into names; read for kTransfer only
-  SessionId session{};                        // 0: the branch gives keys of its own
-  uint64_t first_sequence = 0;                // operation i has first_sequence + i
-  uint64_t answered_below = 0;
-};
 
 enum class Fate { kApplied, kNotApplied, kUnknown, kUnavailable };
 
