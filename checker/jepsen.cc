@@ -4,11 +4,10 @@
 #include <chrono>
 #include <map>
 #include <optional>
-#include <random>
-#include <set>
 
+#include "checker/bank_judge.h"
 #include "checker/edn.h"
-#include "checker/overdraft.h"
+#include "checker/shorten.h"
 #include "checker/step_search.h"
 #include "common/one_line.h"
 #include "fmt/format.h"
@@ -20,11 +19,8 @@ using Function = JepsenOperation::Function;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr size_t kShownMax = 10;
-constexpr size_t kMinimizedMax = 200;
 constexpr std::chrono::milliseconds kTryTime{200};
 constexpr std::chrono::seconds kMinimizeTime{3};
-
-bool IsRead(const Step& step) { return step.kind == Step::Kind::kRead; }
 
 class JepsenJudge {
  public:
@@ -100,57 +96,53 @@ class JepsenJudge {
     return true;
   }
 
+  // False, with the violation reported, if nothing explains these.
   bool JudgeKey(const std::vector<size_t>& members, bool bank) {
+    return bank ? JudgeOneBank(members) : JudgeRegister(members);
+  }
+
+  bool JudgeOneBank(const std::vector<size_t>& members) {
+    const BankSteps bank = StepsOfBank(operations_, members, options_.overdrafts);
+    const BankAnswer answer = JudgeBank(bank, deadline_);
+    if (answer == BankAnswer::kUnknown) Undecided();
+    if (answer != BankAnswer::kViolation) return true;
+    BankViolation violation = ExplainBank(bank);
+    ReportLast(violation.why, std::move(violation.culprits));
+    return false;
+  }
+
+  bool JudgeRegister(const std::vector<size_t>& members) {
     std::vector<Step> steps;
     for (size_t i : members) {
       if (operations_[i].fate == Fate::kFail) continue;
       const Step step = StepOf(i);
-      if (!IsRead(step) || !step.optional()) steps.push_back(step);
+      if (!step.is_read() || !step.is_optional()) steps.push_back(step);
     }
     const Wide initial = ValueOf(initial_text_);
-    initial_ = bank ? nullptr : &initial;
-    StepSearch search(steps, initial_, deadline_);
-    switch (search.Run()) {
-      case StepSearch::Answer::kExplained:
-        return !bank || options_.overdrafts || NobodyIsOverdrawn(steps, search.order());
-      case StepSearch::Answer::kUnknown:
-        Undecided("the search came to the end of its budget");
-        return true;
-      case StepSearch::Answer::kViolation:
-        break;
-    }
+    const StepSearch::Answer answer = StepSearch(steps, initial, deadline_).Run();
+    if (answer == StepSearch::Answer::kUnknown) Undecided();
+    if (answer != StepSearch::Answer::kViolation) return true;
+    const auto limit = SteadyClock::now() + kMinimizeTime;
+    const auto fails = [&](const std::vector<Step>& some) {
+      const auto now = SteadyClock::now();
+      return now < limit && StepSearch(some, initial, std::min(limit, now + kTryTime)).Run() ==
+                                StepSearch::Answer::kViolation;
+    };
     std::vector<size_t> culprits;
-    for (const Step& step : Shorten(steps)) culprits.push_back(step.event);
-    Report(ViolationKind::kSearch, "no order of the operations explains this", culprits);
+    for (const Step& step : Shorten(steps, false, fails)) culprits.push_back(step.event);
+    ReportLast("no order of the operations explains this", std::move(culprits));
     return false;
   }
 
-  // False, with the violation reported, if somebody must have been.
-  bool NobodyIsOverdrawn(const std::vector<Step>& steps, const std::vector<size_t>& order) {
-    const std::set<size_t> used(order.begin(), order.end());
-    std::vector<size_t> rest;
-    for (const Step& step : steps) {
-      if (!used.contains(step.event)) rest.push_back(step.event);
-    }
-    OverdraftCheck check = CheckOverdraft(operations_, order, rest);
-    switch (check.answer) {
-      case OverdraftCheck::Answer::kNobody:
-        return true;
-      case OverdraftCheck::Answer::kPossible:
-        Undecided("an order was found, but one in which an account is overdrawn between two reads");
-        return true;
-      case OverdraftCheck::Answer::kCertain:
-        break;
-    }
-    if (check.culprits.size() > kShownMax) check.culprits.resize(kShownMax);
-    Report(ViolationKind::kBalance, "an account is overdrawn, whatever the order of these",
-           std::move(check.culprits));
-    return false;
+  // `culprits`: by their end.
+  void ReportLast(const std::string& why, std::vector<size_t> culprits) {
+    if (culprits.size() > kShownMax) culprits.erase(culprits.begin(), culprits.end() - kShownMax);
+    Report(ViolationKind::kSearch, why, std::move(culprits));
   }
 
-  void Undecided(const char* because) {
+  void Undecided() {
     result_.verdict = Verdict::kUndecided;
-    result_.undecided_because = because;
+    result_.undecided_because = "the search came to the end of its budget";
   }
 
   void Report(ViolationKind kind, std::string why, std::vector<size_t> culprits) {
@@ -173,13 +165,6 @@ class JepsenJudge {
   Wide ValueOf(const std::string& text) {
     return static_cast<Wide>(values_.try_emplace(text, values_.size()).first->second);
   }
-  // Random, so that different balances have different sums; the same in every run. Small enough
-  // for the sum over any history that fits in memory.
-  Wide WeightOf(const std::string& account) {
-    auto [it, fresh] = weights_.try_emplace(account, 0);
-    if (fresh) it->second = static_cast<int64_t>(random_() >> 20);
-    return it->second;
-  }
 
   Step StepOf(size_t event) {
     const JepsenOperation& op = operations_[event];
@@ -189,14 +174,8 @@ class JepsenJudge {
     step.over = op.over;
     switch (op.function) {
       case Function::kTransfer:
-        step.kind = Step::Kind::kAdd;
-        step.first = (WeightOf(op.second) - WeightOf(op.first)) * op.amount;
-        break;
       case Function::kReadAll:
-        for (const auto& [account, balance] : op.balances) {
-          step.first += WeightOf(account) * balance;
-        }
-        break;
+        break;  // of a bank
       case Function::kRead:
         step.first = ValueOf(op.first);
         break;
@@ -213,70 +192,11 @@ class JepsenJudge {
     return step;
   }
 
-  // The shortest prefix that fails, without what is not needed for it.
-  std::vector<Step> Shorten(const std::vector<Step>& steps) {
-    const auto until = [&](int64_t now) {
-      std::vector<Step> some;
-      for (Step step : steps) {
-        if (step.invoke > now) continue;
-        if (!step.optional() && step.over > now) {
-          if (IsRead(step)) continue;
-          step.over = kNever;
-        }
-        some.push_back(step);
-      }
-      return some;
-    };
-    const auto limit = SteadyClock::now() + kMinimizeTime;
-    const auto fails = [&](const std::vector<Step>& some) {
-      const auto now = SteadyClock::now();
-      return now < limit && StepSearch(some, initial_, std::min(limit, now + kTryTime)).Run() ==
-                                StepSearch::Answer::kViolation;
-    };
-    std::vector<int64_t> ends;
-    for (const Step& step : steps) {
-      if (!step.optional()) ends.push_back(step.over);
-    }
-    std::sort(ends.begin(), ends.end());
-    size_t low = 0;
-    size_t high = ends.size() - 1;
-    while (low < high) {
-      const size_t middle = (low + high) / 2;
-      if (fails(until(ends[middle]))) {
-        high = middle;
-      } else {
-        low = middle + 1;
-      }
-    }
-    std::vector<Step> prefix = until(ends[low]);
-    // What is left out may or may not have happened.
-    for (size_t i = 0; i < prefix.size() && prefix.size() <= kMinimizedMax; ++i) {
-      if (prefix[i].optional()) continue;
-      std::vector<Step> less = prefix;
-      if (IsRead(less[i])) {
-        less.erase(less.begin() + static_cast<std::ptrdiff_t>(i));
-      } else {
-        less[i].over = kNever;
-      }
-      if (!fails(less)) continue;
-      if (less.size() < prefix.size()) --i;
-      prefix = std::move(less);
-    }
-    std::erase_if(prefix, [](const Step& step) { return step.optional(); });
-    std::sort(prefix.begin(), prefix.end(),
-              [](const Step& a, const Step& b) { return a.over < b.over; });
-    if (prefix.size() > kShownMax) prefix.erase(prefix.begin(), prefix.end() - kShownMax);
-    return prefix;
-  }
-
   std::vector<JepsenOperation> operations_;
   const JepsenOptions& options_;
   const std::string initial_text_;
   const SteadyClock::time_point deadline_;
   std::map<std::string, size_t> values_;
-  std::map<std::string, int64_t> weights_;
-  std::mt19937_64 random_{20261121};
-  const Wide* initial_ = nullptr;
   JepsenJudgement result_;
 };
 

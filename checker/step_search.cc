@@ -1,7 +1,6 @@
 #include "checker/step_search.h"
 
 #include <algorithm>
-#include <map>
 #include <tuple>
 
 namespace bank::checker {
@@ -21,18 +20,13 @@ uint64_t Mix(uint64_t x) {  // splitmix64
 
 }  // namespace
 
-StepSearch::StepSearch(std::vector<Step> steps, const Wide* initial,
-                       SteadyClock::time_point deadline)
-    : steps_(std::move(steps)), deadline_(deadline), done_(steps_.size()) {
-  if (initial != nullptr) {
-    value_ = *initial;
-    is_known_ = true;
-  }
+StepSearch::StepSearch(std::vector<Step> steps, Wide initial, SteadyClock::time_point deadline)
+    : steps_(std::move(steps)), deadline_(deadline), done_(steps_.size()), value_(initial) {
   std::sort(steps_.begin(), steps_.end(),
             [](const Step& a, const Step& b) { return a.invoke < b.invoke; });
   std::vector<std::tuple<int64_t, bool, uint32_t>> events;
   for (uint32_t i = 0; i < steps_.size(); ++i) {
-    if (steps_[i].optional()) {
+    if (steps_[i].is_optional()) {
       optional_.push_back(i);
       continue;
     }
@@ -56,19 +50,13 @@ bool StepSearch::Carry(uint32_t step) {
   const Step& s = steps_[step];
   switch (s.kind) {
     case Step::Kind::kRead:
-      if (is_known_) return value_ == s.first;
-      // What was added before does not matter: the first read tells what there was then.
-      value_ = s.first;
-      return is_known_ = true;
+      return value_ == s.first;
     case Step::Kind::kWrite:
       value_ = s.first;
       return true;
     case Step::Kind::kCas:
       if (value_ != s.first) return false;
       value_ = s.second;
-      return true;
-    case Step::Kind::kAdd:
-      if (is_known_) value_ += s.first;
       return true;
   }
   return false;
@@ -78,7 +66,7 @@ void StepSearch::Take(uint32_t step) {
   done_[step] = true;
   high_ ^= Mix(uint64_t{step} * 2 + 1);
   low_ ^= Mix(~uint64_t{step} * 2);
-  if (steps_[step].optional()) return;
+  if (steps_[step].is_optional()) return;
   --left_;
   for (uint32_t link : {links_of_[step].first, links_of_[step].second}) {
     links_[links_[link].previous].next = links_[link].next;
@@ -91,7 +79,7 @@ void StepSearch::Back(Frame* frame) {
     const uint32_t step = frame->taken.back();
     frame->taken.pop_back();
     done_[step] = false;
-    if (steps_[step].optional()) continue;
+    if (steps_[step].is_optional()) continue;
     ++left_;
     for (uint32_t link : {links_of_[step].second, links_of_[step].first}) {
       links_[links_[link].previous].next = link;
@@ -99,7 +87,6 @@ void StepSearch::Back(Frame* frame) {
     }
   }
   value_ = frame->value;
-  is_known_ = frame->is_known;
   high_ = frame->high;
   low_ = frame->low;
 }
@@ -142,51 +129,20 @@ void StepSearch::AddBlocks(uint32_t wanted, int64_t until, std::vector<Move>* mo
     if (steps_[i].invoke > until) break;
     if (!done_[i]) free.push_back(i);
   }
-  const bool adds = std::any_of(steps_.begin(), steps_.end(),
-                                [](const Step& s) { return s.kind == Step::Kind::kAdd; });
-  if (!adds) {
-    std::vector<uint32_t> chain;
-    AddChains(steps_[wanted].first, &chain, free, wanted, moves);
-    return;
-  }
-  for (uint32_t link = links_[0].next; link != 0 && !links_[link].is_return;
-       link = links_[link].next) {
-    if (steps_[links_[link].step].kind == Step::Kind::kAdd) free.push_back(links_[link].step);
-  }
-  std::map<Wide, uint32_t> contents;
-  std::vector<UnknownSums::Item> items;
-  for (uint32_t i : free) {
-    if (steps_[i].first == 0) continue;
-    // Only of optional ones it does not matter which of two equal ones happened.
-    const uint32_t content =
-        steps_[i].optional()
-            ? contents.try_emplace(steps_[i].first, static_cast<uint32_t>(contents.size()))
-                  .first->second
-            : static_cast<uint32_t>(steps_.size()) + i;
-    items.push_back({steps_[i].first, i, content});
-  }
-  std::stable_sort(items.begin(), items.end(),
-                   [](const auto& a, const auto& b) { return a.content < b.content; });
-  UnknownSums sums(std::move(items));
-  const UnknownSums::Answer& answer = sums.For(steps_[wanted].first - value_);
-  complete_ = complete_ && answer.complete;
-  for (const UnknownSums::Block& block : answer.blocks) {
-    moves->push_back({block});
-    moves->back().steps.push_back(wanted);
-  }
+  std::vector<uint32_t> chain;
+  AddChains(steps_[wanted].first, &chain, free, wanted, moves);
 }
 
 void StepSearch::Expand(Frame* frame) {
   frame->is_expanded = true;
   frame->value = value_;
-  frame->is_known = is_known_;
   frame->high = high_;
   frame->low = low_;
   std::vector<uint32_t> candidates;
   uint32_t link = links_[0].next;
   for (; link != 0 && !links_[link].is_return; link = links_[link].next) {
     const Step& s = steps_[links_[link].step];
-    if (s.kind == Step::Kind::kRead && is_known_ && s.first == value_) {
+    if (s.is_read() && s.first == value_) {
       frame->moves = {{{links_[link].step}}};  // it is right and changes nothing
       return;
     }
@@ -198,9 +154,8 @@ void StepSearch::Expand(Frame* frame) {
   std::vector<Move> blocks;
   for (uint32_t i : candidates) {
     const Step& s = steps_[i];
-    if (s.kind == Step::Kind::kAdd && i != forced && is_known_) continue;  // nobody needs it yet
-    const bool observes = s.kind == Step::Kind::kRead || s.kind == Step::Kind::kCas;
-    if (!observes || !is_known_ || s.first == value_) {
+    const bool observes = s.is_read() || s.kind == Step::Kind::kCas;
+    if (!observes || s.first == value_) {
       frame->moves.push_back({{i}});
     } else {
       AddBlocks(i, until, &blocks);
@@ -236,7 +191,7 @@ StepSearch::Answer StepSearch::Run() {
     }
     const uint64_t value =
         Mix(static_cast<uint64_t>(value_) ^ Mix(static_cast<uint64_t>(value_ >> 64)));
-    if (!fits || !seen_.insert({high_ ^ Mix(value + (is_known_ ? 1 : 0)), low_ ^ value}).second) {
+    if (!fits || !seen_.insert({high_ ^ Mix(value), low_ ^ value}).second) {
       Back(&frame);
       continue;
     }

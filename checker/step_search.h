@@ -1,8 +1,5 @@
-// StepSearch: is there an order of these steps on one value, in keeping with time, that explains
-// every read? The search of group_search.h for the models of Jepsen's workloads.
-//
-// The value is a register, or the state of a bank as one number: the sum of balance times weight
-// over all accounts, with random weights, so that equal sums mean equal balances. One owner.
+// StepSearch: is there an order of these steps on a register, in keeping with time, that explains
+// every read? The search of group_search.h for Jepsen's registers. One owner.
 #pragma once
 
 #include <chrono>
@@ -14,7 +11,6 @@
 #include "absl/container/flat_hash_set.h"
 #include "checker/operation.h"
 #include "checker/rules.h"
-#include "checker/unknown_sums.h"
 
 namespace bank::checker {
 
@@ -23,7 +19,6 @@ struct Step {
     kRead,   // the value was `first`
     kWrite,  // it becomes `first`
     kCas,    // it was `first` and becomes `second`
-    kAdd,    // `first` is added
   };
   Kind kind = Kind::kRead;
   Wide first = 0;
@@ -32,16 +27,15 @@ struct Step {
   int64_t over = kNever;  // kNever: it may or may not have happened
   size_t event = 0;       // the caller's
 
-  bool optional() const { return over == kNever; }
+  bool is_read() const { return kind == Kind::kRead; }
+  bool is_optional() const { return over == kNever; }
 };
 
 class StepSearch {
  public:
   enum class Answer : uint8_t { kExplained, kViolation, kUnknown };
 
-  // `initial` null: the first read tells.
-  StepSearch(std::vector<Step> steps, const Wide* initial,
-             std::chrono::steady_clock::time_point deadline);
+  StepSearch(std::vector<Step> steps, Wide initial, std::chrono::steady_clock::time_point deadline);
   Answer Run();
   // If explained: the caller's events in the order that explains them. Steps that may or may not
   // have happened are in it only if they are needed.
@@ -61,7 +55,6 @@ class StepSearch {
     std::vector<Move> moves;  // the next one last
     bool is_expanded = false;
     Wide value = 0;
-    bool is_known = false;
     uint64_t high = 0;
     uint64_t low = 0;
     std::vector<uint32_t> taken;
@@ -83,7 +76,6 @@ class StepSearch {
   std::vector<bool> done_;
   size_t left_ = 0;
   Wide value_ = 0;
-  bool is_known_ = false;
   uint64_t high_ = 0;
   uint64_t low_ = 0;
   absl::flat_hash_set<std::pair<uint64_t, uint64_t>> seen_;

@@ -1,0 +1,109 @@
+#include "checker/bank_judge.h"
+
+#include <algorithm>
+#include <map>
+
+#include "checker/bank_search.h"
+#include "checker/bank_trial.h"
+#include "checker/bank_witness.h"
+#include "checker/shorten.h"
+
+namespace bank::checker {
+namespace {
+
+using Function = JepsenOperation::Function;
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kTryTime{200};
+constexpr std::chrono::seconds kMinimizeTime{3};
+
+}  // namespace
+
+BankAnswer JudgeBank(const BankSteps& bank, SteadyClock::time_point deadline) {
+  BankSearch search(bank, deadline);
+  const BankSearch::Answer answer = search.Run();
+  if (answer == BankSearch::Answer::kViolation) return BankAnswer::kViolation;
+  if (answer == BankSearch::Answer::kExplained) {
+    return Explains(bank, search.order()) ? BankAnswer::kExplained : BankAnswer::kUnknown;
+  }
+  if (answer == BankSearch::Answer::kOverdrawn) {
+    BankSteps lenient = bank;
+    lenient.overdrafts = true;
+    if (BankSearch(lenient, deadline).Run() == BankSearch::Answer::kViolation) {
+      return BankAnswer::kViolation;
+    }
+  }
+  if (SteadyClock::now() > deadline) return BankAnswer::kUnknown;
+  BankTrial trial(bank, deadline);
+  switch (trial.Run()) {
+    case BankTrial::Answer::kExplained:
+      return Explains(bank, trial.order()) ? BankAnswer::kExplained : BankAnswer::kUnknown;
+    case BankTrial::Answer::kViolation:
+      return BankAnswer::kViolation;
+    case BankTrial::Answer::kUnknown:
+      break;
+  }
+  return BankAnswer::kUnknown;
+}
+
+BankSteps StepsOfBank(const std::vector<JepsenOperation>& operations,
+                      const std::vector<size_t>& members, bool overdrafts) {
+  BankSteps bank;
+  bank.overdrafts = overdrafts;
+  std::map<std::string, uint32_t> numbers;
+  const auto number = [&](const std::string& account) {
+    return numbers.try_emplace(account, static_cast<uint32_t>(numbers.size())).first->second;
+  };
+  for (size_t i : members) {
+    const JepsenOperation& op = operations[i];
+    if (op.function != Function::kReadAll) continue;
+    for (const auto& [account, balance] : op.balances) number(account);
+  }
+  bank.shown = static_cast<uint32_t>(numbers.size());
+  for (size_t i : members) {
+    const JepsenOperation& op = operations[i];
+    BankStep step;
+    step.reads = op.function != Function::kTransfer;
+    if (op.fate == Fate::kFail || (step.reads && op.fate != Fate::kOk)) continue;
+    step.event = i;
+    step.invoke = op.invoke;
+    step.over = op.over;
+    if (step.reads) {
+      step.balances.resize(bank.shown);
+      for (const auto& [account, balance] : op.balances) step.balances[number(account)] = balance;
+    } else {
+      step.from = number(op.first);
+      step.to = number(op.second);
+      step.amount = op.amount;
+    }
+    bank.steps.push_back(std::move(step));
+  }
+  bank.accounts = static_cast<uint32_t>(numbers.size());
+  return bank;
+}
+
+BankViolation ExplainBank(const BankSteps& bank) {
+  BankSteps tried = bank;
+  tried.overdrafts = true;
+  BankSearch lenient(tried, SteadyClock::now() + kMinimizeTime);
+  const BankSearch::Answer answer = lenient.Run();
+  // If it is wrong whoever is overdrawn, so is what is left of it; that is quicker to see.
+  tried.overdrafts = bank.overdrafts || answer == BankSearch::Answer::kViolation;
+  const auto limit = SteadyClock::now() + kMinimizeTime;
+  const auto fails = [&](const std::vector<BankStep>& some) {
+    const auto now = SteadyClock::now();
+    tried.steps = some;
+    return now < limit &&
+           JudgeBank(tried, std::min(limit, now + kTryTime)) == BankAnswer::kViolation;
+  };
+  BankViolation violation;
+  for (const BankStep& step : Shorten(bank.steps, true, fails)) {
+    violation.culprits.push_back(step.event);
+  }
+  const bool is_overdraft = !bank.overdrafts && answer == BankSearch::Answer::kExplained;
+  violation.why = is_overdraft ? "an account is overdrawn, whatever the order of these"
+                               : "no order of the operations explains this";
+  return violation;
+}
+
+}  // namespace bank::checker
