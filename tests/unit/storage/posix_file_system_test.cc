@@ -2,8 +2,6 @@
 // path. Method: a real folder under the test's temporary one.
 #include "branch/storage/posix_file_system.h"
 
-
-
 #include "tests/support/temp_folder.h"
 #include "tests/unit/storage/storage_model.h"
 

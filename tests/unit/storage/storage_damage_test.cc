@@ -130,6 +130,66 @@ TEST(StorageDamage, AFileFromElsewhereIsNoticed) {
   }
 }
 
+// As a disk does that writes a sector to the wrong place.
+TEST(StorageDamage, ASectorOfAnotherPlaceIsNoticed) {
+  const sim::SimFileSystem::Image image = UsedFolder();
+  const std::string expected = Undamaged(image);
+  const auto is_log = [](const std::string& path) {
+    return path.find("/log-") != std::string::npos;
+  };
+  for (const auto& [to, old_bytes] : image) {
+    for (const auto& [from, bytes] : image) {
+      if (!is_log(to) || !is_log(from)) continue;
+      for (size_t at = 0; at < old_bytes.size(); at += sim::kSectorBytes) {
+        for (size_t of = 0; of < bytes.size(); of += sim::kSectorBytes) {
+          const std::string sector = bytes.substr(of, sim::kSectorBytes);
+          if ((to == from && at == of) || sector.find_first_not_of('\0') == sector.npos) continue;
+          SCOPED_TRACE(testing::Message() << from << " " << of << " at " << to << " " << at);
+          sim::SimFileSystem::Image mixed = image;
+          mixed[to].replace(at, sim::kSectorBytes, sector);
+          sim::SimFileSystem fs(1, mixed);
+          ASSERT_TRUE(NoticedOrHarmless(fs, expected));
+        }
+      }
+    }
+  }
+}
+
+// Each file has its own purpose, and none of its copies is another one's.
+class TwinFileTest : public testing::Test {
+ protected:
+  TwinFileTest() {
+    EXPECT_TRUE(fs_.MakeDirectory(kFolder).ok());
+    EXPECT_TRUE(file_.Create("one").ok());
+  }
+  // What is read when the copy at `offset` is damaged.
+  std::string WithoutCopyAt(uint64_t offset) {
+    sim::SimFileSystem fs(1, fs_.Cached());
+    fs.FlipByte(path_, offset + 20, 0x01);
+    std::vector<std::string> notes;
+    const auto record = TwinFile(fs, path_, kIdentity, "PURPOSE1").Load(&notes);
+    EXPECT_EQ(notes.size(), 1u);
+    return record.ok() ? *record : record.status().ToString();
+  }
+
+  const std::string path_ = kFolder + "/twin";
+  sim::SimFileSystem fs_{1};
+  TwinFile file_{fs_, path_, kIdentity, "PURPOSE1"};
+};
+
+TEST_F(TwinFileTest, TheSecondCopyIsNotTouchedBeforeTheFirstIsDurable) {
+  fs_.FailNext(sim::DiskCall::kSync, absl::UnknownError("Input/output error"));
+  EXPECT_FALSE(file_.Write("two").ok());
+  EXPECT_EQ(WithoutCopyAt(0), "one");
+}
+
+TEST_F(TwinFileTest, LazyWritesTakeTurns) {
+  ASSERT_TRUE(file_.WriteLazily("two").ok());
+  ASSERT_TRUE(file_.WriteLazily("three").ok());
+  EXPECT_EQ(WithoutCopyAt(0), "three");
+  EXPECT_EQ(WithoutCopyAt(4096), "two");
+}
+
 // The last batch, acknowledged, with nothing behind it: told from a torn write, because a torn
 // write leaves whole sectors.
 TEST(StorageDamage, TheLastBatchIsProtectedEvenWithoutItsMark) {
@@ -174,6 +234,37 @@ TEST(StorageDamage, RecordsThatMakeNoSenseAreRefused) {
         read(header, {BatchKind{7}, 1, LogIndex(1), {}}, one)}) {
     EXPECT_TRUE(absl::IsDataLoss(status)) << status;
   }
+}
+
+TEST(StorageDamage, OnlyASectorOfZerosIsBlank) {
+  const SectorSeal seal(kIdentity, 1);
+  std::string sector(sim::kSectorBytes, '\0');
+  EXPECT_EQ(seal.Check(sector, 3), SectorKind::kBlank);
+  for (char& byte : sector) {
+    byte = 1;
+    EXPECT_EQ(seal.Check(sector, 3), SectorKind::kDamaged);
+    byte = 0;
+  }
+}
+
+TEST(StorageDamage, AFileThatGrewIsNoticedOrHarmless) {
+  const sim::SimFileSystem::Image image = UsedFolder();
+  const std::string expected = Undamaged(image);
+  for (const auto& [path, bytes] : image) {
+    SCOPED_TRACE(path);
+    sim::SimFileSystem::Image longer = image;
+    longer[path] += "x";
+    sim::SimFileSystem fs(1, longer);
+    const bool twin = path == kFolder + "/vote" || path == kFolder + "/mark";
+    EXPECT_EQ(NoticedOrHarmless(fs, expected), !twin && path != kFolder + "/LOCK");
+  }
+}
+
+TEST(StorageDamage, ASnapshotUnderAnotherIndexIsNoticed) {
+  sim::SimFileSystem fs(1, UsedFolder());
+  const std::string path = kFolder + "/snapshot-0000000000000000000";
+  ASSERT_TRUE(fs.Rename(path + "8", path + "9").ok());
+  EXPECT_TRUE(absl::IsDataLoss(Open(fs).status()));
 }
 
 TEST(StorageDamage, AVoteInAnUnknownPhaseIsRefused) {
@@ -231,6 +322,19 @@ TEST_F(RebuildTest, SetsAsideAndWaitsUntilItIsFinished) {
   EXPECT_EQ(fs.List(kFolder + "/damaged-1").value(), aside);
 }
 
+TEST_F(RebuildTest, TheTermsWithoutAVoteNeverBecomeFewer) {
+  sim::SimFileSystem fs(1, UsedFolder());
+  {
+    absl::StatusOr<OpenedStorage> opened = Open(fs);
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    ASSERT_TRUE(opened->storage->FinishRebuild(Term(9)).ok());
+    ASSERT_TRUE(opened->storage->BeginRebuild().ok());
+    ASSERT_TRUE(opened->storage->FinishRebuild(Term(5)).ok());
+  }
+  fs.PowerLoss();
+  EXPECT_EQ(Open(fs)->recovered.vote_floor, Term(9));
+}
+
 TEST_F(RebuildTest, AFolderMarkedAsLostIsRefusedUntilItIsRebuilt) {
   sim::SimFileSystem fs(1, UsedFolder());
   {
@@ -250,6 +354,26 @@ TEST_F(RebuildTest, AFolderMarkedAsLostIsRefusedUntilItIsRebuilt) {
     ASSERT_TRUE(opened->storage->FinishRebuild(Term(9)).ok());
   }
   EXPECT_TRUE(Open(fs).ok());
+}
+
+TEST(StorageDamage, AFolderThatWasUsedIsNotTakenForANewOneBecauseItsIdentityIsGone) {
+  {
+    sim::SimFileSystem fs(1);
+    ASSERT_TRUE(Open(fs)->storage->WriteHardState({Term(3), BranchId(1)}).ok());
+    fs.LoseFile(kFolder + "/identity");
+    EXPECT_TRUE(absl::IsDataLoss(Open(fs).status())) << "it has voted";
+  }
+  {
+    sim::SimFileSystem fs(1);
+    ASSERT_TRUE(Open(fs)->storage->Append(LogIndex(1), std::vector{MakeEntry(1, "one")}).ok());
+    fs.LoseFile(kFolder + "/identity");
+    EXPECT_TRUE(absl::IsDataLoss(Open(fs).status())) << "it has an entry";
+  }
+  {
+    sim::SimFileSystem fs(1);
+    ASSERT_TRUE(fs.MakeDirectory(kFolder + "/damaged-1").ok());
+    EXPECT_TRUE(absl::IsDataLoss(Open(fs).status())) << "it was damaged before";
+  }
 }
 
 TEST_F(RebuildTest, AWipedFolderIsNotTakenForANewOne) {
@@ -287,21 +411,21 @@ TEST_F(RebuildTest, WorksWhicheverFileIsLostOrDamaged) {
 }
 
 TEST_F(RebuildTest, MayBeCutShortAnywhere) {
-  for (const char* damaged : {"log", "vote"}) {
-    sim::SimFileSystem::Image image = DamagedFolder();
-    if (std::string(damaged) == "vote") image[kFolder + "/vote"] = std::string(8192, 'x');
-    bool finished = false;
+  for (const std::string damaged : {"log", "vote", "log and vote"}) {
+    sim::SimFileSystem::Image image = damaged == "vote" ? UsedFolder() : DamagedFolder();
+    if (damaged != "log") image[kFolder + "/vote"] = std::string(8192, 'x');
+    bool finished = false;  // the fault was to come later than all calls
     for (uint64_t call = 0; !finished; ++call) {
-      for (uint64_t seed = 0; seed < 20; ++seed) {
+      for (uint64_t seed = 0; seed < 8; ++seed) {
         SCOPED_TRACE(testing::Message() << damaged << " call " << call << " seed " << seed);
         sim::SimFileSystem fs(seed, image);
         if (seed % 2 == 0) {
           fs.CutPowerAtCall(call);
-          finished = Open(fs, OnDamage::kRebuild).ok();
+          finished = Open(fs, OnDamage::kRebuild).ok() && fs.calls() <= call;
           fs.PowerLoss();
         } else {
           fs.FailCall(call, absl::UnknownError("Input/output error"));
-          finished = Open(fs, OnDamage::kRebuild).ok();
+          finished = Open(fs, OnDamage::kRebuild).ok() && fs.calls() <= call;
           fs.KillProcess();
           fs.CutPowerAtCall(seed * 3);
           (void)Open(fs);

@@ -29,6 +29,13 @@ class StorageTest : public testing::Test {
     return entries;
   }
 
+  // Files of the log.
+  ptrdiff_t Segments() const {
+    const std::vector<std::string> files = fs_.Files();
+    return std::count_if(files.begin(), files.end(),
+                         [](const std::string& f) { return f.find("/log-") != f.npos; });
+  }
+
   sim::SimFileSystem fs_{1};
 };
 
@@ -119,7 +126,8 @@ TEST_F(StorageTest, APreparedSnapshotIsNothingUntilItIsSaved) {
     ASSERT_TRUE(opened.storage->Sync().ok());
     ASSERT_TRUE(opened.storage->PrepareSnapshot(MakeSnapshot(10, 1, "ten")).ok());
   }
-  EXPECT_FALSE(AfterPowerLoss().snapshot.has_value());
+  fs_.KillProcess();  // the file is surely there
+  EXPECT_FALSE(MustOpen().recovered.snapshot.has_value());
   for (const std::string& path : fs_.Files()) EXPECT_FALSE(path.ends_with(".tmp")) << path;
   {
     OpenedStorage opened = MustOpen();
@@ -128,7 +136,8 @@ TEST_F(StorageTest, APreparedSnapshotIsNothingUntilItIsSaved) {
   }
   {
     OpenedStorage opened = MustOpen();
-    ASSERT_TRUE(opened.storage->PrepareSnapshot(MakeSnapshot(10, 1, "ten")).ok());
+    ASSERT_TRUE(
+        opened.storage->PrepareSnapshot(MakeSnapshot(10, 1, "longer than the next one")).ok());
     ASSERT_TRUE(opened.storage->PrepareSnapshot(MakeSnapshot(20, 1, "twenty")).ok());
     ASSERT_TRUE(opened.storage->Append(LogIndex(31), Numbered(31, 32)).ok());
     ASSERT_TRUE(opened.storage->SaveSnapshot(LogIndex(20)).ok());
@@ -152,11 +161,29 @@ TEST_F(StorageTest, ASnapshotIsReceivedWhileAnotherIsPrepared) {
   EXPECT_EQ(*recovered.snapshot->state, "the leader's");
 }
 
+TEST_F(StorageTest, TheSameSnapshotIsReceivedWhileItIsPrepared) {
+  {
+    OpenedStorage opened = MustOpen();
+    ASSERT_TRUE(opened.storage->Append(LogIndex(1), Numbered(1, 20)).ok());
+    ASSERT_TRUE(opened.storage->PrepareSnapshot(MakeSnapshot(20, 1, "state")).ok());
+    ASSERT_TRUE(opened.storage->InstallSnapshot(MakeSnapshot(20, 1, "state")).ok());
+    ASSERT_TRUE(opened.storage->SaveSnapshot(LogIndex(20)).ok());
+  }
+  fs_.KillProcess();
+  const Recovered recovered = MustOpen().recovered;
+  ASSERT_TRUE(recovered.snapshot.has_value());
+  EXPECT_EQ(*recovered.snapshot->state, "state");
+}
+
 TEST_F(StorageTest, AnInstalledSnapshotEmptiesTheLog) {
   {
     OpenedStorage opened = MustOpen();
-    ASSERT_TRUE(opened.storage->Append(LogIndex(1), Numbered(1, 30)).ok());
+    for (uint64_t i = 1; i <= 30; ++i) {
+      ASSERT_TRUE(opened.storage->Append(LogIndex(i), Numbered(i, i)).ok());
+    }
+    ASSERT_GT(Segments(), 1);
     ASSERT_TRUE(opened.storage->InstallSnapshot(MakeSnapshot(25, 2, "state")).ok());
+    EXPECT_EQ(Segments(), 1) << "nothing of the others is needed";
     ASSERT_TRUE(opened.storage->Append(LogIndex(26), Numbered(26, 27, 2)).ok());
     ASSERT_TRUE(opened.storage->Sync().ok());
     EXPECT_EQ(opened.storage->Append(LogIndex(25), Numbered(25, 25)).code(),
@@ -195,6 +222,16 @@ TEST_F(StorageTest, NothingIsWrittenAfterAFailure) {
   const uint64_t calls = fs_.calls();
   EXPECT_FALSE(opened.storage->Sync().ok());
   EXPECT_FALSE(opened.storage->Append(LogIndex(2), Numbered(2, 2)).ok());
+  EXPECT_EQ(fs_.calls(), calls);
+}
+
+TEST_F(StorageTest, NoVoteIsGivenAfterOneThatFailed) {
+  OpenedStorage opened = MustOpen();
+  fs_.FailNext(sim::DiskCall::kSync, absl::UnknownError("EIO"));
+  EXPECT_FALSE(opened.storage->WriteHardState({Term(3), BranchId(1)}).ok());
+  const uint64_t calls = fs_.calls();
+  EXPECT_FALSE(opened.storage->WriteHardState({Term(3), BranchId(2)}).ok());
+  EXPECT_FALSE(opened.storage->FinishRebuild(Term(3)).ok());
   EXPECT_EQ(fs_.calls(), calls);
 }
 
