@@ -142,6 +142,21 @@ TEST(Membership, ASnapshotAfterOneThatWasReceivedCarriesItsMembership) {
   EXPECT_EQ(taken.configuration, bank[leader].disk.snapshot->configuration);
 }
 
+TEST(Membership, ASnapshotHoldsNoChangeThatIsOnlyInTheLog) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  bank.Isolate(leader);
+  std::optional<ChangeResult> changed;
+  bank.BeginChange(leader, 4, MemberTarget::kStandby, &changed);
+  ASSERT_FALSE(bank.driver(leader).GetMembership().committed);
+  bank.driver(leader).TakeSnapshot(bank.now_ms);
+  bank.Run();
+  ASSERT_TRUE(bank[leader].disk.snapshot.has_value());
+  EXPECT_EQ(bank[leader].disk.snapshot->configuration_index, LogIndex(1));
+  EXPECT_EQ(bank[leader].disk.snapshot->configuration, *bank[leader].disk.entries[0].payload);
+}
+
 TEST(Membership, AStandbyThatRestartsInTheMiddleJoinsAllTheSame) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();

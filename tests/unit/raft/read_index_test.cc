@@ -176,6 +176,28 @@ TEST(ReadIndexRounds, AnswersOfAnEarlierRoundDoNotCount) {
   EXPECT_EQ(**answer, LogIndex(6));
 }
 
+TEST(ReadIndexRounds, AMajorityOfTheVotersIsNeeded) {
+  for (const bool self_votes : {true, false}) {
+    for (uint64_t others = 1; others <= 6; ++others) {
+      const uint64_t voters = others + (self_votes ? 1 : 0);
+      std::vector<BranchId> asked;
+      for (uint64_t id = 2; id < 2 + others; ++id) asked.emplace_back(id);
+      Completions due;
+      ReadIndexRounds rounds(due);
+      rounds.Add(1'000, [](const absl::StatusOr<LogIndex>&) {});
+      rounds.Begin(LogIndex(5), asked, self_votes);
+      uint64_t said_yes = self_votes ? 1 : 0;
+      for (const BranchId id : asked) {
+        EXPECT_EQ(rounds.in_flight(), 2 * said_yes <= voters) << said_yes << " of " << voters;
+        rounds.Confirm(id, rounds.round());
+        rounds.Confirm(id, rounds.round());  // a repeated probe is answered twice
+        ++said_yes;
+      }
+      EXPECT_FALSE(rounds.in_flight());
+    }
+  }
+}
+
 TEST(Waiting, CompletesWhenApplied) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();

@@ -409,6 +409,29 @@ TEST(Founding, WipedAndLaggingElectNobody) {
   EXPECT_EQ(bank.Balance(lagging), 5);
 }
 
+// Should it have voted before it was wiped after all.
+TEST(Founding, VotesInTermsAloneThatNobodyHadReached) {
+  BankOf bank(3);
+  bank.Isolate(1);
+  const Term reached(7);
+  for (uint64_t id : {2, 3}) {
+    bank.driver(1).OnMessage(bank.now_ms, BranchId(id), Introduction{.term = reached});
+  }
+  ASSERT_FALSE(bank.driver(1).GetStatus().founding);
+  const auto vote_after = [&](Term term) {
+    bank.driver(1).OnMessage(bank.now_ms, BranchId(2),
+                             RequestVote{.version = 2,
+                                         .term = term,
+                                         .candidate = BranchId(2),
+                                         .last_log_index = LogIndex(1'000'000),
+                                         .last_log_term = term,
+                                         .disrupt_leader = true});
+    return bank[1].disk.hard_state.vote;
+  };
+  EXPECT_EQ(vote_after(reached), BranchId(0));
+  EXPECT_EQ(vote_after(reached.Next()), BranchId(2));
+}
+
 TEST(Founding, SomeWereStartedWithRebuild) {
   for (const int branches : {3, 5}) {
     BankOf bank(branches);
@@ -460,7 +483,8 @@ TEST(Rebuild, BranchComesBackWithoutVotingMeanwhile) {
   EXPECT_EQ(bank.Balance(victim), 6);
 }
 
-// It may have voted, before it lost its vote, in every term of which it was asked until then.
+// It may have voted, before it lost its vote, in the term in which it is whole again, and in every
+// later one of which it was asked until then.
 TEST(Rebuild, VotesAfterwardsInTermsAloneInWhichItCannotHaveVoted) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();
@@ -468,12 +492,12 @@ TEST(Rebuild, VotesAfterwardsInTermsAloneInWhichItCannotHaveVoted) {
   const uint64_t victim = BankOf::Other(leader);
   const BranchId candidate(6 - leader - victim);
   std::vector<Term> granted;
-  bank.drop = [&](BranchId from, BranchId, const Message& message) {
+  bank.drop = [&](BranchId from, BranchId to, const Message& message) {
     const auto* vote = std::get_if<RequestVoteResult>(&message);
     if (from.value == victim && vote != nullptr && vote->vote_granted) {
       granted.push_back(vote->term);
     }
-    return false;
+    return to.value == victim && std::holds_alternative<RequestVote>(message);
   };
   const auto ask = [&](Term term) {
     bank.driver(victim).OnMessage(bank.now_ms, candidate,

@@ -47,6 +47,26 @@ TEST(Transfer, IsTheLeadersToBeginAndTheOthersSayWhoThatIs) {
             "this branch does not lead: branch " + std::to_string(leader) + " does");
 }
 
+TEST(Transfer, WhatWaitedMeanwhileTakesNoRoomAfterwards) {
+  DriverOptions options;
+  options.proposals_bytes_max = 100;
+  BankOf bank(3, options);
+  bank.Open(bank.Elect(), 0);
+  for (int round = 0; round < 12; ++round) {
+    const uint64_t leader = bank.Elect();
+    std::optional<absl::Status> over;
+    bank.Transfer(leader, BankOf::Other(leader), &over);
+    std::vector<std::optional<ProposeResult>> waited(3);
+    for (auto& result : waited) {
+      bank.Deposit(leader, 1, &result);
+      EXPECT_FALSE(result.has_value()) << result->reason;
+    }
+    ASSERT_TRUE(bank.AdvanceUntil([&] { return over.has_value(); }));
+    for (const auto& result : waited) EXPECT_EQ(result->fate, Fate::kNotApplied);
+  }
+  EXPECT_EQ(bank.Balance(bank.Elect()), 0);
+}
+
 TEST(Transfer, IsGivenUpIfTheTargetIsDeaf) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();
@@ -57,6 +77,8 @@ TEST(Transfer, IsGivenUpIfTheTargetIsDeaf) {
   bank.Transfer(leader, target, &over);
   std::optional<ProposeResult> result;
   bank.Deposit(leader, 5, &result, 10'000);
+  bank.Advance(100);
+  EXPECT_FALSE(result.has_value()) << "else the target never holds the whole log of a busy bank";
   ASSERT_TRUE(bank.AdvanceUntil([&] { return result.has_value(); }, 5'000));
   EXPECT_EQ(result->fate, Fate::kApplied);
   EXPECT_EQ(bank.leader(), leader);

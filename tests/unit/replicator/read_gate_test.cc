@@ -121,6 +121,12 @@ TEST_F(ReadGateTest, DeadlinesHoldInEveryState) {
   gate_.OnStatus(BranchId(2), LogIndex(11));
 }
 
+TEST_F(ReadGateTest, TooManyAreRefusedAtOnce) {
+  for (size_t i = 0; i < ReadGate::kBarriersMax; ++i) Enter();
+  EXPECT_TRUE(reads_.back()->empty());
+  EXPECT_TRUE(absl::IsUnavailable(Enter().at(0)));
+}
+
 TEST_F(ReadGateTest, StopAnswersEverything) {
   gate_.OnStatus(BranchId(2), LogIndex(10));
   Read& asked = Enter();
