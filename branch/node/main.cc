@@ -13,6 +13,7 @@
 #include "branch/node/config.h"
 #include "branch/node/logging.h"
 #include "common/exit_code.h"
+#include "net/open_files.h"
 #include "net/runtime.h"
 
 namespace bank::node {
@@ -67,6 +68,11 @@ int Main(int argc, const char* const* argv) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
+  if (const uint64_t files = net::PrepareOpenFiles(); files < net::kOpenFilesMin) {
+    std::cerr << fmt::format("branch: may open {} files only, and needs at least {} (ulimit -n)\n",
+                             files, net::kOpenFilesMin);
+    return kExitUnavailable;
+  }
   auto branch = Branch::Start(config, Fatal);
   if (!branch.ok()) {
     std::cerr << "branch: " << branch.status().message() << std::endl;
