@@ -103,6 +103,9 @@ class Monitor(unittest.TestCase):
         wait_until(lambda: any(e.kind == pb.Event.LOST for e in events(branches.address(away))), 15, "it learns of its own loss")
         key = lambda e: (e.time_unix_nanos, e.agent, e.incarnation, e.number)
         wait_until(lambda: [key(e) for e in events(address)] == [key(e) for e in events(branches.address(away))], 10, "the same events everywhere")
+        # Of its earlier run it was told by the bank; it does not tell that again as its own.
+        numbers = [(e.agent, e.incarnation, e.number) for e in events(address)]
+        self.assertEqual(sorted(numbers), sorted(set(numbers)))
 
     def test_events_are_followed(self):
         branches = self.bank()
