@@ -22,6 +22,21 @@ constexpr int kQuestions = 4;
 
 }  // namespace
 
+std::string_view WhatIsAwaited(const replication::ReplicatorStatus& status) {
+  if (status.founding) {
+    return "waits for the other branches that vote, to learn whether the bank exists (all of three "
+           "or four of five must be up to found one)";
+  }
+  if (status.rebuilding) {
+    return "waits to be filled by the others, which takes a majority of those that vote, up and "
+           "with their own logs; if too few have theirs, put the files of one back as they were "
+           "when it last stopped (a rebuild left them in damaged-N in its folder)";
+  }
+  return "reaches no quorum: a majority of the branches that vote must be up, and not be waiting "
+         "to "
+         "be filled themselves";
+}
+
 Readiness::Readiness(replication::Replicator& replicator, const Clock& clock, Options options,
                      std::function<void(bool serves)> on_change)
     : replicator_(replicator),
@@ -45,11 +60,7 @@ void Readiness::Run() {
       if (!Sleep(kPause)) return;
       if (clock_.NowNs() < explain_ns) continue;
       explain_ns = INT64_MAX;
-      spdlog::warn("not ready yet: {}",
-                   replicator_.GetStatus().founding
-                       ? "waits for the other branches that vote, to learn whether the bank exists "
-                         "(all of three or four of five must be up to found one)"
-                       : "reaches no quorum of the branches, or is being filled by them");
+      spdlog::warn("not ready yet: {}", WhatIsAwaited(replicator_.GetStatus()));
     }
     if (!Sleep(absl::ZeroDuration())) return;
     on_change_(true);

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <string_view>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
@@ -22,6 +23,9 @@
 #include "common/clock.h"
 
 namespace bank::node {
+
+// For people, on one line: what a branch that is not ready waits for, and what may be done.
+std::string_view WhatIsAwaited(const replication::ReplicatorStatus& status);
 
 class Readiness {
  public:

@@ -53,8 +53,9 @@ struct ReplicatorStatus {
   LogIndex last_index;  // of the log, durable or not
   LogIndex snapshot_index;
   bool ready = false;  // has joined a quorum, applied what it had to, and holds the founding write
-  bool founding = false;  // waits for the other voters, to learn whether the bank exists already
-  bool removed = false;   // was a member and is none any more: it campaigns for nothing
+  bool founding = false;    // waits for the other voters, to learn whether the bank exists already
+  bool rebuilding = false;  // lost what it had acknowledged: does not vote until it is filled again
+  bool removed = false;     // was a member and is none any more: it campaigns for nothing
   ledger::Summary ledger;
   // Of what was applied since the start, oldest first, at most kCheckpointsMax. nullptr: none.
   // Shared, because a status is copied after every round of the loop and this seldom changes.

@@ -323,6 +323,7 @@ ReplicatorStatus Driver::State::GetStatus() const {
   status.last_index = log.last_index();
   status.snapshot_index = snapshot.has_value() ? snapshot->index : LogIndex(0);
   status.founding = introducing;
+  status.rebuilding = rebuilding;
   status.removed = removed;
   if (removed) {
     status.role = Role::kLearner;

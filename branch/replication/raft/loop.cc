@@ -24,7 +24,7 @@ Overloaded(F...) -> Overloaded<F...>;
 bool IsNews(const ReplicatorStatus& before, const ReplicatorStatus& now) {
   return before.role != now.role || before.term != now.term || before.leader != now.leader ||
          before.ready != now.ready || before.founding != now.founding ||
-         before.snapshot_index != now.snapshot_index;
+         before.rebuilding != now.rebuilding || before.snapshot_index != now.snapshot_index;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 // Method: the fake replicator; the test changes what it says and awaits the callback.
 #include "branch/node/readiness.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "absl/synchronization/mutex.h"
@@ -14,6 +15,7 @@ namespace {
 
 using replication::FakeReplicator;
 using replication::Role;
+using ::testing::HasSubstr;
 
 class ReadinessTest : public ::testing::Test {
  protected:
@@ -84,6 +86,16 @@ TEST_F(ReadinessTest, EndsWhileTheQuorumIsSilent) {
     replicator_.SetRead(absl::OkStatus());
     EXPECT_TRUE(Soon());
   }
+}
+
+TEST(WhatIsAwaited, NamesTheWayOut) {
+  replication::ReplicatorStatus status;
+  EXPECT_THAT(WhatIsAwaited(status), HasSubstr("reaches no quorum"));
+  status.rebuilding = true;
+  EXPECT_THAT(WhatIsAwaited(status), HasSubstr("put the files of one back"));
+  status.rebuilding = false;
+  status.founding = true;
+  EXPECT_THAT(WhatIsAwaited(status), HasSubstr("four of five"));
 }
 
 TEST_F(ReadinessTest, StopsWithoutBeingReady) {

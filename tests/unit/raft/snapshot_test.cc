@@ -385,7 +385,9 @@ TEST(Founding, WipedBranchIsFilledWithoutBeingTold) {
   const uint64_t victim = BankOf::Other(leader);
   bank.Wipe(victim);
   ASSERT_TRUE(bank.AdvanceUntil([&] { return bank[victim].disk.rebuilding; }));
+  EXPECT_TRUE(bank.driver(victim).GetStatus().rebuilding);
   ASSERT_TRUE(bank.AdvanceUntil([&] { return !bank[victim].disk.rebuilding; }));
+  EXPECT_FALSE(bank.driver(victim).GetStatus().rebuilding);
   EXPECT_EQ(bank.Balance(victim), 5);
   EXPECT_EQ(bank[victim].fatal, "");
 }
