@@ -110,6 +110,10 @@ TEST(Jepsen, BankReadsThatAreWrongAlone) {
   const std::string good = Done(0, "read", "nil", "{0 10 1 10}");
   EXPECT_EQ(JudgeEdn(good), Verdict::kConsistent);
   EXPECT_EQ(JudgeEdn(good + Done(0, "read", "nil", "{0 20}")), Verdict::kInconsistent);
+  EXPECT_EQ(JudgeEdn(Done(0, "read", "nil", "{0 20 1 0}") + Done(0, "read", "nil", "{0 20}")),
+            Verdict::kInconsistent);
+  EXPECT_EQ(JudgeEdn(Done(0, "read", "nil", "{0 20 1 nil}")), Verdict::kInconsistent);
+  EXPECT_EQ(JudgeEdn(Done(0, "read", "nil", "{0 20 0 20}")), Verdict::kInconsistent);
   EXPECT_EQ(JudgeEdn(good + Done(0, "read", "nil", "{0 20 1 nil}")), Verdict::kInconsistent);
   EXPECT_EQ(
       JudgeEdn(good +
@@ -238,6 +242,13 @@ TEST(Jepsen, NobodyIsOverdrawnBetweenReads) {
       JudgeJepsen({WriteTemporary("history.edn", read + in_turn + read)}, {.overdrafts = true});
   ASSERT_TRUE(judgement.ok());
   EXPECT_EQ(judgement->verdict, Verdict::kConsistent);
+  // Whoever had not enough before anybody looked, and an order against that of time.
+  EXPECT_EQ(JudgeEdn(Done(1, "transfer", back, back) + Done(0, "read", "nil", "{0 20 1 0}")),
+            Verdict::kConsistent);
+  EXPECT_EQ(JudgeEdn(Done(1, "transfer", back, back) + read), Verdict::kInconsistent);
+  EXPECT_EQ(JudgeEdn(read + Done(1, "transfer", there, there) + Done(1, "transfer", small, small) +
+                     Done(0, "read", "nil", "{0 0 1 20}")),
+            Verdict::kInconsistent);
   // At the same time, they can: the small one first.
   const std::string together =
       Event("invoke", 1, "transfer", there) + Event("invoke", 2, "transfer", small) +
@@ -336,6 +347,9 @@ TEST(Reader, NamesFileAndLineOfWhatIsWrong) {
         R"({"type":"ok","process":1,"id":1,"op":"deposit","ns":4})",
         R"({"type":"ok","process":1,"id":1,"result":"perhaps","ns":4})",
         R"({"type":"ok","process":1,"id":1,"id":1,"ns":4})",
+        R"({"type":"ok","process":1,"id":1,"result":"ok","balance":1,"amount":5,"ns":4})",
+        R"({"type":"ok","process":1,"id":1,"result":"ok","balance":1,"sequence":5,"ns":4})",
+        R"({"type":"ok","process":1,"id":1,"result":"ok","balance":1,"ns":0})",
         R"({"type":"ok","process":01,"id":1,"ns":4})", R"({"type":"header","version":1)",
         R"({"type":"header","version":[1]})",
         R"({"type":"header","accounts_max":18446744073709551615})",
@@ -344,6 +358,17 @@ TEST(Reader, NamesFileAndLineOfWhatIsWrong) {
     EXPECT_NE(message(good + bad + "\n").find("history.jsonl:2: "), std::string::npos)
         << bad << " gives " << message(good + bad + "\n");
   }
+  const auto refused_at_2 = [&](const std::string& first, const std::string& second) {
+    return message(first + "\n" + second + "\n").find("history.jsonl:2: ") != std::string::npos;
+  };
+  EXPECT_TRUE(refused_at_2(R"({"type":"header","initial":{"a":1}})",
+                           R"({"type":"header","initial":{"a":2}})"));
+  EXPECT_TRUE(
+      refused_at_2(R"({"type":"invoke","process":1,"id":1,"op":"deposit","amount":1,"ns":1})",
+                   R"({"type":"ok","process":1,"id":1,"result":"ok","index":0,"ns":2})"));
+  const std::string given_up = good + R"({"type":"info","process":1,"id":1,"ns":2})" + "\n";
+  EXPECT_EQ(message(given_up), "accepted");
+  EXPECT_NE(message(given_up + R"({"type":"info","process":1,"id":1,"ns":3})" + "\n"), "accepted");
 }
 
 TEST(Reader, TakesAnythingNestedToAnyDepth) {

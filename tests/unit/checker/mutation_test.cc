@@ -267,6 +267,12 @@ TEST(Digests, MustBeEqualAndStandBehindTheHistory) {
             Verdict::kInconsistent);
   EXPECT_EQ(judge(other(":400", ":401"))->verdict, Verdict::kInconsistent);
   EXPECT_EQ(judge(other("\"log_index\":7", "\"log_index\":6"))->verdict, Verdict::kInconsistent);
+  EXPECT_EQ(judge(one + other("bb", "bc"))->verdict, Verdict::kInconsistent) << "other pasts";
+  EXPECT_EQ(judge(other("\"accounts\":1", "\"accounts\":0"))->verdict, Verdict::kInconsistent);
+  EXPECT_EQ(judge(other("\"log_index\":7", "\"log_index\":6") + one + other("aa", "aa"))->verdict,
+            Verdict::kConsistent)
+      << "a branch's last word counts";
+  EXPECT_FALSE(judge("").ok()) << "digests were promised";
 }
 
 // Stale, but for the completion's claim that nothing fresher was asked for.
@@ -304,6 +310,86 @@ TEST(Mutation, ReadsThatHadToSeeAPositionMustNameOne) {
       R"({"type":"ok","process":1,"id":2,"op":"query","result":"ok","balance":400,"ns":4)";
   EXPECT_EQ(JudgeText(text + answer + "}\n")->verdict, Verdict::kUndecided);
   EXPECT_EQ(JudgeText(text + answer + R"(,"index":0})" + "\n")->verdict, Verdict::kInconsistent);
+  // What is certainly wrong goes before what nobody can tell.
+  const std::string digests = R"({"type":"digest","branch":1,"log_index":1,"state":"aa"}
+{"type":"digest","branch":2,"log_index":1,"state":"ab"}
+)";
+  EXPECT_EQ(JudgeText(text + answer + "}\n" + digests)->verdict, Verdict::kInconsistent);
+}
+
+// Deposits of 1, one after the other; the first one makes it `balance`.
+std::vector<Spec> ManyDeposits(int64_t balance, bool positions) {
+  std::vector<Spec> specs;
+  for (uint64_t id = 1; id <= 3000; ++id) {
+    const auto n = static_cast<int64_t>(id);
+    specs.push_back({.process = 2,
+                     .id = id,
+                     .op = "deposit",
+                     .amount = 1,
+                     .balance = balance + n - 1,
+                     .index = positions ? id + 1 : 0,
+                     .invoke_ns = 10 * n,
+                     .return_ns = 10 * n + 5});
+  }
+  return specs;
+}
+
+TEST(Mutation, WhatCouldNotBeSearchedIsUndecided) {
+  const JudgeOptions no_time = {.histories = {}, .digests = {}, .budget_ms = 0};
+  const JudgeOptions foreign = {.histories = {}, .digests = {}, .foreign_writers = true};
+  EXPECT_EQ(JudgeText(HistoryText(ManyDeposits(401, false)), no_time)->verdict,
+            Verdict::kUndecided);
+  EXPECT_EQ(JudgeText(HistoryText(ManyDeposits(401, false)), foreign)->verdict,
+            Verdict::kUndecided);
+  // Nobody holds position 1: the transfer may explain the first answer, if its payer had the money.
+  std::vector<Spec> specs = ManyDeposits(501, true);
+  specs.push_back({.op = "transfer",
+                   .amount = 100,
+                   .type = "open",
+                   .invoke_ns = 1,
+                   .account = "poor",
+                   .to = "shared"});
+  std::string text = HistoryText(specs);
+  text.replace(text.find(R"({"shared":400})"), 14, R"({"shared":400,"poor":0})");
+  EXPECT_NE(JudgeText(text, no_time)->verdict, Verdict::kConsistent);
+  EXPECT_EQ(JudgeText(text)->verdict, Verdict::kInconsistent);
+}
+
+// Given up, and answered later: one effect, not two.
+TEST(Mutation, WhatIsResolvedLaterHappensOnce) {
+  const std::string deposit = R"("process":1,"id":1,"op":"deposit","amount":10,)";
+  const std::string text = R"({"type":"header","version":1,"initial":{"shared":400}}
+{"type":"invoke",)" + deposit +
+                           R"("ns":1}
+{"type":"info",)" + deposit +
+                           R"("ns":2}
+{"type":"ok",)" + deposit + R"("result":"ok","balance":410,"index":2,"ns":5}
+{"type":"invoke","process":2,"id":1,"op":"query","ns":6}
+{"type":"ok","process":2,"id":1,"op":"query","result":"ok",)";
+  EXPECT_EQ(JudgeText(text + R"("balance":410,"index":3,"ns":7})" + "\n")->verdict,
+            Verdict::kConsistent);
+  EXPECT_EQ(JudgeText(text + R"("balance":420,"index":3,"ns":7})" + "\n")->verdict,
+            Verdict::kInconsistent);
+}
+
+// A read that need not be fresh may show what was, but nothing that never was or only came later.
+TEST(Mutation, StaleReadsWithoutPositionsShowWhatWas) {
+  const auto judge = [](int64_t balance, int64_t from, int64_t to) {
+    std::string text = HistoryText(
+        {{.op = "deposit", .amount = 1, .balance = 401, .invoke_ns = 50, .return_ns = 60}});
+    const std::string read = fmt::format(
+        R"({{"type":"invoke","process":2,"id":1,"op":"query","consistency":"local","ns":{}}}
+{{"type":"ok","process":2,"id":1,"op":"query","result":"ok","balance":{},"ns":{}}}
+)",
+        from, balance, to);
+    text.insert(to < 50 ? text.find('\n') + 1 : text.size(), read);
+    return JudgeText(text)->verdict;
+  };
+  EXPECT_EQ(judge(400, 70, 80), Verdict::kConsistent);
+  EXPECT_EQ(judge(401, 70, 80), Verdict::kConsistent);
+  EXPECT_EQ(judge(402, 70, 80), Verdict::kInconsistent);
+  EXPECT_EQ(judge(400, 10, 20), Verdict::kConsistent);
+  EXPECT_EQ(judge(401, 10, 20), Verdict::kInconsistent);
 }
 
 TEST(Mutation, OperationsAreNumberedOnce) {
