@@ -117,7 +117,7 @@ function buildCharts(branches) {
         cursor: { sync: { key: "bank" }, points: { size: 6 } },
         legend: { show: branches.length * definition.quantities.length <= 12 },
         scales: { y: { range: (_, low, high) => [0, definition.max || Math.max(1, (known(high) ? high : 0) * 1.1)] } },
-        axes: [axis, { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => short.format(tick)) }],
+        axes: [{ ...axis, space: 72 }, { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => short.format(tick)) }],
       },
       [[], ...columns.map(() => [])],
       box,
