@@ -14,7 +14,7 @@ namespace {
 using Function = JepsenOperation::Function;
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kTryTime{200};
+constexpr std::chrono::milliseconds kTryTime{50};
 constexpr std::chrono::seconds kMinimizeTime{3};
 
 }  // namespace

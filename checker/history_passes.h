@@ -1,0 +1,89 @@
+// HistoryPasses: reads a history's files as often as it takes to know each operation's fate.
+//
+// Once when all is usual; again with what was learnt about operations that were given up and
+// resolved later, keys used by several operations, and stamps out of order. Every pass feeds a
+// Certificate. One owner; single-threaded.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "checker/attempts.h"
+#include "checker/certificate.h"
+#include "checker/history_reader.h"
+#include "checker/judge.h"
+#include "checker/key_book.h"
+#include "checker/operation.h"
+#include "checker/violation.h"
+
+namespace bank::checker {
+
+class HistoryPasses {
+ public:
+  // What of the history the certificate looks at.
+  struct Focus {
+    bool order_only = false;
+    uint32_t only_account = kNoAccount;  // kNoAccount: all
+  };
+
+  // Both must outlive this. `judgement` gets counts, lines and passes.
+  HistoryPasses(const JudgeOptions& options, Judgement* judgement)
+      : options_(options), judgement_(*judgement) {}
+
+  // Passes until nothing new is learnt. An error means the input is not acceptable. What follows
+  // is of the last pass.
+  absl::Status Settle(const Focus& focus);
+  Certificate& certificate() { return *certificate_; }
+  const HistoryReader::Initial& initial() const { return initial_; }
+  const std::vector<Violation>& key_violations() const { return key_violations_; }
+  // Answers with and without a position.
+  uint64_t indexed() const { return indexed_; }
+  uint64_t indexless() const { return indexless_; }
+  // Reads that had to see a position, and name none.
+  uint64_t freshness_unknown() const { return freshness_unknown_; }
+  const std::vector<Digest>& digests() const { return reader_->digests(); }
+  const std::vector<std::string>& notes() const { return reader_->notes(); }
+
+  // All operations once more: attempts with one key as one, and those resolved later as such.
+  absl::Status ForEachEffect(const std::function<void(const Operation&)>& take);
+
+ private:
+  // What earlier passes learnt.
+  struct Knowledge {
+    absl::flat_hash_map<OperationId, Operation> operations;  // added before all others
+    absl::flat_hash_map<OperationKey, std::vector<Operation>>
+        attempts;                                 // keys of several operations
+    absl::flat_hash_set<OperationKey> collected;  // of these `attempts` holds all
+  };
+
+  absl::Status Pass(bool* again);
+  void Prepare();
+  void Take(const Operation& op, bool* again);
+  void Feed(const Operation& op, bool* again);
+  void Count(const Operation& op);
+
+  const JudgeOptions& options_;
+  Judgement& judgement_;
+  Focus focus_;
+  Knowledge knowledge_;
+
+  // Of the pass that runs.
+  HistoryReader::Initial initial_;
+  std::unique_ptr<HistoryReader> reader_;
+  std::unique_ptr<Certificate> certificate_;
+  std::vector<Violation> key_violations_;
+  uint64_t indexless_ = 0;
+  uint64_t freshness_unknown_ = 0;
+  uint64_t indexed_ = 0;
+  KeyBook keys_;
+  absl::flat_hash_map<OperationId, OperationKey> given_up_;
+  bool window_full_ = false;
+};
+
+}  // namespace bank::checker
