@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <map>
-#include <random>
 #include <tuple>
 
+#include "checker/mix.h"
 #include "checker/transfer_order.h"
 
 namespace bank::checker {
@@ -15,13 +15,6 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr size_t kNodesMax = 1 << 20;
 // An order may use one more transfer of unknown outcome if it is so many steps longer for it.
 constexpr int64_t kPatience = 48;
-
-uint64_t Mix(uint64_t x) {  // splitmix64
-  x += 0x9e3779b97f4a7c15;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  return x ^ (x >> 31);
-}
 
 void Toggle(const std::pair<uint64_t, uint64_t>& by, uint64_t salt,
             std::pair<uint64_t, uint64_t>* mark) {
@@ -42,64 +35,7 @@ void AddCostly(const TransferSums::Free& free, std::vector<TransferSums::Costly>
 }  // namespace
 
 BankSearch::BankSearch(const BankSteps& bank, SteadyClock::time_point deadline)
-    : bank_(bank), deadline_(deadline) {
-  Prepare();
-}
-
-void BankSearch::Prepare() {
-  std::mt19937_64 random(20261121);
-  weights_.resize(bank_.accounts);
-  for (uint64_t& weight : weights_) weight = random();
-  const size_t count = bank_.steps.size();
-  values_.resize(count);
-  contents_.resize(count);
-  place_.resize(count);
-  std::map<std::tuple<uint32_t, uint32_t, int64_t>, uint32_t> contents;
-  for (uint32_t i = 0; i < count; ++i) {
-    const BankStep& step = bank_.steps[i];
-    marks_.emplace_back(random(), random());
-    if (!step.is_optional()) required_.push_back(i);
-    if (step.is_read()) {
-      for (size_t a = 0; a < step.balances.size(); ++a) {
-        values_[i] += weights_[a] * static_cast<uint64_t>(step.balances[a]);
-      }
-      continue;
-    }
-    values_[i] = ChangeOf(step);
-    contents_[i] =
-        contents
-            .try_emplace({step.from, step.to, step.amount}, static_cast<uint32_t>(contents.size()))
-            .first->second;
-  }
-  optional_.resize(contents.size());
-  std::vector<uint32_t> by_begin(count);
-  for (uint32_t i = 0; i < count; ++i) by_begin[i] = i;
-  std::sort(by_begin.begin(), by_begin.end(),
-            [&](uint32_t a, uint32_t b) { return bank_.steps[a].invoke < bank_.steps[b].invoke; });
-  for (uint32_t i : by_begin) {
-    const BankStep& step = bank_.steps[i];
-    // One that leads nowhere explains nothing.
-    if (step.is_optional() && step.from != step.to) optional_[contents_[i]].push_back(i);
-  }
-  for (uint32_t content = 0; content < optional_.size(); ++content) {
-    if (!optional_[content].empty()) optional_contents_.push_back(content);
-  }
-  std::sort(required_.begin(), required_.end(),
-            [&](uint32_t a, uint32_t b) { return bank_.steps[a].over < bank_.steps[b].over; });
-  for (uint32_t k = 0; k < required_.size(); ++k) place_[required_[k]] = k;
-  std::vector<uint32_t> open;
-  auto next = by_begin.begin();
-  for (const uint32_t forced : required_) {
-    const int64_t until = bank_.steps[forced].over;
-    for (; next != by_begin.end() && bank_.steps[*next].invoke < until; ++next) {
-      if (!bank_.steps[*next].is_optional()) open.push_back(*next);
-    }
-    open_from_.push_back(static_cast<uint32_t>(open_.size()));
-    open_.insert(open_.end(), open.begin(), open.end());
-    std::erase(open, forced);
-  }
-  open_from_.push_back(static_cast<uint32_t>(open_.size()));
-}
+    : bank_(bank), deadline_(deadline), index_(bank) {}
 
 void BankSearch::Push(uint32_t node, uint32_t stage) {
   const Node& n = nodes_[node];
@@ -113,7 +49,7 @@ BankSearch::Answer BankSearch::Run() {
     if (SteadyClock::now() > deadline_) return Answer::kUnknown;
     const Entry entry = queue_.top();
     queue_.pop();
-    if (nodes_[entry.node].frontier == required_.size()) {
+    if (nodes_[entry.node].frontier == index_.required.size()) {
       if (Finish(entry.node)) return Answer::kExplained;
       continue;
     }
@@ -128,14 +64,14 @@ BankSearch::Answer BankSearch::Run() {
 // Required steps that nothing undone has to come before, the one that is over first in front.
 std::vector<uint32_t> BankSearch::Candidates(const Node& node) const {
   const uint32_t* ahead = ahead_.data() + node.ahead;
-  std::vector<uint32_t> candidates = {required_[node.frontier]};
-  for (uint32_t k = open_from_[node.frontier]; k < open_from_[node.frontier + 1]; ++k) {
-    const bool done =
-        std::find(ahead, ahead + node.ahead_size, place_[open_[k]]) != ahead + node.ahead_size;
-    if (!done && open_[k] != candidates.front()) candidates.push_back(open_[k]);
+  std::vector<uint32_t> candidates = {index_.required[node.frontier]};
+  for (uint32_t k = index_.open_from[node.frontier]; k < index_.open_from[node.frontier + 1]; ++k) {
+    const bool done = std::find(ahead, ahead + node.ahead_size, index_.place[index_.open[k]]) !=
+                      ahead + node.ahead_size;
+    if (!done && index_.open[k] != candidates.front()) candidates.push_back(index_.open[k]);
   }
   std::sort(candidates.begin() + 1, candidates.end(),
-            [&](uint32_t a, uint32_t b) { return place_[a] < place_[b]; });
+            [&](uint32_t a, uint32_t b) { return index_.place[a] < index_.place[b]; });
   return candidates;
 }
 
@@ -145,7 +81,7 @@ void BankSearch::Expand(uint32_t node, uint32_t stage) {
   const uint32_t forced = candidates.front();
   if (stage == 0) {
     for (uint32_t i : candidates) {
-      const bool is_right = bank_.steps[i].is_read() && values_[i] == nodes_[node].value;
+      const bool is_right = bank_.steps[i].is_read() && index_.values[i] == nodes_[node].value;
       if (is_right && Take(node, {{i}, false})) return;  // it changes nothing
     }
     if (!bank_.steps[forced].is_read()) {
@@ -175,14 +111,15 @@ void BankSearch::ExpandBlocks(uint32_t node, uint32_t stage,
   if (stage != 0) costly = CostlyOnes(nodes_[node], until);
   // One that may also have come before the first read is unlike all others.
   const auto content_of = [&](uint32_t step) {
-    return bank_.steps[step].invoke < nodes_[node].first_until ? kNone - 1 - step : contents_[step];
+    return bank_.steps[step].invoke < nodes_[node].first_until ? kNone - 1 - step
+                                                               : index_.contents[step];
   };
   for (uint32_t i : candidates) {
     if (bank_.steps[i].is_read()) {
       reads.push_back(i);
-      sums.push_back(values_[i] - nodes_[node].value);
+      sums.push_back(index_.values[i] - nodes_[node].value);
     } else if (i != forced && bank_.steps[i].from != bank_.steps[i].to) {
-      free.push_back({values_[i], i, content_of(i)});
+      free.push_back({index_.values[i], i, content_of(i)});
     }
   }
   if (reads.empty()) return;
@@ -207,7 +144,7 @@ void BankSearch::ExpandBlocks(uint32_t node, uint32_t stage,
   }
   if (stage == TransferSums::kMany) return;
   const bool is_more =
-      stage != 0 ? stage < search.costly() : has_surplus || !optional_contents_.empty();
+      stage != 0 ? stage < search.costly() : has_surplus || !index_.optional_contents.empty();
   if (is_more) Push(node, stage + 1);
 }
 
@@ -216,16 +153,16 @@ std::vector<TransferSums::Costly> BankSearch::CostlyOnes(const Node& node, int64
   for (uint32_t at = node.costly; at != kNone; at = nodes_[nodes_[at].parent].costly) {
     for (uint32_t k = 0; k < nodes_[at].taken_size; ++k) {
       const uint32_t step = taken_[nodes_[at].taken + k];
-      if (bank_.steps[step].is_optional()) ++used[contents_[step]];
+      if (bank_.steps[step].is_optional()) ++used[index_.contents[step]];
     }
   }
   std::vector<TransferSums::Costly> costly;
-  for (uint32_t content : optional_contents_) {
-    const std::vector<uint32_t>& steps = optional_[content];
+  for (uint32_t content : index_.optional_contents) {
+    const std::vector<uint32_t>& steps = index_.optional[content];
     const auto found = used.find(content);
     TransferSums::Costly c;
     c.content = content;
-    c.change = values_[steps.front()];
+    c.change = index_.values[steps.front()];
     for (size_t k = found == used.end() ? 0 : found->second;
          k < steps.size() && bank_.steps[steps[k]].invoke < until; ++k) {
       c.steps.push_back(steps[k]);
@@ -238,11 +175,12 @@ std::vector<TransferSums::Costly> BankSearch::CostlyOnes(const Node& node, int64
 // Whether a required step that is not done may still have come before the first read. `ahead`: what
 // is done behind the frontier.
 bool BankSearch::OverlapsFirstRead(const Node& node, const std::vector<uint32_t>& ahead) const {
-  if (node.frontier == required_.size()) return false;
-  for (uint32_t k = open_from_[node.frontier]; k < open_from_[node.frontier + 1]; ++k) {
-    const BankStep& step = bank_.steps[open_[k]];
+  if (node.frontier == index_.required.size()) return false;
+  for (uint32_t k = index_.open_from[node.frontier]; k < index_.open_from[node.frontier + 1]; ++k) {
+    const BankStep& step = bank_.steps[index_.open[k]];
     if (step.is_read() || step.invoke >= node.first_until) continue;
-    if (std::find(ahead.begin(), ahead.end(), place_[open_[k]]) == ahead.end()) return true;
+    if (std::find(ahead.begin(), ahead.end(), index_.place[index_.open[k]]) == ahead.end())
+      return true;
   }
   return false;
 }
@@ -261,19 +199,19 @@ bool BankSearch::Take(uint32_t parent, const Move& move) {
   bool takes_optional = false;
   for (uint32_t i : move.steps) {
     const BankStep& step = bank_.steps[i];
-    Toggle(marks_[i], counts || step.is_read() ? 0 : 1, &next.mark);
-    if (counts && !step.is_read()) next.value += values_[i];
+    Toggle(index_.marks[i], counts || step.is_read() ? 0 : 1, &next.mark);
+    if (counts && !step.is_read()) next.value += index_.values[i];
     if (step.is_optional()) {
       ++next.cost;
       takes_optional = true;
       continue;
     }
     ++next.done;
-    ahead.push_back(place_[i]);
+    ahead.push_back(index_.place[i]);
   }
   if (reads && next.segment == kNone) {
-    next.value = values_[last];
-    next.first_until = bank_.steps[required_[nodes_[parent].frontier]].over;
+    next.value = index_.values[last];
+    next.first_until = bank_.steps[index_.required[nodes_[parent].frontier]].over;
   }
   std::sort(ahead.begin(), ahead.end());
   size_t passed = 0;
@@ -391,7 +329,7 @@ bool BankSearch::Finish(uint32_t node) {
     for (size_t i : transfers) some[i] = true;
     return some;
   }();
-  for (uint32_t i : required_) {
+  for (uint32_t i : index_.required) {
     if (!before[i]) {
       until = bank_.steps[i].over;
       break;

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "checker/bank_index.h"
 #include "checker/bank_steps.h"
 #include "checker/transfer_sums.h"
 
@@ -76,7 +77,6 @@ class BankSearch {
     bool is_early = false;
   };
 
-  void Prepare();
   void Push(uint32_t node, uint32_t stage);
   void Expand(uint32_t node, uint32_t stage);
   void ExpandUnknown(uint32_t node, const std::vector<uint32_t>& candidates);
@@ -88,23 +88,10 @@ class BankSearch {
   bool EndsSegmentWell(uint32_t parent, const Move& move);
   bool Finish(uint32_t node);
   std::vector<size_t> Way(uint32_t from, uint32_t to, bool early) const;
-  uint64_t ChangeOf(const BankStep& step) const {
-    return static_cast<uint64_t>(step.amount) * (weights_[step.to] - weights_[step.from]);
-  }
 
   const BankSteps& bank_;
   const std::chrono::steady_clock::time_point deadline_;
-  std::vector<uint64_t> weights_;   // of accounts
-  std::vector<uint64_t> values_;    // by step: of reads the value, of transfers the change
-  std::vector<uint32_t> contents_;  // by step: equal for transfers of equal content
-  std::vector<Mark> marks_;         // by step
-  std::vector<uint32_t> required_;  // by their end
-  std::vector<uint32_t> place_;     // by step: in required_
-  std::vector<std::vector<uint32_t>> optional_;  // by content, each by invocation
-  std::vector<uint32_t> optional_contents_;
-  std::vector<uint32_t> open_;       // steps that are open when required_[i] ends:
-  std::vector<uint32_t> open_from_;  // open_[open_from_[i], open_from_[i + 1])
-
+  const BankIndex index_;
   std::vector<Node> nodes_;
   std::vector<uint32_t> taken_;
   std::vector<uint32_t> ahead_;

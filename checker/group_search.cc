@@ -5,36 +5,14 @@
 #include <map>
 #include <tuple>
 
+#include "checker/mix.h"
+
 namespace bank::checker {
 namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr size_t kSumsMax = 256;  // tables of sums kept at a time
-
-uint64_t Mix(uint64_t x) {  // splitmix64
-  x += 0x9e3779b97f4a7c15;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  return x ^ (x >> 31);
-}
-
-uint64_t HashView(uint32_t account, const AccountView& view) {
-  if (view.presence == AccountView::kUnknown) return 0;
-  const auto low = static_cast<uint64_t>(view.balance);
-  const auto high = static_cast<uint64_t>(view.balance >> 64);
-  return Mix(Mix(Mix(low) + high) + account * 4 + view.presence) | 1;
-}
-
-uint64_t PlaceOf(const Operation& op) { return op.index * 2 + (op.is_read() ? 1 : 0) + 1; }
-
-Wide ChangeOf(const Operation& op, uint32_t account) {
-  if (op.kind == OpKind::kTransfer) {
-    return (op.to == account ? Wide{op.amount} : 0) - (op.account == account ? Wide{op.amount} : 0);
-  }
-  if (op.account != account || op.kind == OpKind::kQuery) return 0;
-  return op.kind == OpKind::kWithdraw ? -Wide{op.amount} : Wide{op.amount};
-}
 
 // What brings money goes first: it never hinders the others, short of an overflow.
 int RankOf(const Operation& op) {
@@ -52,31 +30,6 @@ int RankOf(const Operation& op) {
 
 }  // namespace
 
-// The set of operations done and the balances, as 128 random bits: two different states collide
-// with a probability below 1e-24 for all that a budget allows.
-struct GroupSearch::Fingerprint {
-  uint64_t high = 0;
-  uint64_t low = 0;
-  void Toggle(uint64_t value) {
-    high ^= Mix(value * 2 + 1);
-    low ^= Mix(~value * 2);
-  }
-  std::pair<uint64_t, uint64_t> pair() const { return {high, low}; }
-};
-
-// Invocations and completions of required operations in the order of time; [0] is the head.
-struct GroupSearch::Link {
-  uint32_t op = 0;
-  bool is_return = false;
-  uint32_t previous = 0;
-  uint32_t next = 0;  // 0: end
-};
-
-struct GroupSearch::Saved {
-  uint32_t account = 0;
-  AccountView view;
-};
-
 // An answer that is right after some operations of unknown outcome.
 struct GroupSearch::Move {
   uint32_t link = 0;
@@ -90,13 +43,12 @@ struct GroupSearch::Frame {
   bool took_required = false;
   uint32_t at = 0;
   uint32_t chosen = 0;       // link
-  uint32_t saved_size = 0;   // of saved_ before the choice
   uint32_t blocks_size = 0;  // of done_blocks_ before the choice
   size_t optional_at = 0;
   uint64_t last_index = 0;
   uint64_t since = 0;
   uint64_t taken = 0;
-  Fingerprint fingerprint;
+  GroupState::Mark before;
   std::unique_ptr<std::vector<Move>> moves;  // kBlocks, the next one last
 };
 
@@ -105,7 +57,7 @@ GroupSearch::~GroupSearch() = default;
 GroupSearch::GroupSearch(const std::vector<Operation>& operations,
                          const HistoryReader::Initial& initial, const AccountNames& names,
                          const Options& options)
-    : names_(names), options_(options), fingerprint_(std::make_unique<Fingerprint>()) {
+    : names_(names), options_(options), agenda_(required_) {
   for (const Operation& op : operations) {
     (IsRequired(op) ? required_ : optional_).push_back(op);
   }
@@ -115,7 +67,7 @@ GroupSearch::GroupSearch(const std::vector<Operation>& operations,
   std::sort(required_.begin(), required_.end(), by_invocation);
   std::sort(optional_.begin(), optional_.end(), by_invocation);
   for (const auto& [account, balance] : initial.balances) {
-    accounts_[account] = {AccountView::kPresent, balance};
+    state_.Begin(account, balance);
   }
   // Of several optional operations with one content, the earliest goes first.
   std::map<std::tuple<OpKind, uint32_t, uint32_t, int64_t>, size_t> newest;
@@ -135,74 +87,24 @@ GroupSearch::GroupSearch(const std::vector<Operation>& operations,
   for (const Operation& op : required_) {
     if (optional_.empty()) break;
     const bool tells = op.has_balance || op.kind == OpKind::kDeposit || op.kind == OpKind::kQuery;
-    if (!tells || !accounts_.contains(op.account) || op.answer == Answer::kOverflow ||
-        (op.to != kNoAccount && !accounts_.contains(op.to))) {
+    if (!tells || !state_.knows(op.account) || op.answer == Answer::kOverflow ||
+        (op.to != kNoAccount && !state_.knows(op.to))) {
       inexact_ = true;
     }
   }
   // Put right before the answer that needs it, an operation may lack a position that it had
   // earlier.
   if (options_.dense && !optional_.empty()) inexact_ = true;
-  MakeList();
-  if (options_.positions) MakePlaces();
-}
-
-void GroupSearch::MakeList() {
-  std::vector<std::tuple<int64_t, bool, uint32_t>> events;  // at equal stamps they overlap
-  for (uint32_t i = 0; i < required_.size(); ++i) {
-    events.emplace_back(required_[i].invoke_ns, false, i);
-    events.emplace_back(required_[i].return_ns, true, i);
-  }
-  std::sort(events.begin(), events.end());
-  links_.resize(events.size() + 1);
-  return_link_.resize(required_.size());
-  for (uint32_t i = 0; i < events.size(); ++i) {
-    const auto [ns, is_return, op] = events[i];
-    links_[i + 1] = {op, is_return, i, i + 1 < events.size() ? i + 2 : 0};
-    if (is_return) return_link_[op] = i + 1;
-  }
-  links_[0].next = events.empty() ? 0 : 1;
-}
-
-void GroupSearch::MakePlaces() {
-  place_of_.assign(required_.size(), 0);
-  place_link_.assign(required_.size(), 0);
-  at_place_ = {0};
-  for (uint32_t i = 0; i < required_.size(); ++i) {
-    if (!required_[i].has_index) continue;
-    place_of_[i] = PlaceOf(required_[i]);
-    at_place_.push_back(i);
-  }
-  std::stable_sort(at_place_.begin() + 1, at_place_.end(),
-                   [&](uint32_t a, uint32_t b) { return place_of_[a] < place_of_[b]; });
-  const auto count = static_cast<uint32_t>(at_place_.size());
-  for (uint32_t k = 0; k < count; ++k) {
-    places_.emplace_back(k == 0 ? 0 : k - 1, k + 1 < count ? k + 1 : 0);
-    if (k != 0) place_link_[at_place_[k]] = k;
-  }
-}
-
-void GroupSearch::Unlink(uint32_t link) {
-  links_[links_[link].previous].next = links_[link].next;
-  if (links_[link].next != 0) links_[links_[link].next].previous = links_[link].previous;
-}
-
-void GroupSearch::Relink(uint32_t link) {
-  links_[links_[link].previous].next = link;
-  if (links_[link].next != 0) links_[links_[link].next].previous = link;
-}
-
-AccountView GroupSearch::ViewOf(uint32_t account) const {
-  const auto it = accounts_.find(account);
-  return it == accounts_.end() ? AccountView{} : it->second;
+  agenda_.MakeList();
+  if (options_.positions) agenda_.MakePlaces();
 }
 
 BankView GroupSearch::StateFor(const Operation& op) const {
   BankView state;
-  state.account = ViewOf(op.account);
+  state.account = state_.ViewOf(op.account);
   state.bad_account = names_.is_bad(op.account);
   if (op.kind == OpKind::kTransfer) {
-    state.to = ViewOf(op.to);
+    state.to = state_.ViewOf(op.to);
     state.bad_account = state.bad_account || names_.is_bad(op.to) || op.account == op.to;
   }
   state.total_may_overflow = options_.total_may_overflow;
@@ -212,58 +114,15 @@ BankView GroupSearch::StateFor(const Operation& op) const {
 
 // Nothing that names an earlier position is left, and there is room for what names none.
 bool GroupSearch::InPlace(uint32_t required) const {
-  if (!options_.positions || place_of_[required] == 0) return true;
-  const uint32_t head = places_[0].second;
-  if (place_of_[at_place_[head]] != place_of_[required]) return false;
+  if (!agenda_.IsNextPlace(required)) return false;
+  if (!options_.dense || !agenda_.HasPlace(required)) return true;
   const Operation& op = required_[required];
-  if (!options_.dense) return true;
   const uint64_t own = op.is_read() ? 0 : 1;
   return op.index >= taken_ + own && (since_ == 0 || op.index >= last_index_ + since_ + own);
 }
 
-uint32_t GroupSearch::FirstReturn() const {
-  uint32_t link = links_[0].next;
-  while (link != 0 && !links_[link].is_return) link = links_[link].next;
-  return link;
-}
-
-void GroupSearch::Set(uint32_t account, const AccountView& view) {
-  AccountView& current = accounts_[account];
-  saved_.push_back({account, current});
-  fingerprint_->Toggle(HashView(account, current));
-  fingerprint_->Toggle(HashView(account, view));
-  current = view;
-}
-
-void GroupSearch::Carry(const Operation& op, bool required) {
-  AccountView account = ViewOf(op.account);
-  const bool ok = !required || op.answer == Answer::kOk;
-  if (ok && op.kind == OpKind::kOpen) {
-    return Set(op.account, {AccountView::kPresent, op.amount});
-  }
-  const bool known = account.presence == AccountView::kPresent;
-  if (account.presence == AccountView::kUnknown && required) {
-    if (op.has_balance && (op.answer == Answer::kOk || op.answer == Answer::kInsufficientFunds)) {
-      Set(op.account, {AccountView::kPresent, op.balance});
-    } else if (op.answer == Answer::kUnknownAccount && op.kind != OpKind::kTransfer) {
-      Set(op.account, {AccountView::kAbsent, 0});
-    }
-  }
-  if (!ok || op.kind == OpKind::kQuery) return;
-  if (known) {
-    account.balance += ChangeOf(op, op.account);
-    Set(op.account, account);
-  }
-  if (op.kind != OpKind::kTransfer) return;
-  AccountView to = ViewOf(op.to);
-  if (to.presence != AccountView::kPresent) return;
-  to.balance += op.amount;
-  Set(op.to, to);
-}
-
 void GroupSearch::Begin(Frame* frame) {
-  frame->fingerprint = *fingerprint_;
-  frame->saved_size = static_cast<uint32_t>(saved_.size());
+  frame->before = state_.Here();
   frame->blocks_size = static_cast<uint32_t>(done_blocks_.size());
   frame->last_index = last_index_;
   frame->since = since_;
@@ -272,20 +131,13 @@ void GroupSearch::Begin(Frame* frame) {
 }
 
 void GroupSearch::Take(Frame* frame, uint32_t link) {
-  const uint32_t i = links_[link].op;
+  const uint32_t i = agenda_.at(link).op;
   const Operation& op = required_[i];
   frame->chosen = link;
   frame->took_required = true;
-  fingerprint_->Toggle(i);
-  Carry(op, true);
-  Unlink(link);
-  Unlink(return_link_[i]);
-  if (!options_.positions) return;
-  if (place_of_[i] != 0) {
-    const auto [previous, next] = places_[place_link_[i]];
-    places_[previous].second = next;
-    if (next != 0) places_[next].first = previous;
-  }
+  state_.Done(i);
+  state_.Carry(op, true);
+  agenda_.Take(link);
   if (!options_.dense) return;
   if (op.is_positioned()) ++taken_;
   if (op.has_index) {
@@ -298,8 +150,8 @@ void GroupSearch::Take(Frame* frame, uint32_t link) {
 
 void GroupSearch::TakeOptional(size_t optional) {
   const Operation& op = optional_[optional];
-  fingerprint_->Toggle(required_.size() + optional);
-  Carry(op, false);
+  state_.Done(required_.size() + optional);
+  state_.Carry(op, false);
   done_[optional] = true;
   ++taken_;
   ++since_;
@@ -308,29 +160,18 @@ void GroupSearch::TakeOptional(size_t optional) {
 }
 
 void GroupSearch::Undo(Frame* frame) {
-  while (saved_.size() > frame->saved_size) {
-    accounts_[saved_.back().account] = saved_.back().view;
-    saved_.pop_back();
-  }
+  state_.BackTo(frame->before);
   while (done_blocks_.size() > frame->blocks_size) {
     const uint32_t optional = done_blocks_.back();
     done_blocks_.pop_back();
     done_[optional] = false;
     used_keys_.erase({optional_[optional].session, optional_[optional].sequence});
   }
-  *fingerprint_ = frame->fingerprint;
   last_index_ = frame->last_index;
   since_ = frame->since;
   taken_ = frame->taken;
   if (!frame->took_required) return;
-  const uint32_t i = links_[frame->chosen].op;
-  Relink(return_link_[i]);
-  Relink(frame->chosen);
-  if (options_.positions && place_of_[i] != 0) {
-    const auto [previous, next] = places_[place_link_[i]];
-    places_[previous].second = place_link_[i];
-    if (next != 0) places_[next].first = place_link_[i];
-  }
+  agenda_.PutBack(frame->chosen);
   frame->took_required = false;
 }
 
@@ -345,7 +186,7 @@ SearchAnswer GroupSearch::Run() {
   size_t left = required_.size();
   uint64_t steps = 0;
   frames_.clear();
-  frames_.emplace_back().at = links_[0].next;
+  frames_.emplace_back().at = agenda_.First();
   Begin(&frames_.back());
   while (left != 0) {
     if ((++steps & 1023) == 0 && SteadyClock::now() > options_.deadline) {
@@ -359,7 +200,7 @@ SearchAnswer GroupSearch::Run() {
       Undo(&frames_.back());
       continue;
     }
-    Fingerprint reached = *fingerprint_;
+    Fingerprint reached = state_.fingerprint();
     if (options_.dense) reached.Toggle(Mix(since_ ^ (last_index_ << 20)) | 1);
     if (!seen_.insert(reached.pair()).second) {
       Undo(&frame);
@@ -368,7 +209,7 @@ SearchAnswer GroupSearch::Run() {
     if (frame.took_required) --left;
     if (seen_.size() >= options_.states_max) return SearchAnswer::kUnknown;
     Frame& next = frames_.emplace_back();
-    next.at = links_[0].next;
+    next.at = agenda_.First();
     Begin(&next);
   }
   return SearchAnswer::kLinearizable;
@@ -395,13 +236,14 @@ bool GroupSearch::Step(Frame* frame) {
 }
 
 bool GroupSearch::StepHarmless(Frame* frame) {
-  for (uint32_t link = frame->at; link != 0 && !links_[link].is_return; link = links_[link].next) {
-    const uint32_t i = links_[link].op;
+  for (uint32_t link = frame->at; link != 0 && !agenda_.at(link).is_return;
+       link = agenda_.at(link).next) {
+    const uint32_t i = agenda_.at(link).op;
     const Operation& op = required_[i];
     if (op.took_effect()) continue;
     // Writes without a position may have to come before it, to find room.
     if (options_.dense && (!op.is_read() || (op.has_index && op.index != last_index_))) continue;
-    if (ViewOf(op.account).presence == AccountView::kUnknown || !InPlace(i)) continue;
+    if (state_.ViewOf(op.account).presence == AccountView::kUnknown || !InPlace(i)) continue;
     if (!Agrees(op, StateFor(op))) continue;
     Take(frame, link);
     return true;
@@ -410,10 +252,10 @@ bool GroupSearch::StepHarmless(Frame* frame) {
 }
 
 bool GroupSearch::StepPlain(Frame* frame) {
-  while (frame->at != 0 && !links_[frame->at].is_return) {
+  while (frame->at != 0 && !agenda_.at(frame->at).is_return) {
     const uint32_t link = frame->at;
-    const uint32_t i = links_[link].op;
-    frame->at = links_[link].next;
+    const uint32_t i = agenda_.at(link).op;
+    frame->at = agenda_.at(link).next;
     if (!InPlace(i) || !Agrees(required_[i], StateFor(required_[i]))) continue;
     Take(frame, link);
     return true;
@@ -422,8 +264,9 @@ bool GroupSearch::StepPlain(Frame* frame) {
 }
 
 bool GroupSearch::StepAnywhere(Frame* frame) {
-  const uint32_t first_return = FirstReturn();
-  const int64_t until = first_return == 0 ? kNever : required_[links_[first_return].op].return_ns;
+  const uint32_t first_return = agenda_.FirstReturn();
+  const int64_t until =
+      first_return == 0 ? kNever : required_[agenda_.at(first_return).op].return_ns;
   while (frame->optional_at < optional_.size()) {
     const size_t i = frame->optional_at++;
     const Operation& op = optional_[i];
@@ -467,10 +310,11 @@ UnknownSums* GroupSearch::SumsFor(uint32_t account, int64_t until) {
 void GroupSearch::FindMoves(Frame* frame) {
   frame->moves = std::make_unique<std::vector<Move>>();
   std::vector<Move>& moves = *frame->moves;
-  const uint32_t first_return = FirstReturn();
-  const int64_t until = first_return == 0 ? kNever : required_[links_[first_return].op].return_ns;
-  for (uint32_t link = links_[0].next; link != first_return; link = links_[link].next) {
-    const uint32_t i = links_[link].op;
+  const uint32_t first_return = agenda_.FirstReturn();
+  const int64_t until =
+      first_return == 0 ? kNever : required_[agenda_.at(first_return).op].return_ns;
+  for (uint32_t link = agenda_.First(); link != first_return; link = agenda_.at(link).next) {
+    const uint32_t i = agenda_.at(link).op;
     const Operation& op = required_[i];
     const BankView state = StateFor(op);
     if (!InPlace(i) || Agrees(op, state)) continue;
@@ -521,7 +365,7 @@ bool GroupSearch::StepBlocks(Frame* frame) {
   while (!frame->moves->empty()) {
     const Move move = std::move(frame->moves->back());
     frame->moves->pop_back();
-    const uint32_t i = links_[move.link].op;
+    const uint32_t i = agenda_.at(move.link).op;
     if (!CarryOutBlock(frame, move.block)) continue;
     if (!Agrees(required_[i], StateFor(required_[i]))) {
       Undo(frame);
@@ -539,7 +383,7 @@ std::vector<Operation> GroupSearch::Order() const {
     const Frame& frame = frames_[k];
     const size_t end = k + 1 < frames_.size() ? frames_[k + 1].blocks_size : done_blocks_.size();
     for (size_t b = frame.blocks_size; b < end; ++b) order.push_back(optional_[done_blocks_[b]]);
-    if (frame.took_required) order.push_back(required_[links_[frame.chosen].op]);
+    if (frame.took_required) order.push_back(required_[agenda_.at(frame.chosen).op]);
   }
   return order;
 }

@@ -18,6 +18,8 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "checker/agenda.h"
+#include "checker/group_state.h"
 #include "checker/history_reader.h"
 #include "checker/key_book.h"
 #include "checker/operation.h"
@@ -64,14 +66,9 @@ class GroupSearch {
   std::vector<Operation> Order() const;
 
  private:
-  struct Fingerprint;
-  struct Link;
   struct Frame;
   struct Move;
-  struct Saved;
 
-  void MakeList();
-  void MakePlaces();
   bool Step(Frame* frame);
   bool StepHarmless(Frame* frame);
   bool StepPlain(Frame* frame);
@@ -86,15 +83,8 @@ class GroupSearch {
   void Take(Frame* frame, uint32_t link);
   void TakeOptional(size_t optional);
   void Undo(Frame* frame);
-  void Carry(const Operation& op, bool required);
-  void Set(uint32_t account, const AccountView& view);
   bool InPlace(uint32_t required) const;
-  AccountView ViewOf(uint32_t account) const;
   BankView StateFor(const Operation& op) const;
-  uint32_t FirstReturn() const;
-
-  void Unlink(uint32_t link);
-  void Relink(uint32_t link);
 
   const AccountNames& names_;
   const Options options_;
@@ -103,21 +93,12 @@ class GroupSearch {
   std::vector<size_t> earlier_;  // the optional operation of the same content before
   std::vector<bool> done_;       // optional ones
   absl::flat_hash_set<OperationKey> used_keys_;
-  std::vector<Link> links_;
-  std::vector<uint32_t> return_link_;
-  // Required operations with positions, by place; a doubly linked list, [0] is the head.
-  std::vector<std::pair<uint32_t, uint32_t>> places_;
-  std::vector<uint64_t> place_of_;    // 0: none
-  std::vector<uint32_t> place_link_;  // by required operation
-  std::vector<uint32_t> at_place_;    // the operation, by link
-
-  absl::flat_hash_map<uint32_t, AccountView> accounts_;
+  Agenda agenda_;  // of required_
+  GroupState state_;
   uint64_t last_index_ = 0;  // dense: of what is done
   uint64_t since_ = 0;       // dense: writes done behind it that name no position
   uint64_t taken_ = 0;       // dense: positions taken by all writes done
-  std::unique_ptr<Fingerprint> fingerprint_;
   absl::flat_hash_set<std::pair<uint64_t, uint64_t>> seen_;
-  std::vector<Saved> saved_;           // views before they changed
   std::vector<uint32_t> done_blocks_;  // optional operations done, in order
   std::vector<Frame> frames_;
   absl::flat_hash_map<std::pair<uint64_t, uint64_t>, std::unique_ptr<UnknownSums>> sums_;

@@ -5,25 +5,6 @@
 #include <tuple>
 
 namespace bank::checker {
-namespace {
-
-Wide ChangeOf(const Operation& op, uint32_t account) {
-  switch (op.kind) {
-    case OpKind::kOpen:
-    case OpKind::kDeposit:
-      return op.account == account ? op.amount : 0;
-    case OpKind::kWithdraw:
-      return op.account == account ? -static_cast<Wide>(op.amount) : 0;
-    case OpKind::kTransfer:
-      return (op.to == account ? op.amount : 0) -
-             (op.account == account ? static_cast<Wide>(op.amount) : 0);
-    default:
-      return 0;
-  }
-}
-
-}  // namespace
-
 void Certificate::Repair::Run() {
   Gather();
   if (classes_.empty()) return;

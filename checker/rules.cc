@@ -178,6 +178,14 @@ std::string Disagreement(const Operation& op, const BankView& state) {
   return fmt::format("reports balance {}, which no balance before it can give", op.balance);
 }
 
+Wide ChangeOf(const Operation& op, uint32_t account) {
+  if (op.kind == OpKind::kTransfer) {
+    return (op.to == account ? Wide{op.amount} : 0) - (op.account == account ? Wide{op.amount} : 0);
+  }
+  if (op.account != account || op.kind == OpKind::kQuery) return 0;
+  return op.kind == OpKind::kWithdraw ? -Wide{op.amount} : Wide{op.amount};
+}
+
 bool WouldSucceed(const Operation& op, const BankView& state) {
   return (PossibleAnswers(op, state) & Bit(Answer::kOk)) != 0;
 }

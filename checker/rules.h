@@ -40,6 +40,8 @@ struct BankView {
 bool Agrees(const Operation& op, const BankView& state);
 // Why it is not, for people: "expected balance 570, not 571". Empty if it agrees.
 std::string Disagreement(const Operation& op, const BankView& state);
+// What `op`, if carried out, adds to the balance of `account`.
+Wide ChangeOf(const Operation& op, uint32_t account);
 // Whether the bank would carry out `op`, a write, in this state.
 bool WouldSucceed(const Operation& op, const BankView& state);
 

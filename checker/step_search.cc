@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "checker/mix.h"
+
 namespace bank::checker {
 namespace {
 
@@ -10,13 +12,6 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr size_t kStatesMax = 4'000'000;
 constexpr size_t kMovesMax = 4'000;
-
-uint64_t Mix(uint64_t x) {  // splitmix64
-  x += 0x9e3779b97f4a7c15;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  return x ^ (x >> 31);
-}
 
 }  // namespace
 

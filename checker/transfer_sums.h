@@ -1,6 +1,6 @@
 // TransferSums: which transfers, taken together, change the balances by a given sum.
 //
-// Sums are numbers modulo 2^64 (bank_search.h says which). There are two sorts of transfers: free
+// Sums are numbers modulo 2^64 (bank_index.h). There are two sorts of transfers: free
 // ones, that have to happen anyway, and costly ones, of which as few as possible are wanted. Sets
 // are found by meeting in the middle: sums of one part are kept in a table, and those of the other
 // looked up (Horowitz and Sahni 1974). Of transfers of equal content the first ones are taken, and

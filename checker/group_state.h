@@ -1,0 +1,63 @@
+// GroupState: where a search through a group of accounts has come to: what each account holds, and
+// a fingerprint of that and of what was done. Can go back to where it was. One owner.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "checker/operation.h"
+#include "checker/rules.h"
+
+namespace bank::checker {
+
+// A set, as 128 random bits: two different ones collide with a probability below 1e-24 for all that
+// a budget allows.
+class Fingerprint {
+ public:
+  // Adds the value, or takes it out.
+  void Toggle(uint64_t value);
+  std::pair<uint64_t, uint64_t> pair() const { return {high_, low_}; }
+
+ private:
+  uint64_t high_ = 0;
+  uint64_t low_ = 0;
+};
+
+class GroupState {
+ public:
+  struct Mark {
+    Fingerprint fingerprint;
+    size_t saved = 0;
+  };
+
+  // Before the search: not part of the fingerprint, and never undone.
+  void Begin(uint32_t account, int64_t balance) {
+    accounts_[account] = {AccountView::kPresent, balance};
+  }
+  bool knows(uint32_t account) const { return accounts_.contains(account); }
+  AccountView ViewOf(uint32_t account) const;
+  // `required`: it was answered as it says; else it took effect. What an answer tells about an
+  // account of which nothing was known is known from then on.
+  void Carry(const Operation& op, bool required);
+  // `number`: of the operation, the search's own.
+  void Done(uint64_t number) { fingerprint_.Toggle(number); }
+  const Fingerprint& fingerprint() const { return fingerprint_; }
+
+  Mark Here() const { return {fingerprint_, saved_.size()}; }
+  void BackTo(const Mark& mark);
+
+ private:
+  struct Saved {
+    uint32_t account = 0;
+    AccountView view;
+  };
+  void Set(uint32_t account, const AccountView& view);
+
+  absl::flat_hash_map<uint32_t, AccountView> accounts_;
+  Fingerprint fingerprint_;
+  std::vector<Saved> saved_;  // views before they changed
+};
+
+}  // namespace bank::checker
