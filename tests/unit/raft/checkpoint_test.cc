@@ -40,6 +40,19 @@ TEST(Checkpoint, SameIndexesAndDigestsOnAllBranches) {
   }
 }
 
+TEST(Checkpoint, IsOfTheStateRightAfterItsEntry) {
+  BankOf bank(1);
+  bank.Run();
+  bank.Open(1, 0);
+  while (bank.driver(1).GetStatus().applied_index < LogIndex(kCheckpointEvery)) {
+    Deposits(bank, 1, 1);
+  }
+  const ReplicatorStatus status = bank.driver(1).GetStatus();
+  ASSERT_EQ(status.applied_index, LogIndex(kCheckpointEvery));
+  ASSERT_NE(status.checkpoints, nullptr);
+  EXPECT_EQ(status.checkpoints->front().state_digest, status.ledger.state_digest);
+}
+
 TEST(Checkpoint, ARestartedBranchFindsTheSameInItsLog) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();

@@ -48,6 +48,14 @@ TEST(Guard2, ChangeInsideABatchGetsItsOwnIndex) {
   EXPECT_NE(PendingAfterChangeInsideABatch(CORE_GUARD(2)), 4u);
 }
 
+TEST(Guard2, EachPartContinuesTheTermOfTheOneBefore) {
+  CoreUnit unit;
+  unit.Begin(1, {Founding(kThree)});
+  unit.Append(2, 2, 1, 1, 1, {Command(1), {2, CORE_CHANGE, Voters({1, 2, 3, 4})}});
+  EXPECT_EQ(core_last_index(unit.get()), 3u);
+  EXPECT_EQ(core_pending_change(unit.get()), 3u);
+}
+
 // Two changes come before the first is known to be committed; the second is then replaced.
 size_t ServersAfterRollback(uint32_t guards_off) {
   CoreUnit unit(guards_off);
@@ -63,6 +71,19 @@ size_t ServersAfterRollback(uint32_t guards_off) {
 TEST(Guard3, SecondPendingChangeCommitsTheFirst) {
   EXPECT_EQ(ServersAfterRollback(0), 4u);
   EXPECT_NE(ServersAfterRollback(CORE_GUARD(3)), 4u);
+}
+
+// At its own place the pending one is replaced, not confirmed.
+TEST(Guard3, AChangeInThePlaceOfAPendingOneDoesNotCommitThat) {
+  CoreUnit unit;
+  unit.Begin(1, {Founding(kThree)});
+  unit.Append(2, 1, 1, 1, 1, {{1, CORE_CHANGE, Voters({1, 2, 3, 4})}});
+  unit.StoreAll();
+  unit.Append(3, 2, 1, 1, 1, {{2, CORE_CHANGE, Voters({1, 2, 3, 5})}});
+  unit.StoreAll();
+  EXPECT_EQ(core_committed_configuration_index(unit.get()), 1u);
+  EXPECT_EQ(core_pending_change(unit.get()), 2u);
+  EXPECT_EQ(core_server_at(unit.get(), 3).id, 5u);
 }
 
 core_message AnswerToStaleAppend(uint32_t guards_off) {
@@ -334,17 +355,19 @@ TEST(Guard17, TrailingEntriesMustExceedTheInflightLimit) {
   core_destroy(core);
 }
 
-uint64_t CommitAfterAnEarlierMessage(uint32_t guards_off) {
+uint64_t CommitAfterAnEarlierMessage(uint32_t guards_off, uint64_t end) {
   CoreUnit unit(guards_off);
   unit.Begin(1, {Founding(kThree), Command(1), Command(1), Command(1), Command(1)});
   unit.Append(2, 1, 5, 1, 5, {});
   EXPECT_EQ(core_commit_index(unit.get()), 5u);
-  unit.Append(2, 1, 1, 1, 6, {Command(1)});
+  unit.Append(2, 1, end - 1, 1, 6, {Command(1)});
   return core_commit_index(unit.get());
 }
 TEST(Guard18, CommitIndexNeverGoesBack) {
-  EXPECT_EQ(CommitAfterAnEarlierMessage(0), 5u);
-  EXPECT_EQ(CommitAfterAnEarlierMessage(CORE_GUARD(18)), 2u);
+  for (const uint64_t end : {2, 3, 4, 5}) {
+    EXPECT_EQ(CommitAfterAnEarlierMessage(0, end), 5u);
+    EXPECT_EQ(CommitAfterAnEarlierMessage(CORE_GUARD(18), end), end);
+  }
 }
 
 TEST(Guard19, MadeUpConfigurationsAreRefused) {

@@ -553,6 +553,29 @@ TEST(Rebuild, ABranchThatLostItsLogDoesNotCampaignWhenItIsTold) {
   EXPECT_EQ(bank[victim].disk.hard_state.vote, BranchId(0));
 }
 
+// It may have elected another leader since, and have forgotten it.
+TEST(Rebuild, ConfirmsNoReadMeanwhile) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 0);
+  const uint64_t victim = BankOf::Other(leader);
+  bool confirmed = false;
+  bank.drop = [&](BranchId from, BranchId, const Message& message) {
+    confirmed |= from.value == victim && std::holds_alternative<ReadProbeResult>(message);
+    return false;
+  };
+  const auto probe = [&] {
+    bank.driver(victim).OnMessage(bank.now_ms, BranchId(leader),
+                                  ReadProbe{bank.driver(victim).GetStatus().term, 1});
+  };
+  bank.StartRebuilding(victim);
+  probe();
+  EXPECT_FALSE(confirmed);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return !bank[victim].disk.rebuilding; }));
+  probe();
+  EXPECT_TRUE(confirmed);
+}
+
 TEST(Rebuild, RebuiltBranchCanLeadLater) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();

@@ -225,6 +225,15 @@ TEST_F(ForwarderTest, UnderWayAtTheDeadlineIsUnknown) {
   EXPECT_EQ(b.fate(), Fate::kApplied);
 }
 
+TEST_F(ForwarderTest, WhoeverGivesUpLeavesTheOthersTheirOwnOutcomes) {
+  Propose("aa", 2, 100);
+  Proposal& b = Propose("b");
+  forwarder_.OnLeader(BranchId(1));
+  PassMs(100);
+  route_.Take().done(Applied(3, 10));
+  EXPECT_EQ(b.results.at(0).outcomes.at(0).balance, 12);
+}
+
 TEST_F(ForwarderTest, NeverSentIsNotApplied) {
   Proposal& a = Propose("a", 1, 100);
   PassMs(100);
@@ -245,6 +254,19 @@ TEST_F(ForwarderTest, ANewLeaderGetsWhatTheOldOneDidNotAnswer) {
   EXPECT_TRUE(a.results.empty());
   route_.Take().done(Applied(1, 7));
   EXPECT_EQ(a.fate(), Fate::kApplied);
+}
+
+TEST_F(ForwarderTest, WhatTheOldLeaderMayHaveTakenIsUnknownWhateverTheNewOneSays) {
+  forwarder_.OnLeader(BranchId(1));
+  Proposal& a = Propose("a", 1, 100);
+  Proposal& b = Propose("b");
+  forwarder_.OnLeader(BranchId(2));
+  while (!route_.submitted.empty()) route_.Take().done(Failed(Fate::kNotApplied));
+  PassMs(100);
+  EXPECT_EQ(a.fate(), Fate::kUnknown);
+  forwarder_.OnLeader(BranchId(0));
+  forwarder_.Stop();
+  EXPECT_EQ(b.fate(), Fate::kUnknown);
 }
 
 TEST_F(ForwarderTest, TheSameLeaderAgainKeepsItsCalls) {
@@ -272,6 +294,14 @@ TEST_F(ForwarderTest, AFullQueueRefuses) {
   Proposal& b = Propose("b");
   EXPECT_TRUE(a.results.empty());
   EXPECT_EQ(b.fate(), Fate::kNotApplied);
+  forwarder_.OnLeader(BranchId(1));  // takes what waits
+  Proposal& c = Propose(std::string(20, 'c'));
+  EXPECT_TRUE(c.results.empty());
+  while (!route_.submitted.empty()) {
+    auto call = route_.Take();
+    call.done(Applied(call.request.count));
+  }
+  EXPECT_EQ(c.fate(), Fate::kApplied);
 }
 
 TEST_F(ForwarderTest, AnswersOfTheWrongSizeAreNoAnswers) {
