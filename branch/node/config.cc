@@ -74,6 +74,7 @@ absl::Status Complete(std::string_view peers, const std::vector<std::string>& di
     return absl::InvalidArgumentError(
         fmt::format("--peers does not name branch {} itself", config.self.value));
   }
+  if (config.listen.empty()) config.listen = self->address;
   // Whoever is being filled does not vote, and without its vote the rest of so few elects nobody.
   if (config.rebuild && founders->size() < 3) {
     return absl::InvalidArgumentError(fmt::format(
@@ -85,6 +86,15 @@ absl::Status Complete(std::string_view peers, const std::vector<std::string>& di
     return absl::InvalidArgumentError(
         fmt::format("--heartbeat-ms {} must be at most half of --election-timeout-ms {}",
                     config.driver.heartbeat_ms, config.driver.election_timeout_ms));
+  }
+  for (const auto& [flag, address] :
+       {std::pair("--listen", &config.listen), std::pair("--http", &config.http),
+        std::pair("--monitor", &config.monitor)}) {
+    if (address->empty()) continue;
+    if (auto host = net::HostOf(*address); !host.ok()) {
+      return absl::InvalidArgumentError(
+          fmt::format("{}: {}", flag, std::string(host.status().message())));
+    }
   }
   config.driver.self = config.self;
   config.driver.seed = XXH3_64bits_withSeed("jitter", 6, config.self.value);
@@ -172,7 +182,7 @@ Parsed ParseConfig(int argc, const char* const* argv) {
       ->check(CLI::Range(uint64_t{1}, kBranchIdMax));
   app.add_option("--peers", peers, "all members, this one too: 1=host:port,2=host:port,...")
       ->required();
-  app.add_option("--listen", config.listen, "host:port (default: localhost:50050+ID)");
+  app.add_option("--listen", config.listen, "host:port (default: its own in --peers)");
   app.add_option("--dial", dial,
                  "ID=host:port: reach that branch there, not at its address in --peers (behind a "
                  "proxy or NAT); may be repeated")
@@ -180,7 +190,10 @@ Parsed ParseConfig(int argc, const char* const* argv) {
   app.add_option("--http", config.http,
                  "host:port for the console, /metrics, /livez and /readyz (default: none)");
   app.add_option("--data", config.data, "folder of log and snapshots; made if it is not there")
-      ->required();
+      ->required()
+      ->check([](const std::string& folder) {
+        return folder.empty() ? std::string("needs a folder") : std::string();
+      });
   app.add_option("--initial-balance", config.initial_balance,
                  "what the account 'shared' is opened with, in minor units")
       ->check(CLI::Range(int64_t{0}, INT64_MAX));
@@ -248,7 +261,6 @@ Parsed ParseConfig(int argc, const char* const* argv) {
     }
     config.diagnostics[part.substr(0, equals)] = {part.substr(equals + 1)};
   }
-  if (config.listen.empty()) config.listen = fmt::format("localhost:{}", 50050 + config.self.value);
   if (absl::Status complete = Complete(peers, dial, config); !complete.ok()) {
     std::cerr << "branch: " << complete.message() << "\n";
     return {std::nullopt, kExitBadInput};

@@ -32,7 +32,8 @@ class Call final : public Command {
                      "open, query, deposit, withdraw, transfer or lookup")
         ->required()
         ->check(CLI::IsMember({"open", "query", "deposit", "withdraw", "transfer", "lookup"}));
-    app_->add_option("AMOUNT", operation_.amount, "minor units");
+    amount_ = app_->add_option("AMOUNT", operation_.amount,
+                               "minor units; of all but query and lookup (open: 0 if not given)");
     app_->add_option("--account", operation_.account, "")->capture_default_str();
     app_->add_option("--to", operation_.to, "the account a transfer goes to");
     app_->add_option("--minimum-index", operation_.minimum.value,
@@ -46,6 +47,10 @@ class Call final : public Command {
   }
 
   int Run() override {
+    if (const std::string missing = Missing(); !missing.empty()) {
+      return Complain(kExitUsage,
+                      fmt::format("{} needs {} (see --help)", operation_name_, missing));
+    }
     auto branches = bank_.Connect();
     if (!branches.ok()) {
       return Complain(ExitCodeOf(branches.status()), std::string(branches.status().message()));
@@ -57,9 +62,6 @@ class Call final : public Command {
                                         .seed = std::random_device()()};
     client::BankClient client(*std::move(branches), clock, options);
     if (operation_name_ == "lookup") {
-      if (session_ == 0 || sequence_ == 0) {
-        return Complain(kExitUsage, "lookup needs --session and --sequence (see --help)");
-      }
       return Print(client.Lookup(SessionId(session_), sequence_, first));
     }
     operation_.op = kOps.at(operation_name_);
@@ -72,6 +74,16 @@ class Call final : public Command {
   }
 
  private:
+  // What the operation cannot do without, and was not given; empty: nothing.
+  std::string Missing() const {
+    if (operation_name_ == "lookup") {
+      return session_ == 0 || sequence_ == 0 ? "--session and --sequence" : "";
+    }
+    if (operation_name_ == "query" || operation_name_ == "open") return "";
+    if (amount_->empty()) return "an AMOUNT";
+    return operation_name_ == "transfer" && operation_.to.empty() ? "--to" : "";
+  }
+
   int Print(const client::Answer& answer) const {
     const int exit_code = answer.ending == Ending::kOk     ? kExitOk
                           : answer.ending == Ending::kInfo ? kExitUnknown
@@ -106,6 +118,7 @@ class Call final : public Command {
 
   std::string operation_name_;
   history::Operation operation_;
+  const CLI::Option* amount_ = nullptr;
   uint64_t session_ = 0;
   uint64_t sequence_ = 0;
   bool json_ = false;

@@ -235,6 +235,14 @@ class WireTest(unittest.TestCase):
         self.assertIn("another bank", errors)
         self.assertEqual(1, errors.count("\n"), errors)
 
+    def test_a_call_that_lacks_something_is_refused_before_it_is_made(self):
+        for arguments, missing in ((["deposit"], "AMOUNT"), (["transfer", "5"], "--to"), (["lookup"], "--session")):
+            done = subprocess.run([os.path.join(BIN, "customer"), "call", *arguments, "--at", "localhost:1"],
+                                  capture_output=True, text=True, timeout=DEADLINE_S)
+            self.assertEqual(1, done.returncode, done.stderr)
+            self.assertIn(missing, done.stderr)
+            self.assertEqual(1, done.stderr.count("\n"), done.stderr)
+
     def test_bankctl(self):
         branch = self.start()
 

@@ -91,9 +91,9 @@ Parsed Parse(std::vector<const char*> arguments) {
 
 TEST(ParseConfig, FillsInWhatIsNotGiven) {
   const Parsed parsed =
-      Parse({"--id", "2", "--peers", "1=localhost:50051,2=localhost:50052", "--data", "/tmp/x"});
+      Parse({"--id", "2", "--peers", "1=localhost:50051,2=localhost:7002", "--data", "/tmp/x"});
   ASSERT_TRUE(parsed.config.has_value());
-  EXPECT_EQ(parsed.config->listen, "localhost:50052");
+  EXPECT_EQ(parsed.config->listen, "localhost:7002");
   EXPECT_EQ(parsed.config->driver.self, BranchId(2));
   EXPECT_EQ(parsed.config->driver.founders.size(), 2u);
   EXPECT_EQ(parsed.config->initial_balance, 0);
@@ -142,6 +142,12 @@ TEST(ParseConfig, ExitCodes) {
   EXPECT_EQ(
       Parse({"--id", "1", "--peers", peers, "--data", "x", "--dial", "2=localhost:7"}).exit_code,
       kExitBadInput);
+  EXPECT_EQ(Parse({"--id", "1", "--peers", peers, "--data", ""}).exit_code, kExitUsage);
+  for (const char* flag : {"--listen", "--http", "--monitor"}) {
+    EXPECT_EQ(Parse({"--id", "1", "--peers", peers, "--data", "x", flag, "nonsense"}).exit_code,
+              kExitBadInput)
+        << flag;
+  }
   EXPECT_EQ(
       Parse({"--id", "1", "--peers", peers, "--data", "x", "--heartbeat-ms", "900"}).exit_code,
       kExitBadInput);
