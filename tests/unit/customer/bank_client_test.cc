@@ -79,6 +79,14 @@ TEST_F(BankClientTest, AnswersCarryTheReceipt) {
 }
 
 // What it calls answered, the bank may forget.
+TEST_F(BankClientTest, WhatWasSeenIsNeverForgotten) {
+  const Answer first = client_->Perform(kDeposit, BranchId(1));
+  const Answer second = client_->Perform(kDeposit, BranchId(1));
+  ASSERT_GT(second.index, first.index);
+  client_->Lookup(first.identity.session, first.identity.sequence, BranchId(1));
+  EXPECT_EQ(client_->seen(), second.index);
+}
+
 TEST_F(BankClientTest, CallsAnsweredOnlyWhatIs) {
   for (int i = 0; i < 3; ++i)
     EXPECT_EQ(client_->Perform(kDeposit, BranchId(1)).ending, Ending::kOk);

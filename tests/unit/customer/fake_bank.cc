@@ -138,6 +138,7 @@ grpc::Status FakeBranch::Stream(grpc::ServerContext*,
     Fault fault;
     {
       std::lock_guard lock(books_->mutex);
+      books_->batches.push_back(batch);
       fault = Next(batch_faults_);
       int64_t last_index = 0;
       for (int i = 0; fault.kind != Fault::Kind::kRefuse && i < batch.kind_size(); ++i) {

@@ -37,6 +37,7 @@ struct Books {
   std::map<std::pair<uint64_t, uint64_t>, v1::Reply> outcomes;  // by key
   uint64_t position = 1;
   std::vector<v1::Request> requests;  // all MsgDelivery calls that arrived, faulty ones too
+  std::vector<v1::Batch> batches;     // all that arrived
   int lookups = 0;
 };
 

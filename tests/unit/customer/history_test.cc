@@ -110,6 +110,8 @@ TEST(Merge, OrdersByStampAndDropsATornLine) {
   EXPECT_EQ(Read(out),
             "{\"type\":\"header\",\"version\":1,\"initial\":{},\"processes\":2}\n"
             "{\"x\":1,\"ns\":5}\n{\"x\":3,\"ns\":5}\n{\"x\":4,\"ns\":7}\n{\"x\":2,\"ns\":9}\n");
+  std::ofstream(b) << "header\n{\"x\":3,\"ns\":5}\nnonsense\n{\"x\":4,\"ns\":7}\n";
+  EXPECT_EQ(Merge({}, {a, b}, out).code(), absl::StatusCode::kInvalidArgument);
   std::ofstream(b) << "header\nnonsense\n";
   EXPECT_EQ(Merge({}, {a, b}, out).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Merge({}, {a + "-missing"}, out).code(), absl::StatusCode::kNotFound);

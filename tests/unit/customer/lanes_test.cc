@@ -18,14 +18,15 @@ using Kind = testing::Fault::Kind;
 class StreamLanes : public ::testing::Test {
  protected:
   // Deposits of 1 in batches of 5, two in flight.
-  Tally Run(std::vector<Fault> faults, uint64_t operations) {
+  Tally Run(std::vector<Fault> faults, uint64_t operations,
+            client::Patience patience = {.backoff_ns_min = 1'000'000}) {
     branch_.OrderForBatches(std::move(faults));
     auto branches = client::Connect({{BranchId(1), branch_.address()}}, {});
     EXPECT_TRUE(branches.ok());
     Mix mix = {};
     mix[static_cast<size_t>(history::Op::kDeposit)] = 1;
     Mixed source(accounts_, {.mix = mix, .operations_max = operations});
-    Engine engine(clock_, {.patience = {.backoff_ns_min = 1'000'000}}, stop_);
+    Engine engine(clock_, {.patience = patience}, stop_);
     const auto lane = MakeStreamLane(*branches, engine,
                                      {.session = SessionId(7),
                                       .window = 1000,
@@ -59,6 +60,27 @@ TEST_F(StreamLanes, ALostSessionIsCertainAtFirstAndUnknownOnARetry) {
   EXPECT_EQ(
       Run({{.kind = Kind::kLoseReply}, {.kind = Kind::kForgetSession}}, 5).results.at("unknown"),
       5u);
+}
+
+TEST_F(StreamLanes, WhatStaysUnknownUntilPatienceEndsIsNotCalledFailed) {
+  const client::Patience patience = {
+      .operation_ns_max = 200'000'000, .backoff_ns_min = 1'000'000, .backoff_ns_max = 2'000'000};
+  std::vector<Fault> faults(100'000, {.kind = Kind::kRefuse});
+  EXPECT_EQ(Run(faults, 5, patience).results.at("not_applied"), 5u);
+  for (Fault& fault : faults) fault.kind = Kind::kLoseReply;
+  EXPECT_EQ(Run(faults, 5, patience).results.at("unknown"), 5u);
+}
+
+TEST_F(StreamLanes, AnsweredBelowNeverPassesABatchThatIsSentAgain) {
+  Run({{.kind = Kind::kRefuse}}, 50);
+  std::lock_guard lock(books_->mutex);
+  int first_again = 0;
+  for (const v1::Batch& batch : books_->batches) {
+    if (first_again == 2) break;
+    EXPECT_EQ(batch.answered_below(), 1u);
+    first_again += batch.first_sequence() == 1 ? 1 : 0;
+  }
+  EXPECT_EQ(first_again, 2);
 }
 
 TEST_F(StreamLanes, AnAnswerToAnotherBatchIsNone) {

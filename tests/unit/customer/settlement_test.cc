@@ -124,6 +124,36 @@ TEST(Settlement, WaitingDoublesUpToItsLimitAndSpreads) {
   EXPECT_LE(settlement.CallDeadlineNs(1), 30'000'000'000);
 }
 
+TEST(Wire, RepliesThatDoNotSettleAnOperation) {
+  for (v1::ResultCode code : {v1::UNKNOWN_SESSION, v1::KEY_REUSED, v1::FORGOTTEN}) {
+    EXPECT_EQ(KindOf(code), ReplyKind::kLostKey) << code;
+  }
+  EXPECT_EQ(KindOf(v1::WINDOW_FULL), ReplyKind::kTryLater);
+  EXPECT_EQ(KindOf(v1::NOT_APPLIED), ReplyKind::kNotApplied);
+  for (v1::ResultCode code : {v1::OK, v1::INSUFFICIENT_FUNDS, v1::OVERFLOW_REFUSED}) {
+    EXPECT_EQ(KindOf(code), ReplyKind::kFinal) << code;
+  }
+}
+
+TEST(Wire, RequestsCarryKeyAndFreshness) {
+  v1::Request query;
+  FillRequest({.op = history::Op::kQuery,
+               .freshness = history::Freshness::kAtLeast,
+               .minimum = Position(9)},
+              {.session = SessionId(3), .sequence = 4}, 2, &query);
+  EXPECT_EQ(query.consistency(), v1::AT_LEAST);
+  EXPECT_EQ(query.minimum_index(), 9u);
+  EXPECT_EQ(query.session(), 0u) << "queries need no key";
+  v1::Request transfer;
+  FillRequest({.op = history::Op::kTransfer, .account = "a", .to = "b", .amount = 5},
+              {.session = SessionId(3), .sequence = 4}, 2, &transfer);
+  EXPECT_EQ(transfer.account(), "a");
+  EXPECT_EQ(transfer.to_account(), "b");
+  EXPECT_EQ(transfer.session(), 3u);
+  EXPECT_EQ(transfer.sequence(), 4u);
+  EXPECT_EQ(transfer.answered_below(), 2u);
+}
+
 TEST(Wire, CodesThatGrpcMakesItselfAreUnknown) {
   using grpc::StatusCode;
   for (StatusCode code : {StatusCode::UNAVAILABLE, StatusCode::DEADLINE_EXCEEDED,

@@ -26,6 +26,28 @@ TEST(Interface, NamesAreExact) {
   }
 }
 
+TEST(Request, EveryFieldIsTaken) {
+  v1::Request request;
+  request.set_account("from");
+  request.set_to_account("to");
+  request.set_money(5);
+  request.set_session(6);
+  request.set_sequence(7);
+  request.set_answered_below(4);
+  request.set_consistency(v1::AT_LEAST);
+  request.set_minimum_index(8);
+  const teller::Operation operation = OperationOf(Kind::kTransfer, request);
+  EXPECT_EQ(operation.kind, Kind::kTransfer);
+  EXPECT_EQ(operation.account, "from");
+  EXPECT_EQ(operation.to, "to");
+  EXPECT_EQ(operation.amount, 5);
+  EXPECT_EQ(operation.session, SessionId(6));
+  EXPECT_EQ(operation.sequence, 7u);
+  EXPECT_EQ(operation.answered_below, 4u);
+  EXPECT_EQ(operation.consistency, teller::Consistency::kAtLeast);
+  EXPECT_EQ(operation.minimum_position, Position(8));
+}
+
 TEST(Reply, CarriesTheOutcome) {
   for (int code = 0; code <= 13; ++code) {
     v1::Reply reply;
@@ -93,6 +115,10 @@ TEST(Batch, ColumnsAreTakenAsTheyAre) {
   EXPECT_EQ(columns.session, SessionId(9));
   EXPECT_EQ(columns.first_sequence, 10u);
   EXPECT_EQ(columns.answered_below, 8u);
+  for (uint32_t to : {0, 1, 0}) batch.add_to_account(to);
+  EXPECT_THAT(ColumnsOf(batch, &scratch).to, ElementsAre(0, 1, 0));
+  batch.set_kind(2, static_cast<v1::Batch::Kind>(99));  // of a version to come
+  EXPECT_EQ(ColumnsOf(batch, &scratch).kind[2], Kind{0});
 }
 
 TEST(Batch, AFateIsTheWholeBatchs) {

@@ -35,6 +35,11 @@ class FakeReplicator final : public Replicator {
     std::reverse(waiting.begin(), waiting.end());
     Complete(std::move(waiting));
   }
+  // Of the newest proposal.
+  int64_t deadline_ns() const {
+    std::lock_guard lock(mutex_);
+    return deadline_ns_;
+  }
   size_t open() const {
     std::lock_guard lock(mutex_);
     return waiting_.size();
@@ -45,10 +50,12 @@ class FakeReplicator final : public Replicator {
     ready_ = ready;
   }
 
-  void Propose(std::string batch, uint64_t count, int64_t, ProposeCallback done) override {
+  void Propose(std::string batch, uint64_t count, int64_t deadline_ns,
+               ProposeCallback done) override {
     ProposeResult result;
     {
       std::lock_guard lock(mutex_);
+      deadline_ns_ = deadline_ns;
       result.fate = fate_;
       if (fate_ == Fate::kApplied) {
         const absl::Status applied = ledger_.Apply(
@@ -115,6 +122,7 @@ class FakeReplicator final : public Replicator {
   Role role_ = Role::kLeader;
   bool ready_ = true;
   bool held_ = false;
+  int64_t deadline_ns_ = 0;
   std::vector<std::pair<ProposeCallback, ProposeResult>> waiting_;
 };
 

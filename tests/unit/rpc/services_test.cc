@@ -256,6 +256,56 @@ TEST_F(Services, CountsOperationsAndHowLongTheyTook) {
   EXPECT_GT(reads.sum_ns, 0u);
 }
 
+TEST_F(Services, ABusyStreamIsCertainAndLeavesTheGateAsItWas) {
+  grpc::ClientContext context;
+  auto stream = stub_->Stream(&context);
+  v1::BatchReply reply;
+  ASSERT_EQ(gate_.Enter(1000), Gate::Entry::kEntered);
+  ASSERT_TRUE(stream->Write(Deposits(3, 1)));
+  ASSERT_TRUE(stream->Read(&reply));
+  EXPECT_EQ(reply.fate(), v1::BatchReply::NOT_APPLIED);
+  EXPECT_THAT(reply.message(), HasSubstr("busy"));
+  gate_.Leave(1000);
+  ASSERT_TRUE(stream->Write(Deposits(3, 1)));
+  ASSERT_TRUE(stream->Read(&reply));
+  EXPECT_EQ(reply.fate(), v1::BatchReply::APPLIED);
+  EXPECT_EQ(gate_.open(), 0);
+  EXPECT_TRUE(stream->WritesDone());
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
+// The call's own deadline or the one it carries, whichever comes first; gRPC rounds the former.
+TEST_F(Services, CallsEndAtTheirDeadline) {
+  ASSERT_TRUE(Ask("deposit", 1).success());  // the branch's own session is open
+  constexpr int64_t kNsPerMs = 1'000'000;
+  const auto left_ms = [&](int64_t begin_ns) {
+    return (replicator_.deadline_ns() - begin_ns) / kNsPerMs;
+  };
+  v1::Request deposit;
+  deposit.set_request("deposit");
+  deposit.set_money(1);
+  v1::Reply reply;
+  for (const auto& [deadline_ms, timeout_ms] :
+       {std::pair(20'000, 60'000), std::pair(60'000, 20'000), std::pair(0, 20'000)}) {
+    deposit.set_deadline_ms(deadline_ms);
+    const int64_t begin_ns = clock_.NowNs();
+    ASSERT_TRUE(Call(deposit, &reply, timeout_ms).ok());
+    EXPECT_LE(left_ms(begin_ns), 30'000 + (clock_.NowNs() - begin_ns) / kNsPerMs);
+    EXPECT_GT(left_ms(begin_ns), 10'000);
+  }
+  grpc::ClientContext context;
+  auto stream = stub_->Stream(&context);
+  v1::Batch batch = Deposits(1, 1);
+  batch.set_deadline_ms(3'000);
+  v1::BatchReply answer;
+  const int64_t begin_ns = clock_.NowNs();
+  ASSERT_TRUE(stream->Write(batch));
+  ASSERT_TRUE(stream->Read(&answer));
+  EXPECT_LE(left_ms(begin_ns), 5'000 + (clock_.NowNs() - begin_ns) / kNsPerMs);
+  EXPECT_TRUE(stream->WritesDone());
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
 TEST_F(Services, StreamAnswersInOrderAndEndsWhenAllIsAnswered) {
   const uint64_t before = metrics_.writes.Read().count();
   replicator_.Hold();
