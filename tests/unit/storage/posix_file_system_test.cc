@@ -2,6 +2,9 @@
 // path. Method: a real folder under the test's temporary one.
 #include "branch/storage/posix_file_system.h"
 
+#include <sys/resource.h>
+#include <csignal>
+
 #include "tests/support/temp_folder.h"
 #include "tests/unit/storage/storage_model.h"
 
@@ -52,6 +55,30 @@ TEST_F(PosixFileSystemTest, AFullDiskIsResourceExhausted) {
   const absl::Status full = (*file)->WriteAt(0, "x");
   EXPECT_TRUE(absl::IsResourceExhausted(full)) << full;
   EXPECT_THAT(std::string(full.message()), HasSubstr("/dev/full"));
+}
+
+// Neither a device nor /proc can be synced, and only the kernel knows that.
+TEST_F(PosixFileSystemTest, SyncsAreTheKernels) {
+  auto file = fs_.Open("/dev/null", /*create=*/false);
+  ASSERT_TRUE(file.ok());
+  EXPECT_FALSE((*file)->Sync().ok());
+  EXPECT_FALSE(fs_.SyncDirectory("/proc").ok());
+}
+
+// The kernel takes what fits below the limit, and refuses the rest.
+TEST_F(PosixFileSystemTest, AWriteThatIsTakenInPartIsNoSuccess) {
+  auto file = fs_.Open(root_ + "/short", /*create=*/true);
+  ASSERT_TRUE(file.ok());
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit low{1000, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &low), 0);
+  const absl::Status written = (*file)->WriteAt(0, std::string(2000, 'x'));
+  EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_FALSE(written.ok());
+  EXPECT_EQ(fs_.ReadAll(root_ + "/short")->size(), 1000u);
 }
 
 TEST_F(PosixFileSystemTest, ALockHasOneHolder) {

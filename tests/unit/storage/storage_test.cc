@@ -161,6 +161,60 @@ TEST_F(StorageTest, ASnapshotIsReceivedWhileAnotherIsPrepared) {
   EXPECT_EQ(*recovered.snapshot->state, "the leader's");
 }
 
+TEST_F(StorageTest, OnlyTheSnapshotThatWasPreparedLastIsSaved) {
+  {
+    OpenedStorage opened = MustOpen();
+    ASSERT_TRUE(opened.storage->Append(LogIndex(1), Numbered(1, 30)).ok());
+    ASSERT_TRUE(opened.storage->PrepareSnapshot(MakeSnapshot(10, 1, "ten")).ok());
+    ASSERT_TRUE(opened.storage->PrepareSnapshot(MakeSnapshot(20, 1, "twenty")).ok());
+    EXPECT_EQ(opened.storage->SaveSnapshot(LogIndex(10)).code(),
+              absl::StatusCode::kInvalidArgument);
+  }
+  fs_.KillProcess();
+  {
+    OpenedStorage opened = MustOpen();
+    ASSERT_TRUE(opened.storage->PrepareSnapshot(MakeSnapshot(10, 1, "ten")).ok());
+    fs_.FailNext(sim::DiskCall::kWrite, absl::UnknownError("EIO"));
+    EXPECT_FALSE(opened.storage->PrepareSnapshot(MakeSnapshot(20, 1, "twenty")).ok());
+    EXPECT_EQ(opened.storage->SaveSnapshot(LogIndex(10)).code(), absl::StatusCode::kInvalidArgument)
+        << "its file is gone";
+  }
+}
+
+// Whatever was replaced meanwhile, and after a restart, too.
+TEST_F(StorageTest, NoSegmentIsKeptLongerThanItsEntries) {
+  for (const bool restart : {false, true}) {
+    sim::SimFileSystem fs(1);
+    auto opened = Open(fs);
+    ASSERT_TRUE(opened.ok());
+    for (uint64_t i = 1; i <= 60; ++i) {
+      ASSERT_TRUE(opened->storage->Append(LogIndex(i), Numbered(i, i)).ok());
+    }
+    for (uint64_t i = 5; i <= 30; ++i) {
+      ASSERT_TRUE(opened->storage->Append(LogIndex(i), Numbered(i, i, 2)).ok());
+    }
+    ASSERT_TRUE(opened->storage->Sync().ok());
+    if (restart) {
+      opened = absl::CancelledError();
+      fs.KillProcess();
+      opened = Open(fs);
+      ASSERT_TRUE(opened.ok());
+    }
+    const auto segments = [&] {
+      const std::vector<std::string> files = fs.Files();
+      return std::count_if(files.begin(), files.end(),
+                           [](const std::string& f) { return f.find("/log-") != f.npos; });
+    };
+    const ptrdiff_t before = segments();
+    ASSERT_TRUE(PrepareAndSave(*opened->storage, MakeSnapshot(6, 2, "six")).ok());
+    ASSERT_TRUE(opened->storage->TrimPrefix(LogIndex(7)).ok());
+    EXPECT_LE(segments(), before / 2) << "those of the first sixty are not needed";
+    ASSERT_TRUE(PrepareAndSave(*opened->storage, MakeSnapshot(30, 2, "thirty")).ok());
+    ASSERT_TRUE(opened->storage->TrimPrefix(LogIndex(31)).ok());
+    EXPECT_EQ(segments(), 1);
+  }
+}
+
 TEST_F(StorageTest, TheSameSnapshotIsReceivedWhileItIsPrepared) {
   {
     OpenedStorage opened = MustOpen();
