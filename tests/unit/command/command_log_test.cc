@@ -80,6 +80,40 @@ TEST_F(Log, WhatWasBegunIsKnownAfterAPowerLoss) {
   EXPECT_EQ(Open()->Find("a", "branch-1")->outcome, CommandOutcome::kDone);
 }
 
+TEST_F(Log, ALineWithoutItsEndWasNeverAcknowledged) {
+  ASSERT_TRUE(files_.MakeDirectory(kFolder).ok());
+  const std::string line = EncodeLine(Begun("a"));
+  ASSERT_TRUE((*files_.Open(kFile, /*create=*/true))
+                  ->WriteAt(0, std::string_view(line).substr(0, line.size() - 1))
+                  .ok());
+  EXPECT_FALSE(Open()->Find("a", "branch-1"));
+}
+
+TEST_F(Log, NothingIsLeftOfALogThatWasNotNamed) {
+  ASSERT_TRUE(files_.MakeDirectory(kFolder).ok());
+  ASSERT_TRUE((*files_.Open(std::string(kFolder) + "/log.tmp", /*create=*/true))
+                  ->WriteAt(0, std::string(10'000, 'x'))
+                  .ok());
+  Open();
+  auto log = Open();
+  EXPECT_TRUE(notes_.empty()) << notes_[0];
+}
+
+TEST_F(Log, NothingIsLeftOfALineThatFailed) {
+  {
+    auto log = Open();
+    AuditRecord longer = Begun("longer");
+    longer.message = std::string(500, 'm');
+    files_.FailNext(sim::DiskCall::kSync, absl::UnknownError("Input/output error"));
+    EXPECT_FALSE(log->Begin(longer).ok());
+    EXPECT_TRUE(log->Begin(Begun("short")).ok());
+  }
+  auto log = Open();
+  EXPECT_TRUE(notes_.empty()) << notes_[0];
+  EXPECT_TRUE(log->Find("short", "branch-1"));
+  EXPECT_FALSE(log->Find("longer", "branch-1"));
+}
+
 TEST_F(Log, DamagedLinesAreSkippedAndKeptAside) {
   {
     auto log = Open();

@@ -176,6 +176,16 @@ TEST_F(Program, AnUnavailableBranchEndsTheRun) {
   EXPECT_FALSE(Exists("out.json"));
 }
 
+TEST_F(Program, WhatIsCertainlyNotAppliedIsNoResult) {
+  two_.Order(std::vector<testing::Fault>(
+      100'000, {.kind = testing::Fault::Kind::kRefuse, .status = grpc::StatusCode::ABORTED}));
+  EXPECT_EQ(Run("replay " + Input("three_branches.json") +
+                " --no-failover --operation-timeout 0.2 --at " + at() + Files()),
+            kExitUnavailable);
+  EXPECT_NE(complaint_.find("not applied"), std::string::npos) << complaint_;
+  EXPECT_FALSE(Exists("out.json"));
+}
+
 TEST_F(Program, AnUnknownOutcomeIsToldWithItsKey) {
   using Kind = testing::Fault::Kind;
   two_.Order(std::vector<testing::Fault>(1000, {.kind = Kind::kLoseReply}));

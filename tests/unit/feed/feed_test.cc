@@ -309,6 +309,7 @@ TEST_F(FeedTest, LaterStateOfARecordStays) {
   EXPECT_EQ(reader->Take(9).audits.size(), 1u);
   feed_->AddAudit(Record("x", 1, 2, 3));
   feed_->AddAudit(Record("x", 1, 2, 0));
+  EXPECT_EQ(feed_->Audits(9)[0].ended_unix_ns, 3) << "an older word does not replace a newer";
   feed_->AddAudit(Record("x", 1, 2, 3));
   ASSERT_EQ(feed_->Audits(9).size(), 1u);
   EXPECT_EQ(feed_->Audits(9)[0].ended_unix_ns, 3);

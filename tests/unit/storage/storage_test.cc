@@ -181,6 +181,27 @@ TEST_F(StorageTest, OnlyTheSnapshotThatWasPreparedLastIsSaved) {
   }
 }
 
+TEST_F(StorageTest, WhatIsReplacedGoesOnlyWhenItsSuccessorIsDurable) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    sim::SimFileSystem fs(seed);
+    auto opened = Open(fs);
+    ASSERT_TRUE(opened.ok());
+    for (uint64_t i = 1; i <= 60; ++i) {
+      ASSERT_TRUE(opened->storage->Append(LogIndex(i), Numbered(i, i)).ok());
+    }
+    ASSERT_TRUE(PrepareAndSave(*opened->storage, MakeSnapshot(6, 1, "six")).ok());
+    ASSERT_TRUE(opened->storage->Append(LogIndex(7), Numbered(7, 7, 2)).ok());
+    ASSERT_TRUE(opened->storage->TrimPrefix(LogIndex(7)).ok());
+    fs.PowerLoss();
+    const auto again = Open(fs);
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_LE(again->recovered.first_index, LogIndex(7));
+    const uint64_t next = again->recovered.first_index.value + again->recovered.entries.size();
+    EXPECT_TRUE(next == 61 || next == 8) << next;
+  }
+}
+
 // Whatever was replaced meanwhile, and after a restart, too.
 TEST_F(StorageTest, NoSegmentIsKeptLongerThanItsEntries) {
   for (const bool restart : {false, true}) {
