@@ -29,6 +29,11 @@ void Broadcast::AwaitClosed(std::chrono::milliseconds patience) const {
   mutex_.AwaitWithTimeout(absl::Condition(&closed_), absl::FromChrono(patience));
 }
 
+uint64_t Broadcast::number() const {
+  absl::MutexLock lock(&mutex_);
+  return newest_.number;
+}
+
 bool Broadcast::closed() const {
   absl::MutexLock lock(&mutex_);
   return closed_;

@@ -24,6 +24,7 @@ class Broadcast {
   // Readers get what there is, then nothing more.
   void Close();
 
+  uint64_t number() const;  // of the newest message; 0: none yet
   // The newest message once its number is above `after`; number 0: time ran out.
   Message Await(uint64_t after, std::chrono::milliseconds patience);
   bool closed() const;

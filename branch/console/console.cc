@@ -190,7 +190,7 @@ void Console::AddStream() {
             return true;
           }
           if (std::exchange(*first, false)) {
-            return SendSince(sent_ms.get(), sink);
+            return SendSince(sent_ms.get(), number.get(), sink);
           }
           const Broadcast::Message message =
               broadcast_.Await(*number, std::chrono::milliseconds(2000));
@@ -198,7 +198,7 @@ void Console::AddStream() {
           // A page that takes its time has missed what stood in the messages between.
           const bool missed = *number != 0 && message.number != *number + 1;
           *number = message.number;
-          if (missed) return SendSince(sent_ms.get(), sink);
+          if (missed) return SendSince(sent_ms.get(), number.get(), sink);
           *sent_ms = NowMs();
           return sink.write(message.text->data(), message.text->size());
         },
@@ -206,9 +206,14 @@ void Console::AddStream() {
   });
 }
 
-bool Console::SendSince(int64_t* sent_ms, httplib::DataSink& sink) {
-  const int64_t now_ms = NowMs();
-  const std::string event = AsEvent(now_ms, Compose(std::exchange(*sent_ms, now_ms)));
+bool Console::SendSince(int64_t* sent_ms, uint64_t* number, httplib::DataSink& sink) {
+  std::string event;
+  {
+    absl::MutexLock lock(&view_mutex_);  // messages are composed and sent under it too
+    const int64_t now_ms = NowMs();
+    event = AsEvent(now_ms, view_.Compose(now_ms, std::exchange(*sent_ms, now_ms)));
+    *number = broadcast_.number();  // what was sent before is older than this
+  }
   return sink.write(event.data(), event.size());
 }
 

@@ -30,7 +30,7 @@
 namespace httplib {
 class Server;
 class DataSink;
-}
+}  // namespace httplib
 
 namespace bank::console {
 
@@ -71,8 +71,9 @@ class Console {
   void AddStream();
   void ComposeForever();
   std::string Compose(int64_t since_ms);
-  // All that happened since *sent_ms, which becomes now.
-  bool SendSince(int64_t* sent_ms, httplib::DataSink& sink);
+  // All that happened since *sent_ms, which becomes now; *number becomes that of the message
+  // before.
+  bool SendSince(int64_t* sent_ms, uint64_t* number, httplib::DataSink& sink);
 
   const ConsoleSources sources_;
 

@@ -45,7 +45,7 @@ absl::Status Quorum(const HttpParts& parts) {
 }
 
 absl::Status Founded(const HttpParts& parts) {
-  if (parts.replicator.GetStatus().ready) return absl::OkStatus();
+  if (parts.replicator.GetStatus().ledger.position.value > 0) return absl::OkStatus();
   return absl::UnavailableError("the bank's first write is not here yet");
 }
 

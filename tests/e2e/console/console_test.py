@@ -103,10 +103,11 @@ class ConsoleTest(unittest.TestCase):
     def test_checks_by_name(self):
         with bank.Bank(branches=3, http=True) as three:
             def get(branch, path):
-                with contextlib.suppress(urllib.error.HTTPError):
+                try:
                     with urllib.request.urlopen(f"http://{three.http_address(branch)}{path}") as answer:
                         return answer.status, answer.read().decode()
-                return 503, ""
+                except urllib.error.HTTPError as refused:
+                    return refused.code, refused.read().decode()
 
             self.assertEqual(get(1, "/livez"), (200, "ok"))
             status, text = get(1, "/readyz?verbose")
@@ -114,7 +115,10 @@ class ConsoleTest(unittest.TestCase):
             self.assertIn("[+]quorum ok", text)
             for branch in (2, 3):
                 three.kill(branch)
-            self.assertEqual(get(1, "/readyz")[0], 503)
+            status, text = get(1, "/readyz?verbose")
+            self.assertEqual(status, 503)
+            self.assertIn("[-]quorum failed", text)
+            self.assertIn("[+]founded ok", text)  # and stays so
             self.assertEqual(get(1, "/livez"), (200, "ok"))
 
 

@@ -5,7 +5,11 @@
 #include <gtest/gtest.h>
 #include <httplib.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "tests/unit/console/feed_of_three.h"
 
@@ -90,21 +94,27 @@ TEST_F(ConsoleTest, AnotherSitesNameForLoopbackIsRefused) {
   EXPECT_EQ(client.Get("/api/view", {{"Host", "localhost:1"}})->status, 200);
 }
 
+// The ids of the whole messages of a stream.
+std::vector<int64_t> Ids(const std::string& stream) {
+  std::vector<int64_t> ids;
+  for (size_t at = 0, end = 0; (end = stream.find("\n\n", at)) != std::string::npos; at = end + 2) {
+    ids.push_back(std::stoll(stream.substr(at + 4)));  // "id: "
+  }
+  return ids;
+}
+
 TEST_F(ConsoleTest, TheStreamGoesOnAndResumes) {
-  const std::string text = ReadStream({}, [](const std::string& all) {
-    size_t messages = 0;
-    for (size_t at = all.find("\n\n"); at != std::string::npos; at = all.find("\n\n", at + 2)) {
-      ++messages;
-    }
-    return messages >= 3;
-  });
+  const auto three = [](const std::string& all) { return Ids(all).size() >= 3; };
+  const std::string text = ReadStream({}, three);
   EXPECT_THAT(text, testing::StartsWith("id: "));
   EXPECT_THAT(text, HasSubstr("event: update\ndata: {"));
   const std::string id = text.substr(4, text.find('\n') - 4);
-  const std::string resumed = ReadStream({{"Last-Event-ID", id}}, [](const std::string& all) {
-    return all.find("\n\n") != std::string::npos;
-  });
+  const std::string resumed = ReadStream({{"Last-Event-ID", id}}, three);
   EXPECT_THAT(resumed, HasSubstr("\"points\""));
+  // Nothing from before the resumption comes after it.
+  const std::vector<int64_t> ids = Ids(resumed);
+  EXPECT_TRUE(std::is_sorted(ids.begin(), ids.end())) << resumed;
+  EXPECT_GE(ids.front(), Ids(text).back());
 }
 
 TEST_F(ConsoleTest, StoppingEndsOpenStreams) {
