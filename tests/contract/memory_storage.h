@@ -29,6 +29,14 @@ class MemoryDisk {
     absl::MutexLock lock(&mutex_);
     failing_ = fail;
   }
+  void FailSyncs(bool fail) {
+    absl::MutexLock lock(&mutex_);
+    failing_syncs_ = fail;
+  }
+  bool lost() {
+    absl::MutexLock lock(&mutex_);
+    return lost_;
+  }
   uint64_t syncs() {
     absl::MutexLock lock(&mutex_);
     return syncs_;
@@ -44,6 +52,8 @@ class MemoryDisk {
   Recovered durable_ ABSL_GUARDED_BY(mutex_);
   std::vector<Entry> written_ ABSL_GUARDED_BY(mutex_);  // durable ones and not yet durable ones
   bool failing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool failing_syncs_ ABSL_GUARDED_BY(mutex_) = false;
+  bool lost_ ABSL_GUARDED_BY(mutex_) = false;  // marked as lost
   uint64_t syncs_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t appends_ ABSL_GUARDED_BY(mutex_) = 0;
 };
@@ -71,7 +81,7 @@ class MemoryStorage final : public Storage {
   }
   absl::Status Sync() override {
     absl::MutexLock lock(&disk_.mutex_);
-    if (disk_.failing_) return Failure();
+    if (disk_.failing_ || disk_.failing_syncs_) return Failure();
     ++disk_.syncs_;
     disk_.durable_.entries = disk_.written_;
     return absl::OkStatus();
@@ -109,7 +119,11 @@ class MemoryStorage final : public Storage {
     disk_.durable_.vote_floor = vote_floor;
     return absl::OkStatus();
   }
-  absl::Status MarkLost() override { return absl::OkStatus(); }
+  absl::Status MarkLost() override {
+    absl::MutexLock lock(&disk_.mutex_);
+    disk_.lost_ = true;
+    return absl::OkStatus();
+  }
   absl::Status TrimPrefix(LogIndex first) override {
     absl::MutexLock lock(&disk_.mutex_);
     const uint64_t begin = disk_.durable_.first_index.value;

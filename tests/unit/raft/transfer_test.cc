@@ -73,6 +73,9 @@ TEST(Transfer, IsGivenUpIfTheTargetIsDeaf) {
   bank.Open(leader, 0);
   const uint64_t target = BankOf::Other(leader);
   bank.Crash(target);
+  std::optional<ProposeResult> missed;
+  bank.Deposit(leader, 1, &missed);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return missed.has_value(); }));
   std::optional<absl::Status> over;
   bank.Transfer(leader, target, &over);
   std::optional<ProposeResult> result;

@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 #include <memory>
 
@@ -23,10 +24,11 @@ constexpr int64_t kLongNs = 20'000'000'000;
 
 class NoPeers final : public Peers {
  public:
-  void Send(BranchId, Message) override {}
+  void Send(BranchId, Message) override { ++sent; }
   void Forward(BranchId, ForwardRequest, ForwardCallback done) override {
     done({Fate::kNotApplied, {}, "there is nobody else", {}, {}});
   }
+  std::atomic<int> sent{0};
 };
 
 RaftOptions OneBranch() {
@@ -35,6 +37,15 @@ RaftOptions OneBranch() {
   options.driver.founders = {{BranchId(1), "127.0.0.1:1", true}};
   options.driver.election_timeout_ms = 50;
   options.driver.heartbeat_ms = 10;
+  return options;
+}
+
+// Elects nobody while a test lasts.
+RaftOptions OneOfThree() {
+  RaftOptions options = OneBranch();
+  options.driver.founders.push_back({BranchId(2), "127.0.0.1:2", true});
+  options.driver.founders.push_back({BranchId(3), "127.0.0.1:3", true});
+  options.driver.election_timeout_ms = 600'000;
   return options;
 }
 
@@ -59,6 +70,13 @@ ProposeResult ProposeAndWait(Replicator& replicator, std::string batch, int64_t 
 
 class LoopInMemory : public testing::Test {
  protected:
+  // A branch that has taken part up to term 2.
+  void Found(const RaftOptions& options) {
+    ASSERT_TRUE(storage.Append(LogIndex(1), Driver::Founding(options.driver).entries).ok());
+    ASSERT_TRUE(storage.Sync().ok());
+    ASSERT_TRUE(storage.WriteHardState({Term(2), BranchId(0)}).ok());
+  }
+
   storage::MemoryDisk disk;
   storage::MemoryStorage storage{disk};
   SteadyClock clock;
@@ -139,6 +157,64 @@ TEST_F(LoopInMemory, NothingIsAcknowledgedAfterTheDiskFailed) {
   answered.WaitForNotification();
   EXPECT_EQ(fate, Fate::kUnknown);
   EXPECT_EQ(fatal.load(), 1);
+}
+
+TEST_F(LoopInMemory, AFoundingThatWasCutShortIsDoneAgain) {
+  for (const bool fails : {true, false}) {
+    disk.FailSyncs(fails);
+    RaftReplicator replicator(OneOfThree(), storage, clock, nobody,
+                              [](const absl::Status& status) { FAIL() << status; });
+    EXPECT_EQ(replicator.Start(disk.Recover()).ok(), !fails);
+    EXPECT_EQ(disk.Recover().hard_state.term, Term(fails ? 0 : 1));
+  }
+}
+
+// As a founder it would vote, and it does not know what it has forgotten.
+TEST_F(LoopInMemory, ABranchThatIsToBeRebuiltIsNotFoundedAnew) {
+  ASSERT_TRUE(storage.BeginRebuild().ok());
+  RaftReplicator replicator(OneOfThree(), storage, clock, nobody,
+                            [](const absl::Status& status) { FAIL() << status; });
+  ASSERT_TRUE(replicator.Start(disk.Recover()).ok());
+  EXPECT_EQ(replicator.GetStatus().role, Role::kLearner);
+  EXPECT_FALSE(replicator.GetStatus().founding);
+  EXPECT_EQ(disk.appends(), 0u);
+}
+
+TEST_F(LoopInMemory, AFolderThatLostWhatWasAcknowledgedIsMarked) {
+  const RaftOptions options = OneOfThree();
+  Found(options);
+  absl::Notification failed;
+  RaftReplicator replicator(options, storage, clock, nobody,
+                            [&](const absl::Status&) { failed.Notify(); });
+  ASSERT_TRUE(replicator.Start(disk.Recover()).ok());
+  replicator.OnMessage(BranchId(2), AppendEntries{.version = 1,
+                                                  .term = Term(2),
+                                                  .prev_log_index = LogIndex(5),
+                                                  .prev_log_term = Term(2),
+                                                  .leader_commit = LogIndex(5),
+                                                  .entries = {}});
+  replicator.OnMessage(BranchId(2), LogBehindAcknowledged{Term(2), LogIndex(5)});
+  failed.WaitForNotification();
+  EXPECT_TRUE(disk.lost());
+}
+
+TEST_F(LoopInMemory, AVoteThatCannotBeSavedIsNotGiven) {
+  const RaftOptions options = OneOfThree();
+  Found(options);
+  absl::Notification failed;
+  RaftReplicator replicator(options, storage, clock, nobody,
+                            [&](const absl::Status&) { failed.Notify(); });
+  ASSERT_TRUE(replicator.Start(disk.Recover()).ok());
+  disk.FailFromNowOn(true);
+  replicator.OnMessage(BranchId(2), RequestVote{.version = 2,
+                                                .term = Term(3),
+                                                .candidate = BranchId(2),
+                                                .last_log_index = LogIndex(5),
+                                                .last_log_term = Term(2),
+                                                .disrupt_leader = true});
+  EXPECT_TRUE(failed.WaitForNotificationWithTimeout(absl::Seconds(20)));
+  replicator.Stop();
+  EXPECT_EQ(nobody.sent.load(), 0);
 }
 
 TEST_F(LoopInMemory, APingTellsWhetherTheThreadComesRound) {
