@@ -219,6 +219,34 @@ TEST(GrpcPeers, RequestsAreAnswered) {
   EXPECT_EQ(first.Await().outcomes, applied.outcomes);
 }
 
+TEST(GrpcPeers, AnAnswerThatMakesNoSenseLeavesTheOutcomeUnknown) {
+  Listener listener;
+  auto peers = Dialer(listener.port());
+  Answer answer;
+  peers->Forward(BranchId(1), {"ab", 1, false, 1000}, answer.Callback());
+  ForwardResult two;
+  two.fate = Fate::kApplied;
+  two.outcomes = {{ledger::Code::kOk, false, Position(5), 70},
+                  {ledger::Code::kOk, false, Position(6), 71}};
+  listener.recorder.NextRequest().second(two);
+  EXPECT_EQ(answer.Await().fate, Fate::kUnknown);
+}
+
+// More than may be unanswered at a time.
+TEST(GrpcPeers, ALeaderThatAnswersNeverBecomesBusy) {
+  Listener listener;
+  auto peers = Dialer(listener.port());
+  for (uint64_t i = 1; i <= 1100; ++i) {
+    Answer answer;
+    peers->Forward(BranchId(1), {"ab", 1, false, 1000}, answer.Callback());
+    ForwardResult applied;
+    applied.fate = Fate::kApplied;
+    applied.outcomes = {{ledger::Code::kOk, false, Position(i), 70}};
+    listener.recorder.NextRequest().second(applied);
+    ASSERT_EQ(answer.Await().fate, Fate::kApplied) << i;
+  }
+}
+
 TEST(GrpcPeers, AnUnreachableLeaderIsACertainAnswer) {
   int port;
   {
