@@ -13,8 +13,6 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr size_t kNodesMax = 1 << 20;
-// An order may use one more transfer of unknown outcome if it is so many steps longer for it.
-constexpr int64_t kPatience = 48;
 
 void Toggle(const std::pair<uint64_t, uint64_t>& by, uint64_t salt,
             std::pair<uint64_t, uint64_t>* mark) {
@@ -34,12 +32,12 @@ void AddCostly(const TransferSums::Free& free, std::vector<TransferSums::Costly>
 
 }  // namespace
 
-BankSearch::BankSearch(const BankSteps& bank, SteadyClock::time_point deadline)
-    : bank_(bank), deadline_(deadline), index_(bank) {}
+BankSearch::BankSearch(const BankSteps& bank, SteadyClock::time_point deadline, int64_t patience)
+    : bank_(bank), deadline_(deadline), patience_(patience), index_(bank) {}
 
 void BankSearch::Push(uint32_t node, uint32_t stage) {
   const Node& n = nodes_[node];
-  queue_.push({(int64_t{n.cost} + stage) * kPatience - n.done, node, stage});
+  queue_.push({(int64_t{n.cost} + stage) * patience_ - n.done, node, stage});
 }
 
 BankSearch::Answer BankSearch::Run() {

@@ -36,11 +36,15 @@ class BankSearch {
     kUnknown,
   };
 
-  BankSearch(const BankSteps& bank, std::chrono::steady_clock::time_point deadline);
+  static constexpr int64_t kPatience = 16;
+
+  // `patience`: an order may use one more transfer of unknown outcome if it is so many steps longer
+  // for it. It decides what is tried first, never the answer.
+  BankSearch(const BankSteps& bank, std::chrono::steady_clock::time_point deadline,
+             int64_t patience = kPatience);
   Answer Run();
   // If explained: places in `bank.steps` in the order that explains the reads.
   const std::vector<size_t>& order() const { return order_; }
-  size_t states() const { return nodes_.size(); }
 
  private:
   using Mark = std::pair<uint64_t, uint64_t>;
@@ -91,6 +95,7 @@ class BankSearch {
 
   const BankSteps& bank_;
   const std::chrono::steady_clock::time_point deadline_;
+  const int64_t patience_;
   const BankIndex index_;
   std::vector<Node> nodes_;
   std::vector<uint32_t> taken_;

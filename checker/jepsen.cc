@@ -7,6 +7,7 @@
 
 #include "checker/bank_judge.h"
 #include "checker/edn.h"
+#include "checker/register_witness.h"
 #include "checker/shorten.h"
 #include "checker/step_search.h"
 #include "common/one_line.h"
@@ -119,8 +120,11 @@ class JepsenJudge {
       if (!step.is_read() || !step.is_optional()) steps.push_back(step);
     }
     const Wide initial = ValueOf(initial_text_);
-    const StepSearch::Answer answer = StepSearch(steps, initial, deadline_).Run();
-    if (answer == StepSearch::Answer::kUnknown) Undecided();
+    StepSearch search(steps, initial, deadline_);
+    const StepSearch::Answer answer = search.Run();
+    const bool is_right =
+        answer == StepSearch::Answer::kExplained && Explains(steps, initial, search.order());
+    if (answer != StepSearch::Answer::kViolation && !is_right) Undecided();
     if (answer != StepSearch::Answer::kViolation) return true;
     const auto limit = SteadyClock::now() + kMinimizeTime;
     const auto fails = [&](const std::vector<Step>& some) {
