@@ -19,12 +19,13 @@ class StreamLanes : public ::testing::Test {
  protected:
   // Deposits of 1 in batches of 5, two in flight.
   Tally Run(std::vector<Fault> faults, uint64_t operations,
-            client::Patience patience = {.backoff_ns_min = 1'000'000}) {
+            client::Patience patience = {.backoff_ns_min = 1'000'000},
+            history::Op op = history::Op::kDeposit) {
     branch_.OrderForBatches(std::move(faults));
     auto branches = client::Connect({{BranchId(1), branch_.address()}}, {});
     EXPECT_TRUE(branches.ok());
     Mix mix = {};
-    mix[static_cast<size_t>(history::Op::kDeposit)] = 1;
+    mix[static_cast<size_t>(op)] = 1;
     Mixed source(accounts_, {.mix = mix, .operations_max = operations});
     Engine engine(clock_, {.patience = patience}, stop_);
     const auto lane = MakeStreamLane(*branches, engine,
@@ -40,7 +41,7 @@ class StreamLanes : public ::testing::Test {
     return books_->balances["shared"];
   }
 
-  const std::vector<std::string> accounts_ = {"shared"};
+  std::vector<std::string> accounts_ = {"shared"};
   SteadyClock clock_;
   std::atomic<bool> stop_ = false;
   std::shared_ptr<Books> books_ = std::make_shared<Books>();
@@ -81,6 +82,17 @@ TEST_F(StreamLanes, AnsweredBelowNeverPassesABatchThatIsSentAgain) {
     first_again += batch.first_sequence() == 1 ? 1 : 0;
   }
   EXPECT_EQ(first_again, 2);
+}
+
+TEST_F(StreamLanes, TransfersNameTheirReceivers) {
+  accounts_ = {"shared", "other"};
+  Run({}, 20, {}, history::Op::kTransfer);
+  std::lock_guard lock(books_->mutex);
+  EXPECT_FALSE(books_->batches.empty());
+  for (const v1::Batch& batch : books_->batches) {
+    ASSERT_EQ(batch.to_account_size(), batch.kind_size());
+    for (int i = 0; i < batch.kind_size(); ++i) EXPECT_NE(batch.account(i), batch.to_account(i));
+  }
 }
 
 TEST_F(StreamLanes, AnAnswerToAnotherBatchIsNone) {
