@@ -264,8 +264,8 @@ TEST_F(ForwarderTest, WhatTheOldLeaderMayHaveTakenIsUnknownWhateverTheNewOneSays
   while (!route_.submitted.empty()) route_.Take().done(Failed(Fate::kNotApplied));
   PassMs(100);
   EXPECT_EQ(a.fate(), Fate::kUnknown);
-  forwarder_.OnLeader(BranchId(0));
-  forwarder_.Stop();
+  while (!route_.submitted.empty()) route_.Take().done(Failed(Fate::kNotApplied));
+  forwarder_.Stop();  // while it waits to be sent again
   EXPECT_EQ(b.fate(), Fate::kUnknown);
 }
 
