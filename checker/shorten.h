@@ -12,7 +12,7 @@
 
 namespace bank::checker {
 
-inline constexpr size_t kMinimizedMax = 200;  // with more steps, only the ends are cut off
+inline constexpr size_t kMinimizedMax = 200;  // with more steps, not each write is tried
 
 // As if the history ended at `now`.
 template <typename Step>
@@ -115,10 +115,13 @@ std::vector<Step> LeaveOutReads(std::vector<Step> steps, const Fails& fails) {
 template <typename Step, typename Fails>
 std::vector<Step> Shorten(const std::vector<Step>& steps, bool cuts_beginning, const Fails& fails) {
   std::vector<Step> shorter = CutEnds(steps, cuts_beginning, fails);
-  if (shorter.size() <= kMinimizedMax) {
-    shorter = CutEnds(LeaveOutReads(std::move(shorter), fails), cuts_beginning, fails);
-  }
+  shorter = CutEnds(LeaveOutReads(std::move(shorter), fails), cuts_beginning, fails);
   // What is left out of the writes may or may not have happened.
+  std::vector<Step> reads_only = shorter;
+  for (Step& step : reads_only) {
+    if (!step.is_read()) step.over = kNever;
+  }
+  if (fails(reads_only)) shorter = std::move(reads_only);
   for (size_t i = 0; i < shorter.size() && shorter.size() <= kMinimizedMax; ++i) {
     if (shorter[i].over == kNever || shorter[i].is_read()) continue;
     std::vector<Step> less = shorter;

@@ -1,6 +1,8 @@
 #include "checker/step_search.h"
 
 #include <algorithm>
+#include <limits>
+#include <map>
 #include <tuple>
 
 #include "checker/mix.h"
@@ -162,7 +164,23 @@ void StepSearch::Expand(Frame* frame) {
   std::reverse(frame->moves.begin(), frame->moves.end());
 }
 
+// Whether some step saw a value that nobody can have given by then.
+bool StepSearch::SawTheUnwritten() const {
+  std::map<Wide, int64_t> given;  // and since when
+  given[value_] = std::numeric_limits<int64_t>::min();
+  for (const Step& step : steps_) {  // by invocation
+    if (step.is_read()) continue;
+    given.try_emplace(step.kind == Step::Kind::kCas ? step.second : step.first, step.invoke);
+  }
+  return std::any_of(steps_.begin(), steps_.end(), [&](const Step& step) {
+    if (step.is_optional() || step.kind == Step::Kind::kWrite) return false;
+    const auto found = given.find(step.first);
+    return found == given.end() || found->second > step.over;
+  });
+}
+
 StepSearch::Answer StepSearch::Run() {
+  if (SawTheUnwritten()) return Answer::kViolation;
   std::vector<Frame> frames(1);
   uint64_t rounds = 0;
   while (left_ != 0) {

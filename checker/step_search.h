@@ -60,6 +60,7 @@ class StepSearch {
     std::vector<uint32_t> taken;
   };
 
+  bool SawTheUnwritten() const;
   void Expand(Frame* frame);
   void AddBlocks(uint32_t wanted, int64_t until, std::vector<Move>* moves);
   void AddChains(Wide value, std::vector<uint32_t>* chain, const std::vector<uint32_t>& free,
