@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "absl/strings/str_split.h"
+#include "common/exit_code.h"
 #include "net/channel.h"
 
 namespace bank::bankctl {
@@ -61,6 +62,22 @@ void ForEach(std::vector<Branch>& branches,
   threads.reserve(branches.size());
   for (size_t i = 0; i < branches.size(); ++i) {
     threads.emplace_back([&, i] { ask(i, branches[i]); });
+  }
+}
+
+int ExitCodeOf(const grpc::Status& status) {
+  switch (status.error_code()) {
+    case grpc::StatusCode::OK:
+      return kExitOk;
+    case grpc::StatusCode::INVALID_ARGUMENT:
+      return kExitUsage;
+    case grpc::StatusCode::NOT_FOUND:
+      return kExitBadInput;
+    case grpc::StatusCode::PERMISSION_DENIED:
+    case grpc::StatusCode::UNAUTHENTICATED:
+      return kExitDenied;
+    default:
+      return kExitUnavailable;
   }
 }
 

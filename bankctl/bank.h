@@ -51,4 +51,7 @@ void AwaitChange(const Branch& branch, std::chrono::milliseconds at_most);
 void ForEach(std::vector<Branch>& branches,
              const std::function<void(size_t index, Branch& branch)>& ask);
 
+// The exit code that fits a branch's answer.
+int ExitCodeOf(const grpc::Status& status);
+
 }  // namespace bank::bankctl

@@ -242,7 +242,7 @@ int TransferLeadership(const Context& context, uint32_t to) {
       return kExitOk;
     }
     Complain((*bank)[i], status);
-    return kExitUnavailable;
+    return ExitCodeOf(status);
   }
   std::cerr << "bankctl: none of the branches that answered leads\n";
   return kExitUnavailable;

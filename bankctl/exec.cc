@@ -233,22 +233,6 @@ bool AskAnother(grpc::StatusCode code) {
          code == grpc::StatusCode::DEADLINE_EXCEEDED;
 }
 
-int ExitCodeOf(const grpc::Status& status) {
-  switch (status.error_code()) {
-    case grpc::StatusCode::OK:
-      return kExitOk;
-    case grpc::StatusCode::INVALID_ARGUMENT:
-      return kExitUsage;
-    case grpc::StatusCode::NOT_FOUND:
-      return kExitBadInput;
-    case grpc::StatusCode::PERMISSION_DENIED:
-    case grpc::StatusCode::UNAUTHENTICATED:
-      return kExitDenied;
-    default:
-      return kExitUnavailable;
-  }
-}
-
 // "3" and "branch-3" are a branch, "all" every branch that is connected, "leader" the one that
 // leads; other names are foreign agents.
 absl::StatusOr<std::vector<std::string>> AgentsOf(const std::string& target,

@@ -69,9 +69,8 @@ grpc::ServerUnaryReactor* AdminService::TransferLeadership(
     v1::TransferLeadershipReply*) {
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
   actions_.transfer_leadership(BranchId(request->branch()), [reactor](const absl::Status& status) {
-    reactor->Finish(status.ok() ? grpc::Status::OK
-                                : grpc::Status(grpc::StatusCode::FAILED_PRECONDITION,
-                                               std::string(status.message())));
+    // The two libraries number their codes alike.
+    reactor->Finish({static_cast<grpc::StatusCode>(status.code()), std::string(status.message())});
   });
   return reactor;
 }

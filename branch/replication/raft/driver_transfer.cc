@@ -29,7 +29,9 @@ absl::StatusOr<BranchId> Driver::State::ChooseHeir(BranchId asked) const {
     }
   }
   if (heir == options.self || std::find(voters.begin(), voters.end(), heir) == voters.end()) {
-    return absl::InvalidArgumentError("no other branch that votes");
+    return absl::InvalidArgumentError(
+        asked == BranchId(0) ? std::string("no other branch votes")
+                             : fmt::format("branch {} is no other branch that votes", asked.value));
   }
   return heir;
 }

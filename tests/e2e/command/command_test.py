@@ -135,6 +135,9 @@ class Commands(unittest.TestCase):
             self.assertEqual(bankctl("exec", "branch-9", "uptime", *at).returncode, 2)
             moved = bankctl("exec", "leader", "transfer-leadership", *at)
             self.assertEqual(moved.returncode, 0, moved.stderr)
+            nowhere = bankctl("transfer", "--to", "9", *at)
+            self.assertEqual(nowhere.returncode, 1, nowhere.stderr)
+            self.assertIn("branch 9 is no other branch that votes\n", nowhere.stderr)
 
     def test_names_of_all_kinds_stand_on_one_line(self):
         names = ["x" + "é" * 3000, "中" * 5000, "a\nbranch-1  done\x1b[31m", "\u202e gnp.exe", "$(reboot); `id`"]
