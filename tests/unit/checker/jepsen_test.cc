@@ -163,6 +163,25 @@ TEST(Jepsen, WhatNobodyHadAskedForYetExplainsNothing) {
   EXPECT_EQ(JudgeEdn(before + after + transfer), Verdict::kInconsistent);
 }
 
+// :fail is certain. What has no completion at all is as unknown as :info, and so is what a crashed
+// customer left open.
+TEST(Jepsen, WhatFailedDidNotHappenAndWhatNeverEndedMayHave) {
+  const auto failed = [](const char* f, const std::string& value) {
+    return Event("invoke", 5, f, value) + Event("fail", 5, f, value);
+  };
+  const std::string three = Done(0, "read", "nil", "3");
+  EXPECT_EQ(JudgeEdn(failed("write", "3") + three), Verdict::kInconsistent);
+  EXPECT_EQ(JudgeEdn(Event("invoke", 5, "write", "3") + three), Verdict::kConsistent);
+  EXPECT_EQ(JudgeEdn(Done(0, "write", "2", "2") + failed("cas", "[2 3]") + three),
+            Verdict::kInconsistent);
+  const std::string before = Done(0, "read", "nil", "{0 9 1 9}");
+  const std::string after = Done(0, "read", "nil", "{0 8 1 10}");
+  const std::string transfer = "{:from 0 :to 1 :amount 1}";
+  EXPECT_EQ(JudgeEdn(before + failed("transfer", transfer) + after), Verdict::kInconsistent);
+  EXPECT_EQ(JudgeEdn(before + Event("invoke", 5, "transfer", transfer) + after),
+            Verdict::kConsistent);
+}
+
 TEST(Jepsen, TransferInPartIsFoundThoughTheSumIsRight) {
   const std::string text = Done(0, "read", "nil", "{0 10 1 10 2 10}") +
                            Done(0, "transfer", "{:from 0 :to 1 :amount 4}", "nil");

@@ -2,6 +2,7 @@
 // it. Method: one right history; each test changes one field of it.
 #include <algorithm>
 
+#include "checker/unknown_sums.h"
 #include "tests/unit/checker/history_text.h"
 
 namespace bank::checker {
@@ -339,8 +340,9 @@ TEST(Mutation, WhatCouldNotBeSearchedIsUndecided) {
   const JudgeOptions foreign = {.histories = {}, .digests = {}, .foreign_writers = true};
   EXPECT_EQ(JudgeText(HistoryText(ManyDeposits(401, false)), no_time)->verdict,
             Verdict::kUndecided);
-  EXPECT_EQ(JudgeText(HistoryText(ManyDeposits(401, false)), foreign)->verdict,
-            Verdict::kUndecided);
+  const auto others_wrote = JudgeText(HistoryText(ManyDeposits(401, false)), foreign);
+  EXPECT_EQ(others_wrote->verdict, Verdict::kUndecided);
+  EXPECT_EQ(others_wrote->undecided_because, "positions are needed when others wrote too");
   // Nobody holds position 1: the transfer may explain the first answer, if its payer had the money.
   std::vector<Spec> specs = ManyDeposits(501, true);
   specs.push_back({.op = "transfer",
@@ -353,6 +355,63 @@ TEST(Mutation, WhatCouldNotBeSearchedIsUndecided) {
   text.replace(text.find(R"({"shared":400})"), 14, R"({"shared":400,"poor":0})");
   EXPECT_NE(JudgeText(text, no_time)->verdict, Verdict::kConsistent);
   EXPECT_EQ(JudgeText(text)->verdict, Verdict::kInconsistent);
+}
+
+// Two deposits at the same time, whose balances tell the other order than their positions; a read
+// without a position leaves it to the search to see that.
+TEST(Mutation, TheSearchKeepsToThePositionsThatAreKnown) {
+  std::vector<Spec> specs = {
+      {.id = 1, .op = "deposit", .amount = 10, .balance = 410, .index = 3, .return_ns = 50},
+      {.process = 2, .op = "deposit", .amount = 20, .balance = 430, .index = 4, .return_ns = 50},
+      {.process = 3, .balance = 430, .invoke_ns = 60, .return_ns = 70}};
+  ExpectConsistent(specs);
+  std::swap(specs[0].index, specs[1].index);
+  const auto judgement = JudgeText(HistoryText(specs));
+  ASSERT_TRUE(judgement.ok());
+  EXPECT_EQ(judgement->verdict, Verdict::kInconsistent);
+  for (Spec& spec : specs) spec.index = 0;
+  ExpectConsistent(specs);
+}
+
+// The transfer would explain the last answer, if its payer had the money. Whoever has no time to
+// find that out must not call it consistent.
+TEST(Mutation, WhatOnlyAnUnknownTransferExplainsIsNotConsistent) {
+  std::vector<Spec> specs = ManyDeposits(401, true);
+  specs.back().balance += 100;
+  specs.back().index += 1;  // nobody holds the position before it
+  specs.push_back({.op = "transfer",
+                   .amount = 100,
+                   .type = "open",
+                   .invoke_ns = 1,
+                   .account = "poor",
+                   .to = "shared"});
+  std::string text = HistoryText(specs);
+  text.replace(text.find(R"({"shared":400})"), 14, R"({"shared":400,"poor":0})");
+  const auto in_no_time = JudgeText(text, {.histories = {}, .digests = {}, .budget_ms = 0});
+  ASSERT_TRUE(in_no_time.ok()) << in_no_time.status();
+  EXPECT_EQ(in_no_time->verdict, Verdict::kUndecided);
+  EXPECT_EQ(in_no_time->undecided_because,
+            "operations of unknown outcome may explain what was found");
+  EXPECT_EQ(JudgeText(text)->verdict, Verdict::kInconsistent);
+}
+
+// What follows a violation is not kept: a long history's memory stays bounded.
+TEST(Mutation, WhatFollowsAViolationIsNotHeld) {
+  const auto judgement = JudgeText(HistoryText(ManyDeposits(402, true)));
+  ASSERT_TRUE(judgement.ok());
+  EXPECT_EQ(judgement->verdict, Verdict::kInconsistent);
+  EXPECT_LT(judgement->window_peak, 10u);
+}
+
+TEST(UnknownSums, TooManyToTryAreNotCalledAll) {
+  std::vector<UnknownSums::Item> items;
+  for (uint32_t i = 0; i < 24; ++i) items.push_back({.change = i + 1, .number = i, .content = i});
+  UnknownSums sums(items);
+  EXPECT_TRUE(sums.For(3).complete);
+  EXPECT_EQ(sums.For(3).blocks, (std::vector<UnknownSums::Block>{{2}, {0, 1}}));
+  EXPECT_TRUE(sums.For(301).complete);
+  EXPECT_TRUE(sums.For(301).blocks.empty());
+  EXPECT_FALSE(sums.For(150).complete);
 }
 
 // Given up, and answered later: one effect, not two.
