@@ -179,13 +179,23 @@ TEST_F(BankClientTest, WhatNobodyCanTellIsUnknownAndCanBeAskedLater) {
 }
 
 TEST_F(BankClientTest, AnExpiredSessionIsCertainAtFirstAndUnknownOnARetry) {
-  one_.Order({{Kind::kForgetSession}});
+  one_.Order({{Kind::kAnswer}});
   const Answer first = client_->Perform(kDeposit, BranchId(1));
   EXPECT_EQ(first.ending, Ending::kOk);
   EXPECT_EQ(first.code, v1::UNKNOWN_SESSION);
   one_.Order({{Kind::kLoseReply, StatusCode::INTERNAL}});
-  two_.Order({{Kind::kForgetSession}});
+  two_.Order({{Kind::kAnswer}});
   EXPECT_EQ(client_->Perform(kDeposit, BranchId(1)).ending, Ending::kInfo);
+}
+
+// A window begins at 1: sequences that went on would soon outrun it.
+TEST_F(BankClientTest, ANewSessionCountsFromOne) {
+  const Answer before = client_->Perform(kDeposit, BranchId(1));
+  ASSERT_TRUE(client_->OpenSession(BranchId(1)).ok());
+  const Answer after = client_->Perform(kDeposit, BranchId(1));
+  EXPECT_NE(after.identity.session, before.identity.session);
+  EXPECT_EQ(after.identity.sequence, 1U);
+  EXPECT_EQ(balance(), 540);
 }
 
 TEST_F(BankClientTest, DeniedIsToldAtOnce) {

@@ -111,11 +111,11 @@ grpc::Status FakeBranch::MsgDelivery(grpc::ServerContext* context, const v1::Req
     const bool done = fault.kind == Fault::Kind::kNone || fault.kind == Fault::Kind::kLoseReply ||
                       fault.kind == Fault::Kind::kHangAfterDoing;
     if (done) Do(*request, reply);
-    if (fault.kind == Fault::Kind::kForgetSession) reply->set_code(v1::UNKNOWN_SESSION);
+    if (fault.kind == Fault::Kind::kAnswer) reply->set_code(fault.code);
   }
   switch (fault.kind) {
     case Fault::Kind::kNone:
-    case Fault::Kind::kForgetSession:
+    case Fault::Kind::kAnswer:
     case Fault::Kind::kAnswerOther:
       return grpc::Status::OK;
     case Fault::Kind::kRefuse:
@@ -154,8 +154,8 @@ grpc::Status FakeBranch::Stream(grpc::ServerContext*,
         request.set_session(batch.session());
         request.set_sequence(batch.first_sequence() + i);
         v1::Reply reply;
-        if (fault.kind == Fault::Kind::kForgetSession) {
-          reply.set_code(v1::UNKNOWN_SESSION);
+        if (fault.kind == Fault::Kind::kAnswer) {
+          reply.set_code(fault.code);
         } else {
           Do(request, &reply);
         }

@@ -23,11 +23,12 @@ struct Fault {
     kLoseReply,       // does it, then answers `status`
     kHang,            // does nothing and answers when the caller has given up
     kHangAfterDoing,  // does it, answers when the caller has given up
-    kForgetSession,   // answers unknown_session
+    kAnswer,          // does nothing and answers `code`
     kAnswerOther,     // batches: does it, then answers as if another had been asked for
   };
   Kind kind = Kind::kNone;
   grpc::StatusCode status = grpc::StatusCode::UNAVAILABLE;
+  v1::ResultCode code = v1::UNKNOWN_SESSION;
 };
 
 // What branches of one fake bank share.

@@ -1,8 +1,10 @@
 // Goal: a history says what happened, in order, whoever writes it. Method: recorded lines are read
 // back as text and as JSON; several threads record at once; parts are merged.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
+#include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -99,6 +101,26 @@ TEST(Recorder, ErrorsAreTold) {
   SteadyClock clock;
   EXPECT_FALSE(Recorder::Open("/nowhere/history", {}, clock).ok());
   EXPECT_FALSE(Recorder::Open("/dev/full", {}, clock).ok());
+}
+
+// A file that may not grow takes part of a write, without an error; the rest is told as lost.
+TEST(Recorder, AShortWriteIsNotAWholeOne) {
+  const TempFolder folder;
+  const std::string path = folder.Of("short");
+  CountingClock clock;
+  auto recorder = Recorder::Open(path, {}, clock);
+  ASSERT_TRUE(recorder.ok());
+  for (uint64_t id = 1; id <= 100; ++id) (*recorder)->Invoke({.id = id}, {}, BranchId(1));
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit low{1000, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &low), 0);
+  const absl::Status closed = (*recorder)->Close();
+  EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_FALSE(closed.ok());
+  EXPECT_EQ(Read(path).size(), 1000u);
 }
 
 TEST(Merge, OrdersByStampAndDropsATornLine) {

@@ -1,10 +1,13 @@
-// Goal: batches over a stream are done exactly once, or their fate is told truly. Method: a lane
+// Goal: what a load's lanes ask is done exactly once, or its fate is told truly. Method: a lane
 // against a branch of a fake bank that fails on order.
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <fstream>
+#include <thread>
 
 #include "customer/load/lane.h"
+#include "tests/support/temp_folder.h"
 #include "tests/unit/customer/fake_bank.h"
 
 namespace bank::load {
@@ -15,25 +18,24 @@ using testing::FakeBranch;
 using testing::Fault;
 using Kind = testing::Fault::Kind;
 
-class StreamLanes : public ::testing::Test {
+class Lanes : public ::testing::Test {
  protected:
-  // Deposits of 1 in batches of 5, two in flight.
-  Tally Run(std::vector<Fault> faults, uint64_t operations,
-            client::Patience patience = {.backoff_ns_min = 1'000'000},
-            history::Op op = history::Op::kDeposit) {
-    branch_.OrderForBatches(std::move(faults));
-    auto branches = client::Connect({{BranchId(1), branch_.address()}}, {});
+  using Maker = decltype(MakeStreamLane);
+
+  // A lane to branches at `addresses`, with two deposits of 1, or two batches of 5, in flight.
+  Tally Run(Maker* make, const std::vector<client::BranchAddress>& addresses, uint64_t operations,
+            client::Patience patience, history::Op op = history::Op::kDeposit) {
+    auto branches = client::Connect(addresses, {});
     EXPECT_TRUE(branches.ok());
+    const auto recorder = history::Recorder::Open(folder_.Of("history"), {}, clock_);
+    EXPECT_TRUE(recorder.ok());
     Mix mix = {};
     mix[static_cast<size_t>(op)] = 1;
     Mixed source(accounts_, {.mix = mix, .operations_max = operations});
-    Engine engine(clock_, {.patience = patience}, stop_);
-    const auto lane = MakeStreamLane(*branches, engine,
-                                     {.session = SessionId(7),
-                                      .window = 1000,
-                                      .failover = false,
-                                      .in_flight = 2,
-                                      .batch_size = 5});
+    Engine engine(clock_, {.patience = patience, .recorder = recorder->get()}, stop_);
+    const auto lane =
+        make(*branches, engine,
+             {.session = SessionId(7), .window = 1000, .in_flight = 2, .batch_size = 5});
     return engine.Run(source, [&] { lane->Begin(); });
   }
   int64_t balance() {
@@ -41,11 +43,32 @@ class StreamLanes : public ::testing::Test {
     return books_->balances["shared"];
   }
 
+  // How often the history of the last run says this.
+  int CountInHistory(const std::string& words) {
+    std::ifstream file(folder_.Of("history"));
+    int count = 0;
+    for (std::string line; std::getline(file, line);) {
+      if (line.find(words) != std::string::npos) ++count;
+    }
+    return count;
+  }
+
+  const TempFolder folder_;
   std::vector<std::string> accounts_ = {"shared"};
   SteadyClock clock_;
   std::atomic<bool> stop_ = false;
   std::shared_ptr<Books> books_ = std::make_shared<Books>();
   FakeBranch branch_{1, books_};
+};
+
+class StreamLanes : public Lanes {
+ protected:
+  Tally Run(std::vector<Fault> faults, uint64_t operations,
+            client::Patience patience = {.backoff_ns_min = 1'000'000},
+            history::Op op = history::Op::kDeposit) {
+    branch_.OrderForBatches(std::move(faults));
+    return Lanes::Run(MakeStreamLane, {{BranchId(1), branch_.address()}}, operations, patience, op);
+  }
 };
 
 TEST_F(StreamLanes, WhatGotLostIsSentAgainWithItsKeys) {
@@ -57,10 +80,9 @@ TEST_F(StreamLanes, WhatGotLostIsSentAgainWithItsKeys) {
 }
 
 TEST_F(StreamLanes, ALostSessionIsCertainAtFirstAndUnknownOnARetry) {
-  EXPECT_EQ(Run({{.kind = Kind::kForgetSession}}, 5).results.at("unknown_session"), 5u);
-  EXPECT_EQ(
-      Run({{.kind = Kind::kLoseReply}, {.kind = Kind::kForgetSession}}, 5).results.at("unknown"),
-      5u);
+  EXPECT_EQ(Run({{.kind = Kind::kAnswer}}, 5).results.at("unknown_session"), 5u);
+  EXPECT_EQ(Run({{.kind = Kind::kLoseReply}, {.kind = Kind::kAnswer}}, 5).results.at("unknown"),
+            5u);
 }
 
 TEST_F(StreamLanes, WhatStaysUnknownUntilPatienceEndsIsNotCalledFailed) {
@@ -100,6 +122,58 @@ TEST_F(StreamLanes, AnAnswerToAnotherBatchIsNone) {
   EXPECT_EQ(tally.results.at("ok"), 20u);
   EXPECT_GT(tally.retries, 0u);
   EXPECT_EQ(balance(), 420);
+}
+
+// The reply itself says that it is certain.
+TEST_F(StreamLanes, WhatIsAnsweredAsNotAppliedFailed) {
+  EXPECT_EQ(Run({{.kind = Kind::kAnswer, .code = v1::NOT_APPLIED}}, 5).results.at("not_applied"),
+            5u);
+  EXPECT_EQ(CountInHistory(R"({"type":"fail")"), 5);
+  EXPECT_EQ(balance(), 400);
+}
+
+// The batch was done, its reply got lost, and then nobody listened any more.
+TEST_F(StreamLanes, WhatMayHaveBeenDoneIsUnknownThoughItCannotBeSentAgain) {
+  std::jthread stopper([&] {
+    const auto asked = [&] {
+      std::lock_guard lock(books_->mutex);
+      return !books_->batches.empty();
+    };
+    while (!asked()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    branch_.Stop();
+  });
+  const client::Patience patience = {
+      .operation_ns_max = 500'000'000, .backoff_ns_min = 1'000'000, .backoff_ns_max = 2'000'000};
+  const Tally tally = Run(std::vector<Fault>(100'000, {.kind = Kind::kLoseReply}), 5, patience);
+  EXPECT_EQ(tally.results.at("unknown"), 5u);
+  EXPECT_EQ(CountInHistory(R"({"type":"info")"), 5);
+}
+
+TEST_F(Lanes, WhereNobodyListensTheNextBranchIsAsked) {
+  FakeBranch deaf(2, books_);
+  deaf.Stop();
+  const client::Patience patience = {.operation_ns_max = 10'000'000'000,
+                                     .backoff_ns_min = 1'000'000};
+  for (Maker* make : {MakeStreamLane, MakeUnaryLane}) {
+    const Tally tally =
+        Run(make, {{BranchId(2), deaf.address()}, {BranchId(1), branch_.address()}}, 20, patience);
+    EXPECT_EQ(tally.results.at("ok"), 20u);
+    std::lock_guard lock(books_->mutex);
+    books_->outcomes.clear();  // the next lane has the same session
+  }
+  EXPECT_EQ(balance(), 440);
+}
+
+// Both deposits are done, neither is answered in time: each learns its own outcome.
+TEST_F(Lanes, EachOperationIsLookedUpByItsOwnKey) {
+  branch_.Order({{.kind = Kind::kHangAfterDoing}, {.kind = Kind::kHangAfterDoing}});
+  const client::Patience patience = {.attempt_ns_max = 1'000'000'000,
+                                     .operation_ns_max = 1'000'000'000,
+                                     .lookup_ns_max = 30'000'000'000};
+  const Tally tally = Run(MakeUnaryLane, {{BranchId(1), branch_.address()}}, 2, patience);
+  EXPECT_EQ(tally.results.at("ok"), 2u);
+  EXPECT_EQ(CountInHistory(R"("result":"ok","balance":401,)"), 1);
+  EXPECT_EQ(CountInHistory(R"("result":"ok","balance":402,)"), 1);
 }
 
 }  // namespace

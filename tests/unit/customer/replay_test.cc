@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/exit_code.h"
+#include "customer/replay/conductor.h"
 #include "customer/replay/files.h"
 #include "customer/replay/order.h"
 #include "customer/replay/report.h"
@@ -79,6 +80,15 @@ TEST(Answers, OutputAndReportLines) {
   EXPECT_EQ(script::FormatReportLine(1, {Interface::kQuery, true, 400}),
             "id 1 query True money 400");
   EXPECT_EQ(script::FormatReportLine(3, {Interface::kWithdraw, false}), "id 3 withdraw False");
+}
+
+TEST(Conducting, WhoEndsWithoutAWordHasFailed) {
+  const ConductResult result =
+      Conduct({{.customer = 1, .operations = {}}},
+              {.command = [](size_t) { return std::vector<std::string>{"/bin/true"}; },
+               .show = [](uint64_t, const script::Answer&) {}});
+  EXPECT_EQ(result.exit_code, kExitUnavailable);
+  EXPECT_NE(result.reason.find("ended early"), std::string::npos) << result.reason;
 }
 
 // The program, run by a shell.
@@ -184,6 +194,31 @@ TEST_F(Program, WhatIsCertainlyNotAppliedIsNoResult) {
             kExitUnavailable);
   EXPECT_NE(complaint_.find("not applied"), std::string::npos) << complaint_;
   EXPECT_FALSE(Exists("out.json"));
+}
+
+// Only what changes money can be refused for the money's sake.
+TEST_F(Program, ARefusedQueryIsNoResult) {
+  one_.Order({{.kind = testing::Fault::Kind::kAnswer, .code = v1::OVERFLOW_REFUSED}});
+  EXPECT_EQ(Run("replay " + Input("three_branches.json") + " --at " + at() + Files()),
+            kExitUnavailable);
+  EXPECT_NE(complaint_.find("refused"), std::string::npos) << complaint_;
+  EXPECT_FALSE(Exists("out.json"));
+}
+
+TEST_F(Program, CustomersSeeTheirOwnWrites) {
+  ASSERT_EQ(Run("replay " + Input("three_branches.json") + " --consistency at-least --at " + at() +
+                Files()),
+            0)
+      << complaint_;
+  std::lock_guard lock(books_->mutex);
+  std::vector<uint64_t> minima;
+  for (const v1::Request& request : books_->requests) {
+    if (request.request() == "query") minima.push_back(request.minimum_index());
+  }
+  ASSERT_EQ(minima.size(), 3u);
+  EXPECT_EQ(minima[0], 0u) << "nothing was seen before";
+  EXPECT_GT(minima[1], 0u);
+  EXPECT_GT(minima[2], minima[1]);
 }
 
 TEST_F(Program, AnUnknownOutcomeIsToldWithItsKey) {

@@ -98,6 +98,7 @@ TEST(Settlement, Table) {
       {kWrite, "Ut", "info 10+5"},
       {kWrite, "R", "fail 1+0"},
       {kWrite, "URn", "fail 2+1"},
+      {kWrite, "URU", "info 2+5"},  // lookups have their own time, from the first one on
       {kWrite, "D", "fail 1+0"},
       {kKeyless, "o", "ok 1+0"},
       {kKeyless, "No", "ok 2+0"},
@@ -122,6 +123,10 @@ TEST(Settlement, WaitingDoublesUpToItsLimitAndSpreads) {
     }
   }
   EXPECT_LE(settlement.CallDeadlineNs(1), 30'000'000'000);
+  for (int retry = 5; retry < 200; ++retry) {
+    settlement.OnCall(CallFate::kNotApplied, ReplyKind::kFinal, 1);
+    EXPECT_EQ(settlement.WaitNs(0), 350) << retry;
+  }
 }
 
 TEST(Wire, RepliesThatDoNotSettleAnOperation) {
