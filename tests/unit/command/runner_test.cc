@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <set>
+#include <thread>
 
 #include "tests/sim/disk/sim_file_system.h"
 
@@ -249,6 +250,23 @@ TEST_F(RunnerTest, OutputBeyondTheCapIsDroppedAndMarked) {
 TEST_F(RunnerTest, ADeadlineEndsIt) {
   const Ended ended = Submit(OrderOf("a", VerifyDigest{}, 50))->AwaitEnd();
   EXPECT_EQ(ended.outcome, CommandOutcome::kTimedOut);
+}
+
+// One that had to wait too long for a thread is not begun any more.
+TEST_F(RunnerTest, ADeadlineThatPassesBeforeItRunsIsItsEnd) {
+  std::vector<std::shared_ptr<Heard>> busy;
+  for (size_t i = 0; i < Runner::kThreadsMax; ++i) {
+    busy.push_back(Submit(OrderOf("busy-" + std::to_string(i), VerifyDigest{}, 600'000)));
+    busy.back()->AwaitStart();
+  }
+  const int64_t deadline_ns = clock_.NowNs() + 10'000'000;
+  auto late = Submit(OrderOf("late", TakeSnapshot{}, 5));
+  while (clock_.NowNs() < deadline_ns) std::this_thread::yield();
+  EXPECT_TRUE(runner_->Cancel("busy-0", "bob"));
+  const Ended ended = late->AwaitEnd();
+  EXPECT_EQ(ended.outcome, CommandOutcome::kTimedOut);
+  EXPECT_THAT(ended.message, HasSubstr("before it could be run"));
+  runner_->Stop();
 }
 
 TEST_F(RunnerTest, NothingRunsThatCannotBeRecorded) {

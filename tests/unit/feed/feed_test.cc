@@ -3,6 +3,7 @@
 // Method: frames are added by hand, on a clock that the test moves.
 #include "branch/monitor/feed.h"
 
+#include "branch/monitor/journal.h"
 #include "tests/unit/feed/feed_fixture.h"
 
 namespace bank::monitor {
@@ -158,6 +159,7 @@ TEST_F(FeedTest, BytesAreBoundedAndTheOldestOfAllGoesFirst) {
   EXPECT_LE(feed_->History("a", 0).size(), feed_->History("b", 0).size());
   EXPECT_LE(feed_->History("b", 0).size(), feed_->History("a", 0).size() + 1);
   EXPECT_EQ(feed_->History("a", 0).back()->sequence, 1000u);
+  EXPECT_LE(kept() * (sizeof(Frame) + 2 * sizeof(Reading)), size_t{64} << 10);
 }
 
 TEST_F(FeedTest, ReaderThatWaitsTooLongGoesOnAtTheNewest) {
@@ -301,6 +303,14 @@ AuditRecord Record(const std::string& id, int64_t issued, int64_t started, int64
   record.started_unix_ns = started;
   record.ended_unix_ns = ended;
   return record;
+}
+
+// What a journal notes in one instant are two events all the same.
+TEST_F(FeedTest, EventsOfOneInstantAreAllKept) {
+  Journal journal(a_, *feed_, [] { return kSecond; });
+  journal.Note(EventKind::kOther, "first");
+  journal.Note(EventKind::kOther, "second");
+  EXPECT_EQ(Text(feed_->Events(10)), "first second");
 }
 
 TEST_F(FeedTest, LaterStateOfARecordStays) {

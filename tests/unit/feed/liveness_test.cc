@@ -109,6 +109,18 @@ TEST_F(LivenessTest, StaleWordChangesNothing) {
   EXPECT_EQ(LivenessOf("a"), Liveness::kLive);
 }
 
+TEST_F(LivenessTest, AnOlderStatusDoesNotReplaceTheNewer) {
+  replication::ReplicatorStatus status;
+  status.term = Term(5);
+  feed_->NoteLife(a_, {.heard_ns = clock_.now_ns}, status);
+  status.term = Term(4);
+  feed_->NoteLife(a_, {.heard_ns = clock_.now_ns - 1}, status);
+  EXPECT_EQ(feed_->Agents().at(0).status->term, Term(5));
+  status.term = Term(6);
+  feed_->NoteLife(a_, {.heard_ns = clock_.now_ns}, status);
+  EXPECT_EQ(feed_->Agents().at(0).status->term, Term(6));
+}
+
 TEST_F(LivenessTest, SortedByBranchThenName) {
   for (const auto& agent :
        {MakeAgent("x"), MakeAgent("branch-10", 10), MakeAgent("branch-2", 2), MakeAgent("c")}) {

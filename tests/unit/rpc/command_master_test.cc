@@ -58,7 +58,11 @@ class Master : public testing::Test {
                   return std::vector<std::string>{"branch-1", "branch-2"};
                 },
             .unix_now_ns = [] { return 1000; },
-            .background = [](const std::function<void()>& work) { work(); },
+            .background =
+                [this](const std::function<void()>& work) {
+                  if (!is_disk_slow_) return work();
+                  waiting_.push_back(work);
+                },
             .audit = [this](const monitor::AuditRecord& record) { audits_.push_back(record); },
             .find_record = [this](const std::string& id,
                                   const std::string&) -> std::optional<monitor::AuditRecord> {
@@ -124,6 +128,8 @@ class Master : public testing::Test {
   SteadyClock clock_;
   agent::Worker worker_{clock_};
   sim::SimFileSystem files_{1};
+  bool is_disk_slow_ = false;
+  std::vector<std::function<void()>> waiting_;  // for the slow disk; the worker's
   std::optional<monitor::AuditRecord> elsewhere_;
   std::vector<monitor::AuditRecord> audits_;
   std::unique_ptr<command::CommandLog> log_;
@@ -205,6 +211,67 @@ TEST_F(Master, WhatAnotherMasterSentIsNotSentAgain) {
   EXPECT_TRUE(foreign_.sent.empty());
   Answer(&foreign_, "a", "late", true);
   EXPECT_EQ(caller->results.at(0).outcome(), v1::CommandResult::DONE);
+}
+
+// An id is one command for ever, whoever leads.
+TEST_F(Master, AnotherCommandUnderAnIdOfAnEarlierReignIsRefused) {
+  elsewhere_ = monitor::AuditRecord{};
+  elsewhere_->id = "a";
+  elsewhere_->command = "top-accounts 6";
+  elsewhere_->ended_unix_ns = 9;
+  elsewhere_->outcome = monitor::CommandOutcome::kDone;
+  On([this] { EXPECT_TRUE(Join("py", false, &foreign_).ok()); });
+  auto caller = Run("a", {"py"});
+  EXPECT_TRUE(foreign_.sent.empty());
+  ASSERT_EQ(caller->results.size(), 1u);
+  EXPECT_EQ(caller->results[0].outcome(), v1::CommandResult::REFUSED);
+  EXPECT_THAT(caller->results[0].message(), HasSubstr("belongs to another command"));
+}
+
+// Nothing is known of what has not been sent yet, whatever the agent says of it.
+TEST_F(Master, AnAgentCannotAnswerWhatItWasNotSent) {
+  On([this] {
+    EXPECT_TRUE(Join("py", false, &foreign_).ok());
+    is_disk_slow_ = true;
+  });
+  auto caller = Run("a", {"py"});
+  EXPECT_TRUE(foreign_.sent.empty());
+  Answer(&foreign_, "a", "forged", true);
+  EXPECT_TRUE(caller->results.empty());
+  EXPECT_EQ(caller->output, "");
+  EXPECT_TRUE(audits_.empty());
+  On([this] {
+    is_disk_slow_ = false;
+    for (const auto& work : waiting_) work();
+  });
+  ASSERT_EQ(foreign_.sent.size(), 1u);
+  ASSERT_EQ(audits_.size(), 1u) << "its begin is told to all";
+  EXPECT_EQ(audits_[0].ended_unix_ns, 0);
+  Answer(&foreign_, "a", "true", true);
+  EXPECT_EQ(caller->output, "true");
+  EXPECT_EQ(caller->results.size(), 1u);
+}
+
+// What it tells again after it has come back is passed over, in pieces of any size.
+TEST_F(Master, OutputThatIsKnownIsNotToldAgain) {
+  auto caller = Run("a", {"branch-2"});
+  Answer(&two_, "a", "hello", false);
+  Line again;
+  On([&] {
+    master_->Leave(&two_);
+    EXPECT_TRUE(Join("branch-2", true, &again, 2).ok());
+  });
+  const auto say = [&](const std::string& text) {
+    On([&] {
+      v1::CommandResponse response;
+      response.set_id("a");
+      response.mutable_output()->set_text(text);
+      master_->OnResponse(&again, response);
+    });
+  };
+  for (const char* piece : {"he", "l", "lo w", "orld"}) say(piece);
+  EXPECT_EQ(caller->output, "hello world");
+  On([&] { master_->Leave(&again); });
 }
 
 TEST_F(Master, NamesAreProtected) {

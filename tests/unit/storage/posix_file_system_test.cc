@@ -2,8 +2,17 @@
 // path. Method: a real folder under the test's temporary one.
 #include "branch/storage/posix_file_system.h"
 
+#include <fcntl.h>
+#include <pthread.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
 #include <csignal>
+#include <thread>
 
 #include "tests/support/temp_folder.h"
 #include "tests/unit/storage/storage_model.h"
@@ -79,6 +88,54 @@ TEST_F(PosixFileSystemTest, AWriteThatIsTakenInPartIsNoSuccess) {
   std::signal(SIGXFSZ, handler);
   EXPECT_FALSE(written.ok());
   EXPECT_EQ(fs_.ReadAll(root_ + "/short")->size(), 1000u);
+}
+
+// Opening a pipe waits for its other end, and a signal cuts such a wait short.
+TEST_F(PosixFileSystemTest, ASignalIsNoError) {
+  static std::atomic<int> signals;
+  signals = 0;
+  const std::string pipe = root_ + "/pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  struct sigaction counting {
+  }, before{};
+  counting.sa_handler = [](int) { ++signals; };
+  ASSERT_EQ(sigaction(SIGUSR1, &counting, &before), 0);
+  std::atomic<bool> done = false;
+  absl::StatusOr<std::string> bytes;
+  std::thread reader([&] {
+    bytes = fs_.ReadAll(pipe);
+    done = true;
+  });
+  while (signals < 20 && !done) {
+    pthread_kill(reader.native_handle(), SIGUSR1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  const int writer = open(pipe.c_str(), O_RDWR | O_NONBLOCK);
+  reader.join();
+  close(writer);
+  sigaction(SIGUSR1, &before, nullptr);
+  EXPECT_TRUE(bytes.ok()) << bytes.status();
+}
+
+// Whoever may make a folder but not open its parent cannot sync that, and is told: without it the
+// new folder may be gone after a power cut. A process without privileges tries it.
+TEST_F(PosixFileSystemTest, ANewFoldersParentIsSyncedToo) {
+  constexpr uid_t kNobody = 65534;
+  if (geteuid() == 0 && chown(root_.c_str(), kNobody, kNobody) != 0) {
+    GTEST_SKIP() << "no other user here";
+  }
+  ASSERT_EQ(chmod(root_.c_str(), 0300), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    if (geteuid() == 0 && seteuid(kNobody) != 0) _exit(3);
+    const absl::Status made = fs_.MakeDirectory(root_ + "/new");
+    _exit(made.ok() ? 1 : access((root_ + "/new").c_str(), F_OK) == 0 ? 0 : 2);
+  }
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(chmod(root_.c_str(), 0700), 0);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 TEST_F(PosixFileSystemTest, ALockHasOneHolder) {
