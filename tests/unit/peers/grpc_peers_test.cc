@@ -6,13 +6,18 @@
 #include <grpcpp/server.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <deque>
 #include <memory>
 #include <vector>
 
 #include "absl/time/time.h"
 #include "branch/peers/cluster_service.h"
+#include "branch/peers/convert.h"
 #include "branch/peers/hello.h"
+#include "branch/peers/message_link.h"
+#include "branch/peers/snapshot_sender.h"
 #include "net/channel.h"
 
 namespace bank::peers {
@@ -28,6 +33,9 @@ class Recorder : public PeerHandler {
  public:
   void OnMessage(BranchId from, Message message) override {
     absl::MutexLock lock(&mutex_);
+    is_held_up_ = is_held_;
+    const auto may_go_on = [this] { return !is_held_; };
+    mutex_.Await(absl::Condition(&may_go_on));
     messages_.emplace_back(from, std::move(message));
   }
   void OnForward(BranchId, ForwardRequest request, ForwardCallback reply) override {
@@ -35,6 +43,19 @@ class Recorder : public PeerHandler {
     requests_.emplace_back(std::move(request), std::move(reply));
   }
 
+  // Until it is released, the next message keeps those behind it from being read.
+  void Hold() {
+    absl::MutexLock lock(&mutex_);
+    is_held_ = true;
+  }
+  void Release() {
+    absl::MutexLock lock(&mutex_);
+    is_held_ = false;
+  }
+  bool AwaitHeldUp() {
+    absl::MutexLock lock(&mutex_);
+    return mutex_.AwaitWithTimeout(absl::Condition(&is_held_up_), kPatience);
+  }
   bool AwaitMessages(size_t n, absl::Duration patience = kPatience) {
     absl::MutexLock lock(&mutex_);
     const auto enough = [&] { return messages_.size() >= n; };
@@ -43,6 +64,10 @@ class Recorder : public PeerHandler {
   std::vector<std::pair<BranchId, Message>> messages() {
     absl::MutexLock lock(&mutex_);
     return messages_;
+  }
+  bool HasRequest() {
+    absl::MutexLock lock(&mutex_);
+    return !requests_.empty();
   }
   std::pair<ForwardRequest, ForwardCallback> NextRequest() {
     absl::MutexLock lock(&mutex_);
@@ -55,6 +80,8 @@ class Recorder : public PeerHandler {
 
  private:
   absl::Mutex mutex_;
+  bool is_held_ = false;
+  bool is_held_up_ = false;
   std::vector<std::pair<BranchId, Message>> messages_;
   std::deque<std::pair<ForwardRequest, ForwardCallback>> requests_;
 };
@@ -112,6 +139,17 @@ struct Answer {
   }
 };
 
+// More than gets through to who does not read.
+constexpr size_t kLargeBytes = 32 << 20;
+
+AppendEntries LargeMessage() {
+  AppendEntries entries;
+  entries.term = Term(3);
+  entries.entries.push_back(
+      {.term = Term(3), .payload = std::make_shared<const std::string>(kLargeBytes, 'x')});
+  return entries;
+}
+
 TEST(GrpcPeers, MessagesArriveInOrder) {
   Listener listener;
   auto peers = Dialer(listener.port());
@@ -123,6 +161,30 @@ TEST(GrpcPeers, MessagesArriveInOrder) {
     EXPECT_EQ(messages[i].first, BranchId(2));
     EXPECT_EQ(std::get<ReadProbe>(messages[i].second).round, i + 1);
   }
+}
+
+// More messages than may wait for one that does not get through: the newest say most.
+TEST(GrpcPeers, WhereTooManyWaitTheOldestAreDropped) {
+  Listener listener;
+  auto peers = Dialer(listener.port());
+  peers->Send(BranchId(1), ReadProbe{Term(3), 1});
+  ASSERT_TRUE(listener.recorder.AwaitMessages(1));
+  listener.recorder.Hold();
+  peers->Send(BranchId(1), ReadProbe{Term(3), 2});
+  EXPECT_TRUE(listener.recorder.AwaitHeldUp());
+  peers->Send(BranchId(1), LargeMessage());
+  constexpr uint64_t kNewest = MessageLink::kQueuedMax + 100;
+  for (uint64_t round = 3; round <= kNewest; ++round) {
+    peers->Send(BranchId(1), ReadProbe{Term(3), round});
+  }
+  listener.recorder.Release();
+  uint64_t round = 0;
+  for (const absl::Time end = absl::Now() + kPatience; round != kNewest && absl::Now() < end;) {
+    const Message last = listener.recorder.messages().back().second;
+    if (const auto* probe = std::get_if<ReadProbe>(&last)) round = probe->round;
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  EXPECT_EQ(round, kNewest);
 }
 
 TEST(GrpcPeers, ASnapshotComesAsOneMessage) {
@@ -143,23 +205,28 @@ TEST(GrpcPeers, ASnapshotComesAsOneMessage) {
   EXPECT_EQ(*std::get<InstallSnapshot>(messages[1].second).snapshot.state, state);
 }
 
-// Takes snapshots and never says a word about them.
+// Takes snapshots, and requests it does not even read, and never says a word about them.
 class SilentBranch final : public v1::Cluster::CallbackService {
  public:
   grpc::ServerBidiReactor<v1::PeerMessage, v1::MessagesReply>* Messages(
       grpc::CallbackServerContext*) override {
+    ++messages_;
     return new Silence<grpc::ServerBidiReactor<v1::PeerMessage, v1::MessagesReply>>;
+  }
+  grpc::ServerBidiReactor<v1::ForwardRequest, v1::ForwardReply>* Forward(
+      grpc::CallbackServerContext*) override {
+    ++requests_;
+    return new Silence<grpc::ServerBidiReactor<v1::ForwardRequest, v1::ForwardReply>>;
   }
   grpc::ServerReadReactor<v1::SnapshotPiece>* InstallSnapshot(grpc::CallbackServerContext*,
                                                               v1::InstallSnapshotReply*) override {
-    absl::MutexLock lock(&mutex_);
     ++snapshots_;
     return new Silence<grpc::ServerReadReactor<v1::SnapshotPiece>>;
   }
-  int snapshots() {
-    absl::MutexLock lock(&mutex_);
-    return snapshots_;
-  }
+  // Streams of each kind that have begun.
+  int messages() const { return messages_; }
+  int requests() const { return requests_; }
+  int snapshots() const { return snapshots_; }
 
  private:
   template <class Reactor>
@@ -168,8 +235,9 @@ class SilentBranch final : public v1::Cluster::CallbackService {
     void OnDone() override { delete this; }
   };
 
-  absl::Mutex mutex_;
-  int snapshots_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::atomic<int> messages_ = 0;
+  std::atomic<int> requests_ = 0;
+  std::atomic<int> snapshots_ = 0;
 };
 
 TEST(GrpcPeers, ASnapshotThatHangsIsSentAgain) {
@@ -192,6 +260,79 @@ TEST(GrpcPeers, ASnapshotThatHangsIsSentAgain) {
   EXPECT_GE(silent.snapshots(), 3);
   peers->Shutdown();
   server->Shutdown();
+}
+
+// The receiver drops what belongs to an older stream of messages: it must not hold up the rest.
+TEST(GrpcPeers, ASnapshotOfAnOlderConnectionIsGivenUp) {
+  SilentBranch silent;
+  grpc::ServerBuilder builder;
+  int port = 0;
+  ASSERT_TRUE(net::AddListener(builder, "127.0.0.1:0", {}, &port).ok());
+  builder.RegisterService(&silent);
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  const auto channel =
+      net::MakeChannel("127.0.0.1:" + std::to_string(port), {}, net::ChannelKind::kPeer);
+  ASSERT_TRUE(channel.ok());
+  SteadyClock clock;
+  std::atomic<uint64_t> next_connection = 1;
+  Living living;
+  LinkContext context{
+      kBank,  BranchId(2), BranchId(1), &clock, v1::Cluster::NewStub(*channel), &next_connection,
+      &living};
+  SnapshotSender sender(context);
+  InstallSnapshot install;
+  install.snapshot = {LogIndex(100), Term(3), LogIndex(50), "conf",
+                      std::make_shared<const std::string>("state")};
+  const auto await = [&](int count) {
+    const absl::Time end = absl::Now() + kPatience;
+    while (silent.snapshots() < count && absl::Now() < end) absl::SleepFor(absl::Milliseconds(1));
+    return silent.snapshots();
+  };
+  sender.Send(install, 1);  // what it has sent is getting on, seen for the first time
+  EXPECT_EQ(await(1), 1);
+  sender.Send(install, 2);
+  EXPECT_EQ(await(2), 2);
+  sender.Shutdown();
+  server->Shutdown();
+  living.AwaitNone();
+}
+
+// One snapshot as a branch sends it, piece by piece; returns what the receiver says.
+grpc::Status SendSnapshot(int port, uint64_t size_told, const std::vector<std::string>& pieces) {
+  const auto channel =
+      net::MakeChannel("127.0.0.1:" + std::to_string(port), {}, net::ChannelKind::kPeer);
+  EXPECT_TRUE(channel.ok());
+  const auto stub = v1::Cluster::NewStub(*channel);
+  grpc::ClientContext call;
+  call.set_wait_for_ready(true);
+  v1::InstallSnapshotReply reply;
+  const auto writer = stub->InstallSnapshot(&call, &reply);
+  v1::SnapshotPiece piece;
+  InstallSnapshot install;
+  install.snapshot = {LogIndex(100), Term(3), LogIndex(50), "conf",
+                      std::make_shared<const std::string>("state")};
+  *piece.mutable_head() = ToWire(install);
+  *piece.mutable_head()->mutable_hello() = MakeHello(kBank, BranchId(2), BranchId(1), 1);
+  piece.mutable_head()->set_size_bytes(size_told);
+  for (const std::string& bytes : pieces) {
+    piece.set_bytes(bytes);
+    if (!writer->Write(piece)) break;
+    piece.clear_head();
+  }
+  writer->WritesDone();
+  return writer->Finish();
+}
+
+// Both are refused before they are gathered in memory.
+TEST(GrpcPeers, SnapshotsAreNoLongerThanTheyMayBe) {
+  Listener listener;
+  const grpc::Status too_large = SendSnapshot(listener.port(), (8ull << 30) + 1, {"sta"});
+  EXPECT_EQ(too_large.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(too_large.error_message(), "the snapshot is too large");
+  const grpc::Status longer = SendSnapshot(listener.port(), 5, {"sta", "tes"});
+  EXPECT_EQ(longer.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(longer.error_message(), "the snapshot is longer than its head says");
+  EXPECT_TRUE(listener.recorder.messages().empty());
 }
 
 TEST(GrpcPeers, RequestsAreAnswered) {
@@ -281,6 +422,49 @@ TEST(GrpcPeers, ABrokenStreamAnswersUnknownAndIsDialledAgain) {
     if (listener->recorder.AwaitMessages(1, absl::Milliseconds(10))) break;
   }
   EXPECT_FALSE(listener->recorder.messages().empty());
+}
+
+// What waits behind a write that does not get through has been called not applied when the stream
+// breaks: the next stream must not bring it.
+TEST(GrpcPeers, WhatWasNotWrittenBeforeABreakNeverIs) {
+  int port = 0;
+  SilentBranch silent;
+  grpc::ServerBuilder builder;
+  ASSERT_TRUE(net::AddListener(builder, "127.0.0.1:0", {}, &port).ok());
+  builder.RegisterService(&silent);
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  auto peers = Dialer(port);
+  Answer large, waiting;
+  peers->Forward(BranchId(1), {std::string(kLargeBytes, 'x'), 1, false, 1000}, large.Callback());
+  peers->Forward(BranchId(1), {"waiting", 1, false, 1000}, waiting.Callback());
+  peers->Send(BranchId(1), LargeMessage());
+  peers->Send(BranchId(1), ReadProbe{Term(3), 1});
+  for (const absl::Time end = absl::Now() + kPatience;
+       (silent.requests() == 0 || silent.messages() == 0) && absl::Now() < end;) {
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  server->Shutdown(std::chrono::system_clock::now());
+  server->Wait();
+  EXPECT_EQ(large.Await().fate, Fate::kUnknown);
+  EXPECT_EQ(waiting.Await().fate, Fate::kNotApplied);
+
+  Listener listener(port);
+  ASSERT_TRUE(listener.started());
+  std::deque<Answer> later;
+  for (uint64_t round = 2; round < 2000; ++round) {
+    peers->Send(BranchId(1), ReadProbe{Term(3), round});
+    if (listener.recorder.AwaitMessages(1, absl::Milliseconds(10))) break;
+  }
+  ASSERT_TRUE(listener.recorder.AwaitMessages(1));
+  const Message first = listener.recorder.messages()[0].second;
+  ASSERT_TRUE(std::holds_alternative<ReadProbe>(first));
+  EXPECT_GT(std::get<ReadProbe>(first).round, 1u);
+  for (int attempt = 0; attempt < 2000 && !listener.recorder.HasRequest(); ++attempt) {
+    peers->Forward(BranchId(1), {"later", 1, false, 1000}, later.emplace_back().Callback());
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  EXPECT_EQ(listener.recorder.NextRequest().first.batch, "later");
+  peers->Shutdown();
 }
 
 TEST(GrpcPeers, AnotherBankIsRefused) {
