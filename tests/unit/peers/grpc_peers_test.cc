@@ -208,6 +208,20 @@ TEST(GrpcPeers, ASnapshotComesAsOneMessage) {
 // Takes snapshots, and requests it does not even read, and never says a word about them.
 class SilentBranch final : public v1::Cluster::CallbackService {
  public:
+  SilentBranch() {
+    grpc::ServerBuilder builder;
+    EXPECT_TRUE(net::AddListener(builder, "127.0.0.1:0", {}, &port_).ok());
+    builder.RegisterService(this);
+    server_ = builder.BuildAndStart();
+  }
+  ~SilentBranch() override { Stop(); }
+  // Breaks all streams.
+  void Stop() {
+    server_->Shutdown(std::chrono::system_clock::now());
+    server_->Wait();
+  }
+  int port() const { return port_; }
+
   grpc::ServerBidiReactor<v1::PeerMessage, v1::MessagesReply>* Messages(
       grpc::CallbackServerContext*) override {
     ++messages_;
@@ -235,6 +249,8 @@ class SilentBranch final : public v1::Cluster::CallbackService {
     void OnDone() override { delete this; }
   };
 
+  int port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
   std::atomic<int> messages_ = 0;
   std::atomic<int> requests_ = 0;
   std::atomic<int> snapshots_ = 0;
@@ -242,12 +258,7 @@ class SilentBranch final : public v1::Cluster::CallbackService {
 
 TEST(GrpcPeers, ASnapshotThatHangsIsSentAgain) {
   SilentBranch silent;
-  grpc::ServerBuilder builder;
-  int port = 0;
-  ASSERT_TRUE(net::AddListener(builder, "127.0.0.1:0", {}, &port).ok());
-  builder.RegisterService(&silent);
-  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  auto peers = Dialer(port);
+  auto peers = Dialer(silent.port());
   InstallSnapshot install;
   install.snapshot = {LogIndex(100), Term(3), LogIndex(50), "conf",
                       std::make_shared<const std::string>("state")};
@@ -259,19 +270,13 @@ TEST(GrpcPeers, ASnapshotThatHangsIsSentAgain) {
   }
   EXPECT_GE(silent.snapshots(), 3);
   peers->Shutdown();
-  server->Shutdown();
 }
 
 // The receiver drops what belongs to an older stream of messages: it must not hold up the rest.
 TEST(GrpcPeers, ASnapshotOfAnOlderConnectionIsGivenUp) {
   SilentBranch silent;
-  grpc::ServerBuilder builder;
-  int port = 0;
-  ASSERT_TRUE(net::AddListener(builder, "127.0.0.1:0", {}, &port).ok());
-  builder.RegisterService(&silent);
-  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   const auto channel =
-      net::MakeChannel("127.0.0.1:" + std::to_string(port), {}, net::ChannelKind::kPeer);
+      net::MakeChannel("127.0.0.1:" + std::to_string(silent.port()), {}, net::ChannelKind::kPeer);
   ASSERT_TRUE(channel.ok());
   SteadyClock clock;
   std::atomic<uint64_t> next_connection = 1;
@@ -293,7 +298,6 @@ TEST(GrpcPeers, ASnapshotOfAnOlderConnectionIsGivenUp) {
   sender.Send(install, 2);
   EXPECT_EQ(await(2), 2);
   sender.Shutdown();
-  server->Shutdown();
   living.AwaitNone();
 }
 
@@ -427,13 +431,8 @@ TEST(GrpcPeers, ABrokenStreamAnswersUnknownAndIsDialledAgain) {
 // What waits behind a write that does not get through has been called not applied when the stream
 // breaks: the next stream must not bring it.
 TEST(GrpcPeers, WhatWasNotWrittenBeforeABreakNeverIs) {
-  int port = 0;
   SilentBranch silent;
-  grpc::ServerBuilder builder;
-  ASSERT_TRUE(net::AddListener(builder, "127.0.0.1:0", {}, &port).ok());
-  builder.RegisterService(&silent);
-  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  auto peers = Dialer(port);
+  auto peers = Dialer(silent.port());
   Answer large, waiting;
   peers->Forward(BranchId(1), {std::string(kLargeBytes, 'x'), 1, false, 1000}, large.Callback());
   peers->Forward(BranchId(1), {"waiting", 1, false, 1000}, waiting.Callback());
@@ -443,12 +442,11 @@ TEST(GrpcPeers, WhatWasNotWrittenBeforeABreakNeverIs) {
        (silent.requests() == 0 || silent.messages() == 0) && absl::Now() < end;) {
     absl::SleepFor(absl::Milliseconds(1));
   }
-  server->Shutdown(std::chrono::system_clock::now());
-  server->Wait();
+  silent.Stop();
   EXPECT_EQ(large.Await().fate, Fate::kUnknown);
   EXPECT_EQ(waiting.Await().fate, Fate::kNotApplied);
 
-  Listener listener(port);
+  Listener listener(silent.port());
   ASSERT_TRUE(listener.started());
   std::deque<Answer> later;
   for (uint64_t round = 2; round < 2000; ++round) {
