@@ -130,13 +130,26 @@ __attribute__((no_sanitize("thread"))) void EXECUTOR_RUN(Closure* closure, void*
   real(closure, status, executor, job);
 }
 
-// grpc::internal::ServerCallbackCall::ScheduleOnDone(inline): the last of the call's callbacks is
-// over. The library itself may have counted it down, by an atomic operation that went unseen.
+// What the last of several threads does of which each counted down, by atomic operations of which
+// the library's own go unseen. grpc::internal::ServerCallbackCall begins with a virtual table and
+// the two counts.
+constexpr std::size_t kCancelConditionsAt = sizeof(void*);
+constexpr std::size_t kCallbacksOutstandingAt = kCancelConditionsAt + sizeof(std::atomic_int);
+
+// ServerCallbackCall::CallOnCancel(reactor): the call is cancelled, and its reactor is known.
+#define CALL_ON_CANCEL _ZN4grpc8internal18ServerCallbackCall12CallOnCancelEPNS0_13ServerReactorE
+
+void CALL_ON_CANCEL(void* call, void* reactor) {
+  static const auto real = Real<void (*)(void*, void*)>(NAME(CALL_ON_CANCEL));
+  __tsan_acquire(static_cast<char*>(call) + kCancelConditionsAt);
+  real(call, reactor);
+}
+
+// ServerCallbackCall::ScheduleOnDone(inline): the last of the call's callbacks is over.
 #define SCHEDULE_ON_DONE _ZN4grpc8internal18ServerCallbackCall14ScheduleOnDoneEb
 
 void SCHEDULE_ON_DONE(void* call, bool is_inline) {
   static const auto real = Real<void (*)(void*, bool)>(NAME(SCHEDULE_ON_DONE));
-  constexpr std::size_t kCallbacksOutstandingAt = sizeof(void*) + sizeof(std::atomic_int);
   __tsan_acquire(static_cast<char*>(call) + kCallbacksOutstandingAt);
   real(call, is_inline);
 }

@@ -322,7 +322,8 @@ TEST_F(Master, AnUnknownNameIsNotFoundAndAMissingBranchIsNotConnected) {
   On([this] { master_->Leave(&two_); });
   auto caller = Run("a", {"branch-2"});
   const int64_t give_up_ns = clock_.NowNs() + 10 * CommandMaster::kConnectNs;
-  while (!caller->done && clock_.NowNs() < give_up_ns) On([] {});
+  bool done = false;
+  while (!done && clock_.NowNs() < give_up_ns) On([&] { done = caller->done.has_value(); });
   ASSERT_TRUE(caller->done);
   EXPECT_EQ(caller->done->error_code(), grpc::StatusCode::FAILED_PRECONDITION);
   EXPECT_THAT(caller->done->error_message(), HasSubstr("branch-2 is not connected"));
