@@ -14,11 +14,6 @@ uint64_t HashView(uint32_t account, const AccountView& view) {
 
 }  // namespace
 
-void Fingerprint::Toggle(uint64_t value) {
-  high_ ^= Mix(value * 2 + 1);
-  low_ ^= Mix(~value * 2);
-}
-
 AccountView GroupState::ViewOf(uint32_t account) const {
   const auto it = accounts_.find(account);
   return it == accounts_.end() ? AccountView{} : it->second;

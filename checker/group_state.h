@@ -7,23 +7,11 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "checker/fingerprint.h"
 #include "checker/operation.h"
 #include "checker/rules.h"
 
 namespace bank::checker {
-
-// A set, as 128 random bits: two different ones collide with a probability below 1e-24 for all that
-// a budget allows.
-class Fingerprint {
- public:
-  // Adds the value, or takes it out.
-  void Toggle(uint64_t value);
-  std::pair<uint64_t, uint64_t> pair() const { return {high_, low_}; }
-
- private:
-  uint64_t high_ = 0;
-  uint64_t low_ = 0;
-};
 
 class GroupState {
  public:

@@ -61,8 +61,7 @@ bool StepSearch::Carry(uint32_t step) {
 
 void StepSearch::Take(uint32_t step) {
   done_[step] = true;
-  high_ ^= Mix(uint64_t{step} * 2 + 1);
-  low_ ^= Mix(~uint64_t{step} * 2);
+  fingerprint_.Toggle(step);
   if (steps_[step].is_optional()) return;
   --left_;
   for (uint32_t link : {links_of_[step].first, links_of_[step].second}) {
@@ -84,8 +83,7 @@ void StepSearch::Back(Frame* frame) {
     }
   }
   value_ = frame->value;
-  high_ = frame->high;
-  low_ = frame->low;
+  fingerprint_ = frame->done;
 }
 
 // Chains of `free` steps that lead from the present value to `value`, then `last`.
@@ -133,8 +131,7 @@ void StepSearch::AddBlocks(uint32_t wanted, int64_t until, std::vector<Move>* mo
 void StepSearch::Expand(Frame* frame) {
   frame->is_expanded = true;
   frame->value = value_;
-  frame->high = high_;
-  frame->low = low_;
+  frame->done = fingerprint_;
   std::vector<uint32_t> candidates;
   uint32_t link = links_[0].next;
   for (; link != 0 && !links_[link].is_return; link = links_[link].next) {
@@ -202,9 +199,9 @@ StepSearch::Answer StepSearch::Run() {
       Take(step);
       frame.taken.push_back(step);
     }
-    const uint64_t value =
-        Mix(static_cast<uint64_t>(value_) ^ Mix(static_cast<uint64_t>(value_ >> 64)));
-    if (!fits || !seen_.insert({high_ ^ Mix(value), low_ ^ value}).second) {
+    Fingerprint reached = fingerprint_;
+    reached.Toggle(Mix(static_cast<uint64_t>(value_) ^ Mix(static_cast<uint64_t>(value_ >> 64))));
+    if (!fits || !seen_.insert(reached.pair()).second) {
       Back(&frame);
       continue;
     }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "checker/fingerprint.h"
 #include "checker/operation.h"
 #include "checker/rules.h"
 
@@ -55,8 +56,7 @@ class StepSearch {
     std::vector<Move> moves;  // the next one last
     bool is_expanded = false;
     Wide value = 0;
-    uint64_t high = 0;
-    uint64_t low = 0;
+    Fingerprint done;
     std::vector<uint32_t> taken;
   };
 
@@ -77,8 +77,7 @@ class StepSearch {
   std::vector<bool> done_;
   size_t left_ = 0;
   Wide value_ = 0;
-  uint64_t high_ = 0;
-  uint64_t low_ = 0;
+  Fingerprint fingerprint_;  // of the steps that are done
   absl::flat_hash_set<std::pair<uint64_t, uint64_t>> seen_;
   bool complete_ = true;
   std::vector<size_t> order_;
