@@ -77,10 +77,21 @@ class LoopInMemory : public testing::Test {
     ASSERT_TRUE(storage.WriteHardState({Term(2), BranchId(0)}).ok());
   }
 
+  // Starts one of three that has; `gave_up` tells when it gives up.
+  void StartFounded() {
+    const RaftOptions options = OneOfThree();
+    Found(options);
+    founded.emplace(options, storage, clock, nobody,
+                    [this](const absl::Status&) { gave_up.Notify(); });
+    ASSERT_TRUE(founded->Start(disk.Recover()).ok());
+  }
+
   storage::MemoryDisk disk;
   storage::MemoryStorage storage{disk};
   SteadyClock clock;
   NoPeers nobody;
+  absl::Notification gave_up;
+  std::optional<RaftReplicator> founded;
 };
 
 TEST(Loop, WhatWasAcknowledgedIsThereAfterARestart) {
@@ -181,39 +192,29 @@ TEST_F(LoopInMemory, ABranchThatIsToBeRebuiltIsNotFoundedAnew) {
 }
 
 TEST_F(LoopInMemory, AFolderThatLostWhatWasAcknowledgedIsMarked) {
-  const RaftOptions options = OneOfThree();
-  Found(options);
-  absl::Notification failed;
-  RaftReplicator replicator(options, storage, clock, nobody,
-                            [&](const absl::Status&) { failed.Notify(); });
-  ASSERT_TRUE(replicator.Start(disk.Recover()).ok());
-  replicator.OnMessage(BranchId(2), AppendEntries{.version = 1,
-                                                  .term = Term(2),
-                                                  .prev_log_index = LogIndex(5),
-                                                  .prev_log_term = Term(2),
-                                                  .leader_commit = LogIndex(5),
-                                                  .entries = {}});
-  replicator.OnMessage(BranchId(2), LogBehindAcknowledged{Term(2), LogIndex(5)});
-  failed.WaitForNotification();
+  StartFounded();
+  founded->OnMessage(BranchId(2), AppendEntries{.version = 1,
+                                                .term = Term(2),
+                                                .prev_log_index = LogIndex(5),
+                                                .prev_log_term = Term(2),
+                                                .leader_commit = LogIndex(5),
+                                                .entries = {}});
+  founded->OnMessage(BranchId(2), LogBehindAcknowledged{Term(2), LogIndex(5)});
+  gave_up.WaitForNotification();
   EXPECT_TRUE(disk.lost());
 }
 
 TEST_F(LoopInMemory, AVoteThatCannotBeSavedIsNotGiven) {
-  const RaftOptions options = OneOfThree();
-  Found(options);
-  absl::Notification failed;
-  RaftReplicator replicator(options, storage, clock, nobody,
-                            [&](const absl::Status&) { failed.Notify(); });
-  ASSERT_TRUE(replicator.Start(disk.Recover()).ok());
+  StartFounded();
   disk.FailFromNowOn(true);
-  replicator.OnMessage(BranchId(2), RequestVote{.version = 2,
-                                                .term = Term(3),
-                                                .candidate = BranchId(2),
-                                                .last_log_index = LogIndex(5),
-                                                .last_log_term = Term(2),
-                                                .disrupt_leader = true});
-  EXPECT_TRUE(failed.WaitForNotificationWithTimeout(absl::Seconds(20)));
-  replicator.Stop();
+  founded->OnMessage(BranchId(2), RequestVote{.version = 2,
+                                              .term = Term(3),
+                                              .candidate = BranchId(2),
+                                              .last_log_index = LogIndex(5),
+                                              .last_log_term = Term(2),
+                                              .disrupt_leader = true});
+  EXPECT_TRUE(gave_up.WaitForNotificationWithTimeout(absl::Seconds(20)));
+  founded->Stop();
   EXPECT_EQ(nobody.sent.load(), 0);
 }
 
