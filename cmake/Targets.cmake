@@ -1,6 +1,8 @@
 # bank_library(NAME SOURCES ... DEPS ...)       one target per folder
 # bank_program(NAME SOURCES ... DEPS ...)       an executable in bin/
-# bank_test(NAME LABEL kind SOURCES ... DEPS ...)  a GoogleTest program; every test gets the label of its kind
+# bank_test(NAME LABEL kind [READS_TREE] SOURCES ... DEPS ...)  a GoogleTest program; every test gets the label
+#   of its kind. READS_TREE tells it where the checkout is, as BANK_SOURCE_DIR; such a test is compiled anew in every
+#   clone, because the compiler cache sees another definition.
 
 function(bank_configure target)
   target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR})
@@ -45,11 +47,13 @@ endfunction()
 
 include(GoogleTest)
 function(bank_test name)
-  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "READS_TREE" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})
   bank_timeout(ARG_TIMEOUT 120)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main)
-  target_compile_definitions(${name} PRIVATE BANK_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  if(ARG_READS_TREE)
+    target_compile_definitions(${name} PRIVATE BANK_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  endif()
   bank_configure(${name})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   gtest_discover_tests(${name} TEST_PREFIX ${ARG_LABEL}. DISCOVERY_MODE PRE_TEST
