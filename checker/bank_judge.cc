@@ -15,8 +15,8 @@ using Function = JepsenOperation::Function;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr int64_t kMorePatience = 3 * BankSearch::kPatience;
-constexpr std::chrono::milliseconds kTryTime{50};
-constexpr std::chrono::seconds kMinimizeTime{3};
+constexpr std::chrono::milliseconds kBankTryTime{50};
+constexpr std::chrono::seconds kBankMinimizeTime{3};
 
 }  // namespace
 
@@ -94,16 +94,16 @@ BankSteps StepsOfBank(const std::vector<JepsenOperation>& operations,
 BankViolation ExplainBank(const BankSteps& bank) {
   BankSteps tried = bank;
   tried.overdrafts = true;
-  BankSearch lenient(tried, SteadyClock::now() + kMinimizeTime);
+  BankSearch lenient(tried, SteadyClock::now() + kBankMinimizeTime);
   const BankSearch::Answer answer = lenient.Run();
   // If it is wrong whoever is overdrawn, so is what is left of it; that is quicker to see.
   tried.overdrafts = bank.overdrafts || answer == BankSearch::Answer::kViolation;
-  const auto limit = SteadyClock::now() + kMinimizeTime;
+  const auto limit = SteadyClock::now() + kBankMinimizeTime;
   const auto fails = [&](const std::vector<BankStep>& some) {
     const auto now = SteadyClock::now();
     tried.steps = some;
     return now < limit &&
-           JudgeBank(tried, std::min(limit, now + kTryTime)) == BankAnswer::kViolation;
+           JudgeBank(tried, std::min(limit, now + kBankTryTime)) == BankAnswer::kViolation;
   };
   BankViolation violation;
   for (const BankStep& step : Shorten(bank.steps, true, fails)) {

@@ -10,7 +10,7 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr size_t kStatesMax = 2'000'000;
+constexpr size_t kTrialStatesMax = 2'000'000;
 
 }  // namespace
 
@@ -120,7 +120,7 @@ BankTrial::Answer BankTrial::Run() {
       Back(step);
       continue;
     }
-    if (seen_.size() > kStatesMax) return Answer::kUnknown;
+    if (seen_.size() > kTrialStatesMax) return Answer::kUnknown;
     steps.push_back(step);
     frames.push_back({Candidates(), 0});
   }

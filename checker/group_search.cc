@@ -12,7 +12,7 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr size_t kSumsMax = 256;  // tables of sums kept at a time
+constexpr size_t kSumTablesMax = 256;  // tables of sums kept at a time
 
 // What brings money goes first: it never hinders the others, short of an overflow.
 int RankOf(const Operation& op) {
@@ -297,7 +297,7 @@ UnknownSums* GroupSearch::SumsFor(uint32_t account, int64_t until) {
     set.Toggle((uint64_t{i} << 33) + 7);
   }
   if (items.empty()) return nullptr;
-  if (sums_.size() > kSumsMax) sums_.clear();
+  if (sums_.size() > kSumTablesMax) sums_.clear();
   std::unique_ptr<UnknownSums>& sums = sums_[set.pair()];
   if (sums == nullptr) {
     std::stable_sort(items.begin(), items.end(),

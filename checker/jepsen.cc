@@ -20,8 +20,8 @@ using Function = JepsenOperation::Function;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr size_t kShownMax = 10;
-constexpr std::chrono::milliseconds kTryTime{200};
-constexpr std::chrono::seconds kMinimizeTime{3};
+constexpr std::chrono::milliseconds kRegisterTryTime{200};
+constexpr std::chrono::seconds kRegisterMinimizeTime{3};
 
 class JepsenJudge {
  public:
@@ -126,11 +126,12 @@ class JepsenJudge {
         answer == StepSearch::Answer::kExplained && Explains(steps, initial, search.order());
     if (answer != StepSearch::Answer::kViolation && !is_right) Undecided();
     if (answer != StepSearch::Answer::kViolation) return true;
-    const auto limit = SteadyClock::now() + kMinimizeTime;
+    const auto limit = SteadyClock::now() + kRegisterMinimizeTime;
     const auto fails = [&](const std::vector<Step>& some) {
       const auto now = SteadyClock::now();
-      return now < limit && StepSearch(some, initial, std::min(limit, now + kTryTime)).Run() ==
-                                StepSearch::Answer::kViolation;
+      return now < limit &&
+             StepSearch(some, initial, std::min(limit, now + kRegisterTryTime)).Run() ==
+                 StepSearch::Answer::kViolation;
     };
     std::vector<size_t> culprits;
     for (const Step& step : Shorten(steps, false, fails)) culprits.push_back(step.event);

@@ -10,9 +10,9 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr size_t kPairsOf = 30;  // each try is a search
+constexpr size_t kTriedPairsOf = 30;  // each try is a search
 constexpr size_t kStretchMax = 256;
-constexpr uint64_t kStatesMax = 50'000;
+constexpr uint64_t kTryStatesMax = 50'000;
 constexpr std::chrono::milliseconds kTryTime{200};
 
 // The history as it stood at `now`: what was not over then may or may not have happened.
@@ -100,7 +100,7 @@ class Minimizer {
       }
       return Fails(all, initial);
     };
-    return Minimize(required, shows, kPairsOf);
+    return Minimize(required, shows, kTriedPairsOf);
   }
 
  private:
@@ -119,7 +119,7 @@ class Minimizer {
     const auto now = SteadyClock::now();
     if (now > options_.deadline) return false;
     GroupSearch::Options once = options_;
-    once.states_max = std::min<uint64_t>(options_.states_max, kStatesMax);
+    once.states_max = std::min<uint64_t>(options_.states_max, kTryStatesMax);
     once.deadline = std::min(options_.deadline, now + kTryTime);
     return SearchGroup(operations, initial, names_, once, nullptr).answer ==
            SearchAnswer::kViolation;

@@ -12,7 +12,7 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr size_t kStatesMax = 4'000'000;
+constexpr size_t kStepStatesMax = 4'000'000;
 constexpr size_t kMovesMax = 4'000;
 
 }  // namespace
@@ -205,7 +205,7 @@ StepSearch::Answer StepSearch::Run() {
       Back(&frame);
       continue;
     }
-    if (seen_.size() > kStatesMax) return Answer::kUnknown;
+    if (seen_.size() > kStepStatesMax) return Answer::kUnknown;
     frames.emplace_back();
   }
   for (const Frame& frame : frames) {

@@ -14,7 +14,7 @@ using Answer = TransferOrder::Answer;
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr size_t kStatesMax = 200'000;
+constexpr size_t kOrderStatesMax = 200'000;
 
 class Ordering {
  public:
@@ -51,7 +51,7 @@ class Ordering {
         Take(item, false);
         continue;
       }
-      if (seen_.size() > kStatesMax ||
+      if (seen_.size() > kOrderStatesMax ||
           (seen_.size() % 256 == 0 && SteadyClock::now() > deadline_)) {
         return {Answer::kUnknown, {}};
       }

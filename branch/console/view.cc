@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "branch/replication/role_name.h"
+#include "common/clock.h"
 
 namespace bank::console {
 namespace {
@@ -17,7 +18,6 @@ using Json = nlohmann::ordered_json;
 constexpr size_t kBalancesShown = 5;
 constexpr size_t kEventsShown = 200;
 constexpr size_t kFramesAtATime = 256;
-constexpr int64_t kNsPerMs = 1'000'000;
 // A frame may arrive some time after its instant: points this far back are sent again.
 constexpr int64_t kLateMs = 3000;
 

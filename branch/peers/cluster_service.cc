@@ -20,7 +20,7 @@ class ClusterService::MessagesCall final
   MessagesCall(ClusterService& service, grpc::CallbackServerContext* context)
       : service_(service), context_(context) {
     if (!service_.Begin(context)) {
-      Finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, "this branch is stopping"));
+      Finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, replication::kStopping));
       return;
     }
     StartRead(&message_);
@@ -73,7 +73,7 @@ class ClusterService::SnapshotCall final : public grpc::ServerReadReactor<v1::Sn
   SnapshotCall(ClusterService& service, grpc::CallbackServerContext* context)
       : service_(service), context_(context) {
     if (!service_.Begin(context)) {
-      Finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, "this branch is stopping"));
+      Finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, replication::kStopping));
       return;
     }
     StartRead(&piece_);
@@ -138,7 +138,7 @@ class ClusterService::ForwardCall final
   ForwardCall(ClusterService& service, grpc::CallbackServerContext* context)
       : service_(service), context_(context), exit_(std::make_shared<Exit>()) {
     if (!service_.Begin(context)) {
-      Finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, "this branch is stopping"));
+      Finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, replication::kStopping));
       return;
     }
     {

@@ -11,9 +11,6 @@
 namespace bank::replication {
 namespace {
 
-constexpr int64_t kNsPerMs = 1'000'000;
-constexpr char kStopping[] = "this branch is stopping";
-
 template <class... F>
 struct Overloaded : F... {
   using F::operator()...;

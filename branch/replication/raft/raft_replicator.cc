@@ -5,12 +5,6 @@
 #include <utility>
 
 namespace bank::replication {
-namespace {
-
-constexpr int64_t kNsPerMs = 1'000'000;
-
-}  // namespace
-
 RaftReplicator::RaftReplicator(const RaftOptions& options, storage::Storage& storage,
                                const Clock& clock, Peers& peers, FatalHandler on_fatal)
     : driver_options_(options.driver),

@@ -16,9 +16,9 @@
 namespace bank::checker {
 namespace {
 
-class SimpleJudge {
+class SimpleBankJudge {
  public:
-  explicit SimpleJudge(const BankSteps& bank) : bank_(bank), used_(bank.steps.size()) {}
+  explicit SimpleBankJudge(const BankSteps& bank) : bank_(bank), used_(bank.steps.size()) {}
 
   bool IsRight() {
     bool all = true;
@@ -207,7 +207,7 @@ TEST(BankBruteForce, Agrees) {
     BankSteps bank = RandomBank(&random);
     const bool valid = random() % 4 == 0;
     for (uint32_t i = 0; !valid && i < 1 + random() % 4; ++i) Mutate(&random, &bank);
-    const bool expected = SimpleJudge(bank).IsRight();
+    const bool expected = SimpleBankJudge(bank).IsRight();
     if (valid) {
       ASSERT_TRUE(expected) << "the test itself is wrong, round " << round << "\n" << Text(bank);
     }

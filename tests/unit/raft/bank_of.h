@@ -419,4 +419,24 @@ inline void FakeBranch::Send(BranchId to, Message message) {
   bank_.Post(options_.self, to, std::move(message));
 }
 
+// Snapshots after few entries, so that a test reaches several.
+inline DriverOptions SmallSnapshots() {
+  DriverOptions options;
+  options.snapshot_every_entries = 20;
+  options.inflight_entries_max = 8;
+  options.trailing_entries = 10;
+  return options;
+}
+
+// Each is applied before the next, without time passing.
+inline void Deposits(BankOf& bank, uint64_t leader, uint64_t n) {
+  for (uint64_t i = 0; i < n; ++i) {
+    std::optional<ProposeResult> result;
+    bank.Deposit(leader, 1, &result);
+    bank.Run();
+    ASSERT_TRUE(result.has_value());
+    ASSERT_EQ(result->fate, Fate::kApplied) << result->reason;
+  }
+}
+
 }  // namespace bank::replication

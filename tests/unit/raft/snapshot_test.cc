@@ -7,24 +7,6 @@
 namespace bank::replication {
 namespace {
 
-DriverOptions SmallSnapshots() {
-  DriverOptions options;
-  options.inflight_entries_max = 8;
-  options.trailing_entries = 10;
-  options.snapshot_every_entries = 20;
-  return options;
-}
-
-void Deposits(BankOf& bank, uint64_t leader, int n) {
-  for (int i = 0; i < n; ++i) {
-    std::optional<ProposeResult> result;
-    bank.Deposit(leader, 1, &result);
-    bank.Run();
-    ASSERT_TRUE(result.has_value());
-    ASSERT_EQ(result->fate, Fate::kApplied) << result->reason;
-  }
-}
-
 TEST(Snapshot, ShortensLogAndDisk) {
   BankOf bank(3, SmallSnapshots());
   const uint64_t leader = bank.Elect();
