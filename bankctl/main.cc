@@ -3,7 +3,6 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <iostream>
 
@@ -45,10 +44,10 @@ std::string UserName() {
 }
 
 int Main(int argc, const char* const* argv) {
-  CLI::App app("Operates a bank: watches its branches and moves its leadership.", "bankctl");
-  app.footer(kExamples);
-  app.require_subcommand(1);
-  app.fallthrough();
+  FlagSet flags("Operates a bank: watches its branches and moves its leadership.", "bankctl");
+  flags.SetFooter(kExamples);
+  flags.RequireCommand();
+  flags.TakeAfterCommands();
 
   std::vector<std::string> at = {"localhost:50051"};
   std::string form = "table";
@@ -56,68 +55,61 @@ int Main(int argc, const char* const* argv) {
   std::string output = "-";
   uint32_t to = 0;
   Context context;
-  app.add_option("--at", at, "[ID=]host:port of a branch, or several, with commas")
-      ->capture_default_str();
-  app.add_option("-w,--write-out", form, "form of the answer; csv of metrics only")
-      ->check(CLI::IsMember({"json", "table", "csv"}))
-      ->capture_default_str();
-  app.add_option("--timeout", timeout_s, "seconds to wait for answers")
-      ->check(CLI::Range(0.001, 86400.0))
-      ->capture_default_str();
-  net::AddTlsFlags(app, context.tls);
+  flags.Add("--at", at, "[ID=]host:port of a branch, or several, with commas").ShowDefault();
+  flags.Add("-w,--write-out", form, "form of the answer; csv of metrics only")
+      .OneOf({"json", "table", "csv"})
+      .ShowDefault();
+  flags.Add("--timeout", timeout_s, "seconds to wait for answers")
+      .Between(0.001, 86400.0)
+      .ShowDefault();
+  net::AddTlsFlags(flags, context.tls);
 
-  const auto* status =
-      app.add_subcommand("status", "role, term, indexes and digest of each branch");
-  const auto* members = app.add_subcommand("members", "who belongs to the bank, and who votes");
-  const auto* health = app.add_subcommand("health", "the standard health of each service");
-  const auto* wait_ready = app.add_subcommand("wait-ready", "returns when all branches serve");
-  const auto* snapshot = app.add_subcommand("snapshot", "takes a snapshot and compacts the log");
-  auto* transfer = app.add_subcommand("transfer", "hands leadership over");
-  transfer->add_option("--to", to, "the branch that shall lead (0: the most up to date)");
-  auto* digests = app.add_subcommand("digests", "digests of all branches at the newest write");
-  digests->add_option("-o,--output", output, "file for the JSON lines (-: stdout)")
-      ->capture_default_str();
-  auto* exec = app.add_subcommand("exec", kExecHelp);
+  const FlagSet& status =
+      flags.AddCommand("status", "role, term, indexes and digest of each branch");
+  const FlagSet& members = flags.AddCommand("members", "who belongs to the bank, and who votes");
+  const FlagSet& health = flags.AddCommand("health", "the standard health of each service");
+  const FlagSet& wait_ready = flags.AddCommand("wait-ready", "returns when all branches serve");
+  const FlagSet& snapshot = flags.AddCommand("snapshot", "takes a snapshot and compacts the log");
+  FlagSet& transfer = flags.AddCommand("transfer", "hands leadership over");
+  transfer.Add("--to", to, "the branch that shall lead (0: the most up to date)");
+  FlagSet& digests = flags.AddCommand("digests", "digests of all branches at the newest write");
+  digests.Add("-o,--output", output, "file for the JSON lines (-: stdout)").ShowDefault();
+  FlagSet& exec = flags.AddCommand("exec", kExecHelp);
   ExecOptions exec_options;
   exec_options.issuer = UserName();
-  exec->add_option("words", exec_options.words, "BRANCH COMMAND [ARGUMENT]")->required();
-  exec->add_option(
-      "--id", exec_options.id,
-      "the command's id: asked again with it, it is not run again (default: a new one)");
-  exec->add_option("--deadline", exec_options.deadline_s, "seconds after which it is ended")
-      ->check(CLI::Range(0.001, 600.0))
-      ->capture_default_str();
-  exec->add_option("--issuer", exec_options.issuer, "who asks, for the record")
-      ->capture_default_str();
-  exec->footer(CommandList());
+  exec.Add("words", exec_options.words, "BRANCH COMMAND [ARGUMENT]").Required();
+  exec.Add("--id", exec_options.id,
+           "the command's id: asked again with it, it is not run again (default: a new one)");
+  exec.Add("--deadline", exec_options.deadline_s, "seconds after which it is ended")
+      .Between(0.001, 600.0)
+      .ShowDefault();
+  exec.Add("--issuer", exec_options.issuer, "who asks, for the record").ShowDefault();
+  exec.SetFooter(CommandList());
   uint32_t limit = 100;
-  auto* audit = app.add_subcommand("audit", "who ran which command, and how it ended");
-  audit->add_option("--limit", limit, "the newest so many")
-      ->check(CLI::Range(1u, 10'000u))
-      ->capture_default_str();
+  FlagSet& audit = flags.AddCommand("audit", "who ran which command, and how it ended");
+  audit.Add("--limit", limit, "the newest so many").Between(1u, 10'000u).ShowDefault();
 
-  auto* metrics = app.add_subcommand("metrics", "what the branches measure, newest or since");
+  FlagSet& metrics = flags.AddCommand("metrics", "what the branches measure, newest or since");
   MetricsOptions metrics_options;
   std::vector<std::string> hostnames, names, agents;
   std::vector<uint32_t> branches;
   int64_t since_s = 0;
-  metrics->add_flag("-f,--follow", metrics_options.follow, "go on with what comes");
-  metrics->add_option("--hostname", hostnames, "of these hosts; may end in '*'")->delimiter(',');
-  metrics->add_option("--metric", names, "these metrics; may end in '*'")->delimiter(',');
-  metrics->add_option("--agent", agents, "of these agents; may end in '*'")->delimiter(',');
-  metrics->add_option("--branch", branches, "of these branches")->delimiter(',');
-  metrics->add_option("--since", since_s, "how far back, such as 90s, 10m or 1h (default: newest)")
-      ->transform(
-          CLI::AsNumberWithUnit(std::map<std::string, int64_t>{{"s", 1}, {"m", 60}, {"h", 3600}}));
-  auto* events = app.add_subcommand("events", "elections, joins, losses, customers, commands");
+  metrics.AddSwitch("-f,--follow", metrics_options.follow, "go on with what comes");
+  metrics.Add("--hostname", hostnames, "of these hosts; may end in '*'").SplitAt(',');
+  metrics.Add("--metric", names, "these metrics; may end in '*'").SplitAt(',');
+  metrics.Add("--agent", agents, "of these agents; may end in '*'").SplitAt(',');
+  metrics.Add("--branch", branches, "of these branches").SplitAt(',');
+  metrics.Add("--since", since_s, "how far back, such as 90s, 10m or 1h (default: newest)")
+      .WithUnits({{"s", 1}, {"m", 60}, {"h", 3600}});
+  FlagSet& events = flags.AddCommand("events", "elections, joins, losses, customers, commands");
   EventsOptions events_options;
-  events->add_flag("-f,--follow", events_options.follow, "go on with what comes");
-  events->add_option("--past", events_options.past, "how many of the past")
-      ->check(CLI::Range(0u, 1000u))
-      ->capture_default_str();
-  const auto* watch = app.add_subcommand("watch", "a live view of the whole bank");
+  events.AddSwitch("-f,--follow", events_options.follow, "go on with what comes");
+  events.Add("--past", events_options.past, "how many of the past")
+      .Between(0u, 1000u)
+      .ShowDefault();
+  const FlagSet& watch = flags.AddCommand("watch", "a live view of the whole bank");
 
-  if (auto exit_code = ParseFlags(app, argc, argv)) return *exit_code;
+  if (auto exit_code = flags.Parse(argc, argv)) return *exit_code;
   auto targets = ParseTargets(at);
   if (!targets.ok()) {
     std::cerr << "bankctl: " << targets.status().message() << "\n";
@@ -126,13 +118,13 @@ int Main(int argc, const char* const* argv) {
   context.targets = *std::move(targets);
   context.json = form == "json";
   context.form = context.json ? Form::kJson : form == "csv" ? Form::kCsv : Form::kTable;
-  if (context.form == Form::kCsv && !metrics->parsed()) {
+  if (context.form == Form::kCsv && !metrics.called()) {
     std::cerr << "bankctl: -w csv is for metrics only\n";
     return kExitUsage;
   }
   context.timeout = std::chrono::milliseconds(static_cast<int64_t>(timeout_s * 1000));
 
-  if (metrics->parsed()) {
+  if (metrics.called()) {
     v1::StreamMetricsRequest& request = metrics_options.request;
     request.mutable_hostname()->Assign(hostnames.begin(), hostnames.end());
     request.mutable_metric()->Assign(names.begin(), names.end());
@@ -141,16 +133,16 @@ int Main(int argc, const char* const* argv) {
     metrics_options.since = std::chrono::seconds(since_s);
     return ShowMetrics(context, metrics_options);
   }
-  if (events->parsed()) return ShowEvents(context, events_options);
-  if (watch->parsed()) return Watch(context);
-  if (status->parsed()) return ShowStatus(context);
-  if (members->parsed()) return ShowMembers(context);
-  if (health->parsed()) return ShowHealth(context);
-  if (wait_ready->parsed()) return WaitReady(context);
-  if (snapshot->parsed()) return TakeSnapshots(context);
-  if (transfer->parsed()) return TransferLeadership(context, to);
-  if (exec->parsed()) return Exec(context, exec_options);
-  if (audit->parsed()) return ShowAudit(context, limit);
+  if (events.called()) return ShowEvents(context, events_options);
+  if (watch.called()) return Watch(context);
+  if (status.called()) return ShowStatus(context);
+  if (members.called()) return ShowMembers(context);
+  if (health.called()) return ShowHealth(context);
+  if (wait_ready.called()) return WaitReady(context);
+  if (snapshot.called()) return TakeSnapshots(context);
+  if (transfer.called()) return TransferLeadership(context, to);
+  if (exec.called()) return Exec(context, exec_options);
+  if (audit.called()) return ShowAudit(context, limit);
   return CompareDigests(context, output);
 }
 

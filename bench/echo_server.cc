@@ -5,13 +5,13 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
-#include <CLI/CLI.hpp>
 #include <csignal>
 #include <deque>
 #include <mutex>
 
 #include "bank/v1/customer.grpc.pb.h"
 #include "common/exit_code.h"
+#include "common/flags.h"
 #include "net/runtime.h"
 
 namespace bank {
@@ -100,10 +100,12 @@ class EchoService final : public v1::Customer::CallbackService {
 
 int Main(int argc, char** argv) {
   net::PrepareRuntime();
-  CLI::App app{"Answers the bank's calls at once: the ceiling that the benchmark compares with."};
+  bank::FlagSet flags{
+      "Answers the bank's calls at once: the ceiling that the benchmark compares with.",
+      "echo_server"};
   std::string listen = "localhost:50050";
-  app.add_option("--listen", listen, "host:port");
-  CLI11_PARSE(app, argc, argv);
+  flags.Add("--listen", listen, "host:port");
+  if (auto exit_code = flags.Parse(argc, argv)) return *exit_code;
 
   sigset_t signals;
   sigemptyset(&signals);

@@ -43,30 +43,27 @@ int main(int argc, char** argv) {
   std::string format = "table";
   std::string html;
   std::string input = "auto";
-  CLI::App app{
+  bank::FlagSet flags{
       "Judges histories of a bank: is there one order of all operations that explains every "
       "answer?",
       "checker"};
-  app.footer(kExamples);
-  app.add_option("history", options.histories, "history files, read as one history")->required();
-  app.add_option("--digests", options.digests, "files with the branches' final digests");
-  app.add_flag("--foreign-writers", options.foreign_writers,
-               "others than the recorded customers wrote too");
-  app.add_option("--budget-ms", options.budget_ms, "time for searching, in milliseconds")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  app.add_option("--format", input, "of the histories: auto (by extension), json or edn")
-      ->check(CLI::IsMember({"auto", "json", "edn"}))
-      ->capture_default_str();
-  app.add_option("--initial", jepsen_options.initial, "edn: what registers hold at first")
-      ->capture_default_str();
-  app.add_flag("--overdrafts", jepsen_options.overdrafts,
-               "edn: accounts may be overdrawn (Jepsen's :negative-balances?)");
-  app.add_option("--html", html, "write a timeline of the history to this file");
-  app.add_option("-w,--write", format, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
-      ->capture_default_str();
-  if (const auto code = bank::ParseFlags(app, argc, argv)) return *code;
+  flags.SetFooter(kExamples);
+  flags.Add("history", options.histories, "history files, read as one history").Required();
+  flags.Add("--digests", options.digests, "files with the branches' final digests");
+  flags.AddSwitch("--foreign-writers", options.foreign_writers,
+                  "others than the recorded customers wrote too");
+  flags.Add("--budget-ms", options.budget_ms, "time for searching, in milliseconds")
+      .NotNegative()
+      .ShowDefault();
+  flags.Add("--format", input, "of the histories: auto (by extension), json or edn")
+      .OneOf({"auto", "json", "edn"})
+      .ShowDefault();
+  flags.Add("--initial", jepsen_options.initial, "edn: what registers hold at first").ShowDefault();
+  flags.AddSwitch("--overdrafts", jepsen_options.overdrafts,
+                  "edn: accounts may be overdrawn (Jepsen's :negative-balances?)");
+  flags.Add("--html", html, "write a timeline of the history to this file");
+  flags.Add("-w,--write", format, "table or json").OneOf({"table", "json"}).ShowDefault();
+  if (const auto code = flags.Parse(argc, argv)) return *code;
 
   const auto start = std::chrono::steady_clock::now();
   const bool edn = input == "edn" || (input == "auto" && options.histories[0].ends_with(".edn"));

@@ -1,11 +1,11 @@
 #include "common/flags.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
 #include <iostream>
-#include <memory>
-#include <vector>
+#include <map>
 
 #include "common/exit_code.h"
 #include "common/version.h"
@@ -49,7 +49,137 @@ void NameVariables(CLI::App& app) {
 
 }  // namespace
 
-std::optional<int> ParseFlags(CLI::App& app, int argc, const char* const* argv) {
+Flag Flag::Required() {
+  option_->required();
+  return *this;
+}
+
+Flag Flag::Checked(CLI::Validator validator) {
+  option_->check(std::move(validator));
+  return *this;
+}
+
+Flag Flag::BetweenIntegers(int64_t least, int64_t most) { return Checked(CLI::Range(least, most)); }
+Flag Flag::BetweenNaturals(uint64_t least, uint64_t most) {
+  return Checked(CLI::Range(least, most));
+}
+Flag Flag::BetweenFractions(double least, double most) { return Checked(CLI::Range(least, most)); }
+Flag Flag::Positive() { return Checked(CLI::PositiveNumber); }
+Flag Flag::NotNegative() { return Checked(CLI::NonNegativeNumber); }
+Flag Flag::OneOf(std::vector<std::string> values) {
+  return Checked(CLI::IsMember(std::move(values)));
+}
+
+Flag Flag::Check(std::function<std::string(const std::string& value)> fault) {
+  option_->check(std::move(fault));
+  return *this;
+}
+
+Flag Flag::WithUnits(std::initializer_list<std::pair<std::string, int64_t>> units) {
+  std::map<std::string, int64_t> factors;
+  for (const auto& [unit, factor] : units) factors[unit] = factor;
+  option_->transform(CLI::AsNumberWithUnit(std::move(factors)));
+  return *this;
+}
+
+Flag Flag::SplitAt(char delimiter) {
+  option_->delimiter(delimiter);
+  return *this;
+}
+
+Flag Flag::OneValueEach() {
+  option_->allow_extra_args(false);
+  return *this;
+}
+
+Flag Flag::Excludes(Flag other) {
+  option_->excludes(other.option_);
+  return *this;
+}
+
+Flag Flag::ShowDefault() {
+  option_->capture_default_str();
+  return *this;
+}
+
+Flag Flag::ShowDefault(const std::string& text) {
+  option_->default_str(text);
+  return *this;
+}
+
+Flag Flag::ShowType(const std::string& name) {
+  option_->type_name(name);
+  return *this;
+}
+
+Flag Flag::Group(const std::string& heading) {
+  option_->group(heading);
+  return *this;
+}
+
+Flag Flag::Variable(const std::string& name) {
+  option_->envname(name);
+  return *this;
+}
+
+bool Flag::given() const { return option_->count() > 0; }
+
+FlagSet::FlagSet(const std::string& about, const std::string& program)
+    : owned_(std::make_unique<CLI::App>(about, program)), app_(owned_.get()) {}
+FlagSet::FlagSet(CLI::App* command) : app_(command) {}
+FlagSet::~FlagSet() = default;
+
+Flag FlagSet::Add(const std::string& names, std::string& value, const std::string& about) {
+  return Flag(app_->add_option(names, value, about));
+}
+Flag FlagSet::Add(const std::string& names, int& value, const std::string& about) {
+  return Flag(app_->add_option(names, value, about));
+}
+Flag FlagSet::Add(const std::string& names, int64_t& value, const std::string& about) {
+  return Flag(app_->add_option(names, value, about));
+}
+Flag FlagSet::Add(const std::string& names, uint32_t& value, const std::string& about) {
+  return Flag(app_->add_option(names, value, about));
+}
+Flag FlagSet::Add(const std::string& names, uint64_t& value, const std::string& about) {
+  return Flag(app_->add_option(names, value, about));
+}
+Flag FlagSet::Add(const std::string& names, double& value, const std::string& about) {
+  return Flag(app_->add_option(names, value, about));
+}
+Flag FlagSet::Add(const std::string& names, std::vector<std::string>& values,
+                  const std::string& about) {
+  return Flag(app_->add_option(names, values, about));
+}
+Flag FlagSet::Add(const std::string& names, std::vector<int>& values, const std::string& about) {
+  return Flag(app_->add_option(names, values, about));
+}
+Flag FlagSet::Add(const std::string& names, std::vector<uint32_t>& values,
+                  const std::string& about) {
+  return Flag(app_->add_option(names, values, about));
+}
+
+Flag FlagSet::Add(const std::string& names, std::function<void(const std::string& value)> take,
+                  const std::string& about) {
+  return Flag(app_->add_option_function<std::string>(names, std::move(take), about));
+}
+
+Flag FlagSet::AddSwitch(const std::string& names, bool& value, const std::string& about) {
+  return Flag(app_->add_flag(names, value, about));
+}
+
+FlagSet& FlagSet::AddCommand(const std::string& name, const std::string& about) {
+  commands_.emplace_back(new FlagSet(app_->add_subcommand(name, about)));
+  return *commands_.back();
+}
+
+void FlagSet::RequireCommand() { app_->require_subcommand(1); }
+void FlagSet::TakeAfterCommands() { app_->fallthrough(); }
+bool FlagSet::called() const { return app_->parsed(); }
+void FlagSet::SetFooter(const std::string& text) { app_->footer(text); }
+
+std::optional<int> FlagSet::Parse(int argc, const char* const* argv) {
+  CLI::App& app = *app_;
   app.set_version_flag("--version", app.get_name() + " " + std::string(Version()));
   app.set_config("--config", "", "read flags that are not given from this file (TOML or INI)")
       ->type_name("FILE");

@@ -6,10 +6,10 @@
 #include "customer/commands/commands.h"
 
 int main(int argc, char** argv) {
-  CLI::App program{"Customers of the bank: replay an input, do one operation, or make load.",
-                   "customer"};
-  program.require_subcommand(1);
-  program.footer(
+  bank::FlagSet program{"Customers of the bank: replay an input, do one operation, or make load.",
+                        "customer"};
+  program.RequireCommand();
+  program.SetFooter(
       "examples:\n"
       "  customer check input/three_branches.json\n"
       "  customer replay input/three_branches.json --output answers.json --history history.jsonl\n"
@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
   const std::array<std::unique_ptr<bank::customer::Command>, 4> commands = {
       bank::customer::MakeCheck(program), bank::customer::MakeReplay(program),
       bank::customer::MakeCall(program), bank::customer::MakeLoad(program)};
-  if (auto exit_code = bank::ParseFlags(program, argc, argv)) return *exit_code;
+  if (auto exit_code = program.Parse(argc, argv)) return *exit_code;
   for (const auto& command : commands) {
     if (command->called()) return command->Run();
   }

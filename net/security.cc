@@ -3,10 +3,11 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <charconv>
 #include <fstream>
 #include <iterator>
+
+#include "common/flags.h"
 
 namespace bank::net {
 namespace {
@@ -53,20 +54,20 @@ absl::Status CheckPlaintext(const char* verb, const std::string& address) {
 
 }  // namespace
 
-void AddTlsFlags(CLI::App& app, TlsFiles& files) {
+void AddTlsFlags(FlagSet& flags, TlsFiles& files) {
   const char* group = "Mutual TLS (needed beyond loopback)";
-  app.add_option("--tls-cert", files.certificate, "this side's certificate, PEM")
-      ->envname("BANK_TLS_CERT")
-      ->type_name("FILE")
-      ->group(group);
-  app.add_option("--tls-key", files.key, "its private key, PEM")
-      ->envname("BANK_TLS_KEY")
-      ->type_name("FILE")
-      ->group(group);
-  app.add_option("--tls-ca", files.authority, "the authority that signed both sides, PEM")
-      ->envname("BANK_TLS_CA")
-      ->type_name("FILE")
-      ->group(group);
+  flags.Add("--tls-cert", files.certificate, "this side's certificate, PEM")
+      .Variable("BANK_TLS_CERT")
+      .ShowType("FILE")
+      .Group(group);
+  flags.Add("--tls-key", files.key, "its private key, PEM")
+      .Variable("BANK_TLS_KEY")
+      .ShowType("FILE")
+      .Group(group);
+  flags.Add("--tls-ca", files.authority, "the authority that signed both sides, PEM")
+      .Variable("BANK_TLS_CA")
+      .ShowType("FILE")
+      .Group(group);
 }
 
 absl::StatusOr<std::string> HostOf(std::string_view address) {

@@ -15,8 +15,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace CLI {
-class App;
+namespace bank {
+class FlagSet;
 }
 
 namespace bank::net {
@@ -32,7 +32,7 @@ struct TlsFiles {
 
 // Adds --tls-cert, --tls-key and --tls-ca (environment: BANK_TLS_CERT, ...). `files` must outlive
 // the parsing.
-void AddTlsFlags(CLI::App& app, TlsFiles& files);
+void AddTlsFlags(FlagSet& flags, TlsFiles& files);
 
 // The host of host:port, [host]:port or unix:path ("unix"); InvalidArgument if it is none of these
 // or the port is not a number from 0 to 65535.

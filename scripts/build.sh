@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Configures (once) and builds a preset: scripts/build.sh [release|dev|asan|tsan|fuzz] [target...]
+# Configures (once) and builds a preset: scripts/build.sh [release|dev|plain|asan|tsan|fuzz] [target...]
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 case "${1:-release}" in

@@ -54,7 +54,8 @@ void PushStream::Pump() {
     v1::MetricFrame* sign = message_.add_frames();
     encoder_.Encode(*SignOfLife(), sign);
     for (const monitor::Event& event : portion.events) {
-      // Those of an earlier run the bank has told this one, and takes what is pushed for this one's.
+      // Those of an earlier run the bank has told this one, and takes what is pushed for this
+      // one's.
       if (event.incarnation == options_.self->incarnation) ToWire(event, sign->add_events());
     }
     next_sign_ns_ = now_ns + options_.sign_of_life_ns;

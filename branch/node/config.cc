@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <iostream>
@@ -166,10 +165,10 @@ uint64_t BankNumber(const std::vector<replication::Member>& founders, int64_t in
 }
 
 Parsed ParseConfig(int argc, const char* const* argv) {
-  CLI::App app(
+  FlagSet flags(
       "One branch of a replicated bank: a gRPC server whose ledger equals that of all others.",
       "branch");
-  app.footer(kExamples);
+  flags.SetFooter(kExamples);
   Config config;
   std::string peers;
   std::vector<std::string> dial;
@@ -177,81 +176,81 @@ Parsed ParseConfig(int argc, const char* const* argv) {
   std::string replicator = "raft";
   replication::DriverOptions& driver = config.driver;
 
-  app.add_option("--id", config.self.value, "this branch's number")
-      ->required()
-      ->check(CLI::Range(uint64_t{1}, kBranchIdMax));
-  app.add_option("--peers", peers, "all members, this one too: 1=host:port,2=host:port,...")
-      ->required();
-  app.add_option("--listen", config.listen, "host:port (default: its own in --peers)");
-  app.add_option("--dial", dial,
-                 "ID=host:port: reach that branch there, not at its address in --peers (behind a "
-                 "proxy or NAT); may be repeated")
-      ->allow_extra_args(false);
-  app.add_option("--http", config.http,
-                 "host:port for the console, /metrics, /livez and /readyz (default: none)");
-  app.add_option("--data", config.data, "folder of log and snapshots; made if it is not there")
-      ->required()
-      ->check([](const std::string& folder) {
+  flags.Add("--id", config.self.value, "this branch's number")
+      .Required()
+      .Between(uint64_t{1}, kBranchIdMax);
+  flags.Add("--peers", peers, "all members, this one too: 1=host:port,2=host:port,...").Required();
+  flags.Add("--listen", config.listen, "host:port (default: its own in --peers)");
+  flags
+      .Add("--dial", dial,
+           "ID=host:port: reach that branch there, not at its address in --peers (behind a "
+           "proxy or NAT); may be repeated")
+      .OneValueEach();
+  flags.Add("--http", config.http,
+            "host:port for the console, /metrics, /livez and /readyz (default: none)");
+  flags.Add("--data", config.data, "folder of log and snapshots; made if it is not there")
+      .Required()
+      .Check([](const std::string& folder) {
         return folder.empty() ? std::string("needs a folder") : std::string();
       });
-  app.add_option("--initial-balance", config.initial_balance,
-                 "what the account 'shared' is opened with, in minor units")
-      ->check(CLI::Range(int64_t{0}, INT64_MAX));
-  app.add_flag("--rebuild", config.rebuild,
-               "set a damaged log or snapshot aside and fetch everything from the other branches");
-  app.add_option("--replicator", replicator, "how branches agree")
-      ->check(CLI::IsMember({"raft"}))
-      ->capture_default_str();
-  app.add_option("--log-level", config.log_level, "of the lines on stderr")
-      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
-      ->capture_default_str();
-  app.add_option("-w,--write-out", output, "form of the lines on stdout")
-      ->check(CLI::IsMember({"json", "table"}))
-      ->capture_default_str();
+  flags
+      .Add("--initial-balance", config.initial_balance,
+           "what the account 'shared' is opened with, in minor units")
+      .Between(int64_t{0}, INT64_MAX);
+  flags.AddSwitch(
+      "--rebuild", config.rebuild,
+      "set a damaged log or snapshot aside and fetch everything from the other branches");
+  flags.Add("--replicator", replicator, "how branches agree").OneOf({"raft"}).ShowDefault();
+  flags.Add("--log-level", config.log_level, "of the lines on stderr")
+      .OneOf({"trace", "debug", "info", "warn", "error", "off"})
+      .ShowDefault();
+  flags.Add("-w,--write-out", output, "form of the lines on stdout")
+      .OneOf({"json", "table"})
+      .ShowDefault();
 
-  app.add_option("--sampling-interval-ms", config.sampling_interval_ms,
-                 "how often the branch measures itself and its host")
-      ->check(CLI::Range(monitor::SamplerOptions::kIntervalMsMin,
-                         monitor::SamplerOptions::kIntervalMsMax))
-      ->capture_default_str();
+  flags
+      .Add("--sampling-interval-ms", config.sampling_interval_ms,
+           "how often the branch measures itself and its host")
+      .Between(monitor::SamplerOptions::kIntervalMsMin, monitor::SamplerOptions::kIntervalMsMax)
+      .ShowDefault();
 
   const char* tuning = "Tuning";
-  app.add_option("--election-timeout-ms", driver.election_timeout_ms,
-                 "silence of the leader after which a branch campaigns")
-      ->check(CLI::Range(50u, 600'000u))
-      ->capture_default_str()
-      ->group(tuning);
-  app.add_option("--heartbeat-ms", driver.heartbeat_ms, "a leader is never silent for longer")
-      ->check(CLI::Range(10u, 60'000u))
-      ->capture_default_str()
-      ->group(tuning);
-  app.add_option("--snapshot-every", driver.snapshot_every_entries,
-                 "log entries between two snapshots")
-      ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40))
-      ->capture_default_str()
-      ->group(tuning);
-  app.add_option("--trailing", driver.trailing_entries,
-                 "log entries kept below a snapshot, for branches that are a little behind")
-      ->check(CLI::Range(uint64_t{driver.inflight_entries_max} + 1, uint64_t{UINT32_MAX}))
-      ->capture_default_str()
-      ->group(tuning);
-  app.add_option("--entries-open", driver.entries_open_max,
-                 "log entries of the leader that may wait for their commit at a time")
-      ->check(CLI::Range(1u, 64u))
-      ->capture_default_str()
-      ->group(tuning);
-  app.add_option(
+  flags
+      .Add("--election-timeout-ms", driver.election_timeout_ms,
+           "silence of the leader after which a branch campaigns")
+      .Between(50u, 600'000u)
+      .ShowDefault()
+      .Group(tuning);
+  flags.Add("--heartbeat-ms", driver.heartbeat_ms, "a leader is never silent for longer")
+      .Between(10u, 60'000u)
+      .ShowDefault()
+      .Group(tuning);
+  flags.Add("--snapshot-every", driver.snapshot_every_entries, "log entries between two snapshots")
+      .Between(uint64_t{1}, uint64_t{1} << 40)
+      .ShowDefault()
+      .Group(tuning);
+  flags
+      .Add("--trailing", driver.trailing_entries,
+           "log entries kept below a snapshot, for branches that are a little behind")
+      .Between(uint64_t{driver.inflight_entries_max} + 1, uint64_t{UINT32_MAX})
+      .ShowDefault()
+      .Group(tuning);
+  flags
+      .Add("--entries-open", driver.entries_open_max,
+           "log entries of the leader that may wait for their commit at a time")
+      .Between(1u, 64u)
+      .ShowDefault()
+      .Group(tuning);
+  flags.Add(
       "--monitor", config.monitor,
       "host:port of a server of bank.v1.Monitor that is no branch: this branch also pushes its "
       "metrics there and takes its commands, of the same list");
   // For tests alone, and so in no help: no request can name a program, but a test must be able to.
   std::vector<std::string> diagnostics;
-  app.add_option("--diagnostic", diagnostics, "NAME=PROGRAM: run that instead")
-      ->allow_extra_args(false)
-      ->group("");
-  net::AddTlsFlags(app, config.tls);
+  flags.Add("--diagnostic", diagnostics, "NAME=PROGRAM: run that instead").OneValueEach().Group("");
+  net::AddTlsFlags(flags, config.tls);
 
-  if (auto exit_code = ParseFlags(app, argc, argv)) return {std::nullopt, *exit_code};
+  if (auto exit_code = flags.Parse(argc, argv)) return {std::nullopt, *exit_code};
   config.json = output == "json";
   for (const std::string& part : diagnostics) {
     const size_t equals = part.find('=');

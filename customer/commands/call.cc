@@ -26,24 +26,23 @@ const std::map<std::string, Op> kOps = {{"open", Op::kOpen},
 
 class Call final : public Command {
  public:
-  explicit Call(CLI::App& program)
+  explicit Call(FlagSet& program)
       : Command(program, "call", "do one operation, or look up what became of one") {
-    app_->add_option("OPERATION", operation_name_,
-                     "open, query, deposit, withdraw, transfer or lookup")
-        ->required()
-        ->check(CLI::IsMember({"open", "query", "deposit", "withdraw", "transfer", "lookup"}));
-    amount_ = app_->add_option("AMOUNT", operation_.amount,
-                               "minor units; of all but query and lookup (open: 0 if not given)");
-    app_->add_option("--account", operation_.account, "")->capture_default_str();
-    app_->add_option("--to", operation_.to, "the account a transfer goes to");
-    app_->add_option("--minimum-index", operation_.minimum.value,
-                     "with --consistency at-least: a log_index seen earlier");
-    app_->add_option("--session", session_, "lookup: the key's session");
-    app_->add_option("--sequence", sequence_, "lookup: the key's sequence");
-    AddFreshnessFlag(*app_, operation_.freshness);
-    AddFormatFlag(*app_, json_);
+    flags_.Add("OPERATION", operation_name_, "open, query, deposit, withdraw, transfer or lookup")
+        .Required()
+        .OneOf({"open", "query", "deposit", "withdraw", "transfer", "lookup"});
+    amount_ = flags_.Add("AMOUNT", operation_.amount,
+                         "minor units; of all but query and lookup (open: 0 if not given)");
+    flags_.Add("--account", operation_.account, "").ShowDefault();
+    flags_.Add("--to", operation_.to, "the account a transfer goes to");
+    flags_.Add("--minimum-index", operation_.minimum.value,
+               "with --consistency at-least: a log_index seen earlier");
+    flags_.Add("--session", session_, "lookup: the key's session");
+    flags_.Add("--sequence", sequence_, "lookup: the key's sequence");
+    AddFreshnessFlag(flags_, operation_.freshness);
+    AddFormatFlag(flags_, json_);
     bank_.at = "localhost:50051";
-    bank_.AddTo(*app_);
+    bank_.AddTo(flags_);
   }
 
   int Run() override {
@@ -80,7 +79,7 @@ class Call final : public Command {
       return session_ == 0 || sequence_ == 0 ? "--session and --sequence" : "";
     }
     if (operation_name_ == "query" || operation_name_ == "open") return "";
-    if (amount_->empty()) return "an AMOUNT";
+    if (!amount_.given()) return "an AMOUNT";
     return operation_name_ == "transfer" && operation_.to.empty() ? "--to" : "";
   }
 
@@ -118,7 +117,7 @@ class Call final : public Command {
 
   std::string operation_name_;
   history::Operation operation_;
-  const CLI::Option* amount_ = nullptr;
+  Flag amount_;
   uint64_t session_ = 0;
   uint64_t sequence_ = 0;
   bool json_ = false;
@@ -127,6 +126,6 @@ class Call final : public Command {
 
 }  // namespace
 
-std::unique_ptr<Command> MakeCall(CLI::App& program) { return std::make_unique<Call>(program); }
+std::unique_ptr<Command> MakeCall(FlagSet& program) { return std::make_unique<Call>(program); }
 
 }  // namespace bank::customer

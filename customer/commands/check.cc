@@ -15,10 +15,10 @@ namespace {
 
 class Check final : public Command {
  public:
-  explicit Check(CLI::App& program)
+  explicit Check(FlagSet& program)
       : Command(program, "check", "say whether an input is acceptable, without a bank") {
-    app_->add_option("INPUT", input_, "an input of the exercise")->required();
-    AddFormatFlag(*app_, json_);
+    flags_.Add("INPUT", input_, "an input of the exercise").Required();
+    AddFormatFlag(flags_, json_);
   }
 
   int Run() override {
@@ -50,6 +50,6 @@ class Check final : public Command {
 
 }  // namespace
 
-std::unique_ptr<Command> MakeCheck(CLI::App& program) { return std::make_unique<Check>(program); }
+std::unique_ptr<Command> MakeCheck(FlagSet& program) { return std::make_unique<Check>(program); }
 
 }  // namespace bank::customer

@@ -2,16 +2,17 @@
 // is parsed, and runs afterwards if it was the one that was called.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/flags.h"
 #include "customer/client/branches.h"
 #include "customer/client/settlement.h"
 #include "customer/history/event.h"
@@ -23,18 +24,18 @@ class Command {
  public:
   virtual ~Command() = default;
   virtual int Run() = 0;  // the program's exit code
-  bool called() const { return app_->parsed(); }
+  bool called() const { return flags_.called(); }
 
  protected:
-  Command(CLI::App& program, const std::string& name, const std::string& about)
-      : app_(program.add_subcommand(name, about)) {}
-  CLI::App* const app_;
+  Command(FlagSet& program, const std::string& name, const std::string& about)
+      : flags_(program.AddCommand(name, about)) {}
+  FlagSet& flags_;
 };
 
-std::unique_ptr<Command> MakeCheck(CLI::App& program);
-std::unique_ptr<Command> MakeReplay(CLI::App& program);
-std::unique_ptr<Command> MakeCall(CLI::App& program);
-std::unique_ptr<Command> MakeLoad(CLI::App& program);
+std::unique_ptr<Command> MakeCheck(FlagSet& program);
+std::unique_ptr<Command> MakeReplay(FlagSet& program);
+std::unique_ptr<Command> MakeCall(FlagSet& program);
+std::unique_ptr<Command> MakeLoad(FlagSet& program);
 
 // Where the bank is and how patient to be with it.
 struct BankFlags {
@@ -44,30 +45,34 @@ struct BankFlags {
   double operation_timeout_s = 30;
   bool no_failover = false;
 
-  void AddTo(CLI::App& app);
+  void AddTo(FlagSet& flags);
   client::Patience patience() const;
   absl::StatusOr<std::vector<client::Branch>> Connect() const;
 };
 
 // Adds an option that takes one of the names of `choices`; `value` holds the default.
 template <class Value>
-void AddChoice(CLI::App& app, const std::string& flags, const std::map<std::string, Value>& choices,
-               Value& value, const std::string& about) {
+void AddChoice(FlagSet& flags, const std::string& names,
+               const std::map<std::string, Value>& choices, Value& value,
+               const std::string& about) {
   std::string fallback;
+  std::vector<std::string> known;
   for (const auto& [name, choice] : choices) {
+    known.push_back(name);
     if (choice == value) fallback = name;
   }
-  app.add_option_function<std::string>(
-         flags, [&choices, &value](const std::string& name) { value = choices.at(name); }, about)
-      ->check(CLI::IsMember(&choices))
-      ->default_str(fallback);
+  flags
+      .Add(
+          names, [&choices, &value](const std::string& name) { value = choices.at(name); }, about)
+      .OneOf(std::move(known))
+      .ShowDefault(fallback);
 }
 
 // The flag -w, --write table|json.
-void AddFormatFlag(CLI::App& app, bool& json);
+void AddFormatFlag(FlagSet& flags, bool& json);
 
 // The flag --consistency.
-void AddFreshnessFlag(CLI::App& app, history::Freshness& freshness);
+void AddFreshnessFlag(FlagSet& flags, history::Freshness& freshness);
 std::string_view FreshnessName(history::Freshness freshness);  // as that flag spells it
 
 // Prints "customer: ..." on standard error; gives back `exit_code`.

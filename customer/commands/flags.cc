@@ -18,18 +18,18 @@ int64_t Nanoseconds(double seconds) { return static_cast<int64_t>(seconds * 1e9)
 
 }  // namespace
 
-void BankFlags::AddTo(CLI::App& app) {
-  app.add_option("--at", at, "the branches: 1=localhost:50051,2=localhost:50052,...");
-  net::AddTlsFlags(app, tls);
-  const CLI::Range seconds(0.001, 86'400.0);
-  app.add_option("--attempt-timeout", attempt_timeout_s, "seconds before asking another branch")
-      ->check(seconds)
-      ->capture_default_str();
-  app.add_option("--operation-timeout", operation_timeout_s,
-                 "seconds for all attempts of an operation; then its fate is looked up")
-      ->check(seconds)
-      ->capture_default_str();
-  app.add_flag("--no-failover", no_failover, "ask no other branch when one cannot answer");
+void BankFlags::AddTo(FlagSet& flags) {
+  flags.Add("--at", at, "the branches: 1=localhost:50051,2=localhost:50052,...");
+  net::AddTlsFlags(flags, tls);
+  flags.Add("--attempt-timeout", attempt_timeout_s, "seconds before asking another branch")
+      .Between(0.001, 86'400.0)
+      .ShowDefault();
+  flags
+      .Add("--operation-timeout", operation_timeout_s,
+           "seconds for all attempts of an operation; then its fate is looked up")
+      .Between(0.001, 86'400.0)
+      .ShowDefault();
+  flags.AddSwitch("--no-failover", no_failover, "ask no other branch when one cannot answer");
 }
 
 client::Patience BankFlags::patience() const {
@@ -48,12 +48,12 @@ absl::StatusOr<std::vector<client::Branch>> BankFlags::Connect() const {
   return client::Connect(*addresses, tls);
 }
 
-void AddFormatFlag(CLI::App& app, bool& json) {
-  AddChoice(app, "-w,--write", kFormats, json, "how to print: table or json");
+void AddFormatFlag(FlagSet& flags, bool& json) {
+  AddChoice(flags, "-w,--write", kFormats, json, "how to print: table or json");
 }
 
-void AddFreshnessFlag(CLI::App& app, history::Freshness& freshness) {
-  AddChoice(app, "--consistency", kFreshness, freshness,
+void AddFreshnessFlag(FlagSet& flags, history::Freshness& freshness) {
+  AddChoice(flags, "--consistency", kFreshness, freshness,
             "of queries: linearizable, at-least or local");
 }
 

@@ -26,47 +26,42 @@ void RequestStop(int) { stop_requested = true; }
 
 class Load final : public Command {
  public:
-  explicit Load(CLI::App& program)
+  explicit Load(FlagSet& program)
       : Command(
             program, "load",
             "make load through all branches of --at; SIGTERM ends it like the end of its time") {
-    AddChoice(*app_, "--mode", kModes, mode_, "a call per operation, or batches over streams");
-    app_->add_option("--concurrency", concurrency_,
-                     "operations (stream: batches) under way at each branch")
-        ->check(CLI::Range(1U, 16'000U))
-        ->capture_default_str();
-    app_->add_option("--connections", connections_,
-                     "connections to each branch, each with a session")
-        ->check(CLI::Range(1U, 256U))
-        ->capture_default_str();
-    app_->add_option("--batch", batch_, "stream: operations in a batch")
-        ->check(CLI::Range(1U, 8192U))
-        ->capture_default_str();
-    auto* seconds =
-        app_->add_option("--seconds", seconds_, "how long (default 5, or until --operations)")
-            ->check(CLI::Range(0.01, 1e6));
-    app_->add_option("--operations", operations_, "how many operations (default: no limit)")
-        ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 60));
-    auto* accounts = app_->add_option("--accounts", accounts_, "how many accounts to open and use")
-                         ->check(CLI::Range(1U, 1'000'000U))
-                         ->capture_default_str();
-    app_->add_option("--opening-balance", opening_balance_, "of each of them")
-        ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
-        ->capture_default_str();
-    app_->add_option("--account", account_, "use this existing account instead")
-        ->excludes(accounts);
-    app_->add_option("--initial-balance", initial_balance_,
-                     "with --account: its balance before the load, for the history");
-    app_->add_option("--mix", mix_, "weights: deposit=1,withdraw=1,query=2,transfer=0")
-        ->capture_default_str();
-    app_->add_option("--amount-max", amount_max_, "amounts are drawn from 1 to this")
-        ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
-        ->capture_default_str();
-    app_->add_option("--seed", seed_, "of all random choices")->capture_default_str();
-    app_->add_option("--history", history_, "where the history goes (docs/HISTORY.md)");
-    AddFormatFlag(*app_, json_);
+    AddChoice(flags_, "--mode", kModes, mode_, "a call per operation, or batches over streams");
+    flags_
+        .Add("--concurrency", concurrency_, "operations (stream: batches) under way at each branch")
+        .Between(1U, 16'000U)
+        .ShowDefault();
+    flags_.Add("--connections", connections_, "connections to each branch, each with a session")
+        .Between(1U, 256U)
+        .ShowDefault();
+    flags_.Add("--batch", batch_, "stream: operations in a batch").Between(1U, 8192U).ShowDefault();
+    const Flag seconds =
+        flags_.Add("--seconds", seconds_, "how long (default 5, or until --operations)")
+            .Between(0.01, 1e6);
+    flags_.Add("--operations", operations_, "how many operations (default: no limit)")
+        .Between(uint64_t{1}, uint64_t{1} << 60);
+    const Flag accounts = flags_.Add("--accounts", accounts_, "how many accounts to open and use")
+                              .Between(1U, 1'000'000U)
+                              .ShowDefault();
+    flags_.Add("--opening-balance", opening_balance_, "of each of them")
+        .Between(int64_t{0}, int64_t{1} << 40)
+        .ShowDefault();
+    flags_.Add("--account", account_, "use this existing account instead").Excludes(accounts);
+    flags_.Add("--initial-balance", initial_balance_,
+               "with --account: its balance before the load, for the history");
+    flags_.Add("--mix", mix_, "weights: deposit=1,withdraw=1,query=2,transfer=0").ShowDefault();
+    flags_.Add("--amount-max", amount_max_, "amounts are drawn from 1 to this")
+        .Between(int64_t{1}, int64_t{1} << 40)
+        .ShowDefault();
+    flags_.Add("--seed", seed_, "of all random choices").ShowDefault();
+    flags_.Add("--history", history_, "where the history goes (docs/HISTORY.md)");
+    AddFormatFlag(flags_, json_);
     bank_.at = "localhost:50051";
-    bank_.AddTo(*app_);
+    bank_.AddTo(flags_);
     seconds_given_ = seconds;
   }
 
@@ -80,7 +75,7 @@ class Load final : public Command {
     std::signal(SIGINT, RequestStop);
     load::Engine::Options options{
         .patience = bank_.patience(), .recorder = recorder_.get(), .seed = seed_};
-    if (seconds_given_->count() > 0 || operations_ == UINT64_MAX) {
+    if (seconds_given_.given() || operations_ == UINT64_MAX) {
       options.duration_ns_max = static_cast<int64_t>(seconds_ * 1e9);
     }
     load::Engine engine(clock_, options, stop_requested);
@@ -237,7 +232,7 @@ class Load final : public Command {
   std::string history_;
   bool json_ = false;
   BankFlags bank_;
-  const CLI::Option* seconds_given_ = nullptr;
+  Flag seconds_given_;
 
   SteadyClock clock_;
   std::vector<load::LaneOptions> lane_options_;
@@ -248,6 +243,6 @@ class Load final : public Command {
 
 }  // namespace
 
-std::unique_ptr<Command> MakeLoad(CLI::App& program) { return std::make_unique<Load>(program); }
+std::unique_ptr<Command> MakeLoad(FlagSet& program) { return std::make_unique<Load>(program); }
 
 }  // namespace bank::customer

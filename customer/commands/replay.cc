@@ -34,23 +34,24 @@ constexpr uint64_t kDefaultPortBase = 50050;
 
 class Replay final : public Command {
  public:
-  explicit Replay(CLI::App& program)
+  explicit Replay(FlagSet& program)
       : Command(program, "replay", "replay an input: one process per customer entry") {
-    app_->add_option("INPUT", input_, "an input of the exercise")->required();
-    AddChoice(*app_, "--order", kOrders, order_, "sequential, converged or concurrent");
-    app_->add_option("--output", output_, "where the answers go, in the exercise's format");
-    app_->add_option("--history", history_, "where the history goes (docs/HISTORY.md)");
-    app_->add_option("--entry", entry_,
-                     "only the customer entry of this number, from 1, in this process");
-    app_->add_option("--ready-timeout", ready_timeout_s_, "seconds for the branches to serve")
-        ->check(CLI::Range(0.001, 86'400.0))
-        ->capture_default_str();
-    app_->add_flag("--conducted", conducted_,
+    flags_.Add("INPUT", input_, "an input of the exercise").Required();
+    AddChoice(flags_, "--order", kOrders, order_, "sequential, converged or concurrent");
+    flags_.Add("--output", output_, "where the answers go, in the exercise's format");
+    flags_.Add("--history", history_, "where the history goes (docs/HISTORY.md)");
+    flags_.Add("--entry", entry_,
+               "only the customer entry of this number, from 1, in this process");
+    flags_.Add("--ready-timeout", ready_timeout_s_, "seconds for the branches to serve")
+        .Between(0.001, 86'400.0)
+        .ShowDefault();
+    flags_
+        .AddSwitch("--conducted", conducted_,
                    "speak with a conductor over standard input and output")
-        ->group("");
-    AddFreshnessFlag(*app_, freshness_);
-    AddFormatFlag(*app_, json_);
-    bank_.AddTo(*app_);
+        .Group("");
+    AddFreshnessFlag(flags_, freshness_);
+    AddFormatFlag(flags_, json_);
+    bank_.AddTo(flags_);
   }
 
   int Run() override {
@@ -253,6 +254,6 @@ class Replay final : public Command {
 
 }  // namespace
 
-std::unique_ptr<Command> MakeReplay(CLI::App& program) { return std::make_unique<Replay>(program); }
+std::unique_ptr<Command> MakeReplay(FlagSet& program) { return std::make_unique<Replay>(program); }
 
 }  // namespace bank::customer

@@ -71,29 +71,30 @@ int Main(int argc, char** argv) {
   bool require_faults = false;
   bool print_digest = false;
 
-  CLI::App app{
+  FlagSet program{
       "Runs the whole bank in one thread on simulated disks, network and clocks, with faults.\n"
       "Examples:\n"
       "  simulate --seeds 1..300          a few hundred runs\n"
       "  simulate --minutes 10 --seed 1   as many seeds as fit, from 1 on\n"
       "  simulate --seed 17 --trace       one run, with all that happened"};
-  app.add_option("--seed", options.seed, "the seed to run, or to begin with");
-  app.add_option("--seeds", seeds, "FROM..TO, both included");
-  app.add_option("--minutes", minutes, "go on with the next seed for so long")
-      ->check(CLI::PositiveNumber);
-  app.add_option("--branches", options.branches, "of the bank; else each seed decides")
-      ->check(CLI::Range(1, 50));
-  app.add_option("--without-guard", guards_off,
-                 "switch these guards of the engine off: the runs should find what they guard "
-                 "against")
-      ->check(CLI::Range(1, 31));
-  app.add_flag("--reordering", options.reorders,
-               "messages overtake each other and come twice, which the transport rules out");
-  app.add_flag("--trace", options.trace, "print what happens");
-  app.add_flag("--keep-going", keep_going, "do not stop at the first seed that fails");
-  app.add_flag("--require-faults", require_faults, "fail if some kind of fault never happened");
-  app.add_flag("--digest", print_digest, "print each run's digest: the same whenever it is run");
-  if (const auto exit_code = ParseFlags(app, argc, argv)) return *exit_code;
+  program.Add("--seed", options.seed, "the seed to run, or to begin with");
+  program.Add("--seeds", seeds, "FROM..TO, both included");
+  program.Add("--minutes", minutes, "go on with the next seed for so long").Positive();
+  program.Add("--branches", options.branches, "of the bank; else each seed decides").Between(1, 50);
+  program
+      .Add("--without-guard", guards_off,
+           "switch these guards of the engine off: the runs should find what they guard "
+           "against")
+      .Between(1, 31);
+  program.AddSwitch("--reordering", options.reorders,
+                    "messages overtake each other and come twice, which the transport rules out");
+  program.AddSwitch("--trace", options.trace, "print what happens");
+  program.AddSwitch("--keep-going", keep_going, "do not stop at the first seed that fails");
+  program.AddSwitch("--require-faults", require_faults,
+                    "fail if some kind of fault never happened");
+  program.AddSwitch("--digest", print_digest,
+                    "print each run's digest: the same whenever it is run");
+  if (const auto exit_code = program.Parse(argc, argv)) return *exit_code;
 
   uint64_t from = options.seed;
   uint64_t to = minutes > 0 ? UINT64_MAX : options.seed;

@@ -22,12 +22,12 @@ struct Parsed {
 };
 
 Parsed Parse(std::vector<const char*> arguments) {
-  CLI::App app("test", "test");
+  FlagSet flags("test", "test");
   Parsed parsed;
-  app.add_option("--some-value", parsed.value, "");
-  app.add_option("--other", parsed.other, "");
+  flags.Add("--some-value", parsed.value, "");
+  flags.Add("--other", parsed.other, "");
   arguments.insert(arguments.begin(), "test");
-  parsed.exit = ParseFlags(app, static_cast<int>(arguments.size()), arguments.data());
+  parsed.exit = flags.Parse(static_cast<int>(arguments.size()), arguments.data());
   return parsed;
 }
 
