@@ -76,7 +76,8 @@ int Main(int argc, char** argv) {
       "Examples:\n"
       "  simulate --seeds 1..300          a few hundred runs\n"
       "  simulate --minutes 10 --seed 1   as many seeds as fit, from 1 on\n"
-      "  simulate --seed 17 --trace       one run, with all that happened"};
+      "  simulate --seed 17 --trace       one run, with all that happened",
+      "simulate"};
   program.Add("--seed", options.seed, "the seed to run, or to begin with");
   program.Add("--seeds", seeds, "FROM..TO, both included");
   program.Add("--minutes", minutes, "go on with the next seed for so long").Positive();
