@@ -52,7 +52,7 @@ TEST_F(TellerTest, BadCallsGetAClearAnswer) {
 }
 
 TEST_F(TellerTest, AKeyedWriteHappensOnceThroughAnyTeller) {
-  const SessionId session(OpenSession().outcome.position.value);
+  const SessionId session = OpenSession().session;
   Operation deposit = Deposit(10);
   deposit.session = session;
   deposit.sequence = 1;
