@@ -1,5 +1,7 @@
 #include "branch/teller/own_write.h"
 
+#include <algorithm>
+
 #include "branch/ledger/command.h"
 #include "common/check.h"
 #include "common/planted.h"
@@ -31,6 +33,12 @@ OwnWriteVerdict JudgeOne(const ledger::Outcome& outcome, bool repeated) {
 OwnWriteVerdict JudgeOwnWrite(std::string_view rows, std::span<const ledger::Outcome> outcomes,
                               bool repeated) {
   if (IsPlanted(Planted::kOwnKeyReplayTrusted)) repeated = true;
+  // Almost always. A query's outcome is always of this kind.
+  if (std::all_of(outcomes.begin(), outcomes.end(), [repeated](const ledger::Outcome& outcome) {
+        return JudgeOne(outcome, repeated).fate == Fate::kApplied;
+      })) {
+    return {};
+  }
   OwnWriteVerdict all;
   bool first = true;
   ledger::CommandReader reader(rows);

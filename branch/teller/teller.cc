@@ -159,17 +159,17 @@ void Teller::ExecuteBatch(const Batch& batch, int64_t deadline_ns, BatchCallback
 }
 
 void Teller::OpenSession(SessionOwner owner, int64_t deadline_ns, ReplyCallback done) {
-  Open(/*own=*/false, owner, kDrawsMax, deadline_ns, std::move(done));
+  Open(DrawCustomerSession, kDrawsMax, owner, deadline_ns, std::move(done));
 }
 
-void Teller::Open(bool own, SessionOwner owner, int draws, int64_t deadline_ns,
+void Teller::Open(Draw draw, int draws, SessionOwner owner, int64_t deadline_ns,
                   ReplyCallback done) {
-  SessionId id = own ? DrawBranchSession(entropy_) : DrawCustomerSession(entropy_);
+  SessionId id = draw(entropy_);
   if (IsPlanted(Planted::kSessionIdIsPosition)) id = SessionId{};
   std::string batch;
   ledger::AppendCommand({.kind = Kind::kOpenSession, .session = id, .sequence = owner.value},
                         &batch);
-  auto opened = [this, own, owner, draws, deadline_ns,
+  auto opened = [this, draw, draws, owner, deadline_ns,
                  done = std::move(done)](TellerReply reply) mutable {
     if (IsPlanted(Planted::kSessionIdIsPosition)) {
       reply.session = SessionId(reply.outcome.position.value);
@@ -178,7 +178,7 @@ void Teller::Open(bool own, SessionOwner owner, int draws, int64_t deadline_ns,
         clock_.NowNs() < deadline_ns) {
       // Taken, by another session or by an earlier attempt of this call: then that one stays
       // unused.
-      return Open(own, owner, draws - 1, deadline_ns, std::move(done));
+      return Open(draw, draws - 1, owner, deadline_ns, std::move(done));
     }
     if (reply.fate == Fate::kApplied && reply.outcome.code != Code::kOk) {
       const bool full = reply.outcome.code == Code::kTooManySessions;
@@ -361,7 +361,7 @@ void Teller::Pump() {
     Send(std::move(work), std::move(batch));
   }
   if (!open) return;
-  Open(/*own=*/true, SessionOwner{}, kDrawsMax, open_deadline_ns,
+  Open(DrawBranchSession, kDrawsMax, SessionOwner{}, open_deadline_ns,
        [this, open_deadline_ns](TellerReply reply) {
          OnOwnSession(open_deadline_ns, std::move(reply));
        });

@@ -121,8 +121,9 @@ class Teller {
   void OnSent(WorkPtr work, replication::ProposeResult result);
   void CloseOwnSession(SessionId session, bool misused);
   void OnOwnSession(int64_t deadline_ns, TellerReply reply);
-  // Opens a session of an id drawn anew, up to `draws` times while the ids are taken.
-  void Open(bool own, SessionOwner owner, int draws, int64_t deadline_ns, ReplyCallback done);
+  using Draw = SessionId (*)(Entropy&);
+  // Opens a session whose id `draw` gives; while that is taken, again, `draws` times in all.
+  void Open(Draw draw, int draws, SessionOwner owner, int64_t deadline_ns, ReplyCallback done);
   static void Refuse(WorkPtr work, std::string reason);
 
   const TellerOptions options_;

@@ -1,6 +1,5 @@
 #include "tests/sim/hostile.h"
 
-#include <algorithm>
 #include <memory>
 #include <utility>
 

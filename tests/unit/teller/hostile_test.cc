@@ -110,18 +110,21 @@ TEST_F(HostileTest, NorIsOneWithOtherContentSealedOrForgotten) {
   int64_t balance = 400;
   for (int how = 0; how < 3; ++how) {
     SCOPED_TRACE(how);
-    const SessionId own = Do(Deposit(1)).session;
+    const TellerReply before = Do(Deposit(1));
+    const SessionId own = before.session;
+    const uint64_t next = before.sequence + 1;
     ++balance;
     if (how == 0) {
-      EXPECT_EQ(TakeKey(own, 2, 50).code, Code::kOk);
+      EXPECT_EQ(TakeKey(own, next, 50).code, Code::kOk);
       balance += 50;
     } else if (how == 1) {
-      Inside({.kind = Kind::kResolve, .session = own, .sequence = 2});
+      EXPECT_EQ(Inside({.kind = Kind::kResolve, .session = own, .sequence = next}).code,
+                Code::kNotApplied);
     } else {
       Inside({.kind = Kind::kDeposit,
               .session = own,
-              .sequence = 8,
-              .answered_below = 8,
+              .sequence = next + 5,
+              .answered_below = next + 5,
               .account = ledger::kSharedAccount,
               .amount = 1});
       ++balance;
