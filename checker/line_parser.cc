@@ -89,21 +89,23 @@ class FastParser {
     return true;
   }
 
-  bool Unsigned(uint64_t* value) {
+  // False, for the general way: no number, one of an unusual form, or above `max`.
+  bool Unsigned(uint64_t* value, uint64_t max = std::numeric_limits<uint64_t>::max()) {
     uint64_t v = 0;
     const char* start = at_;
     while (at_ != end_ && static_cast<unsigned char>(*at_ - '0') < 10) {
-      v = v * 10 + static_cast<uint64_t>(*at_ - '0');
+      const auto digit = static_cast<uint64_t>(*at_ - '0');
+      if (v > max / 10 || v * 10 > max - digit) return false;
+      v = v * 10 + digit;
       ++at_;
     }
     *value = v;
-    if (at_ - start > 1 && *start == '0') return false;
-    return at_ != start && at_ - start <= 18;  // longer ones could overflow: the general way
+    return at_ != start && (at_ - start == 1 || *start != '0');
   }
   bool Signed(int64_t* value) {
     const bool negative = Take('-');
     uint64_t v = 0;
-    if (!Unsigned(&v)) return false;
+    if (!Unsigned(&v, std::numeric_limits<int64_t>::max())) return false;
     *value = negative ? -static_cast<int64_t>(v) : static_cast<int64_t>(v);
     return true;
   }

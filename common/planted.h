@@ -39,6 +39,10 @@ enum class Planted {
   kTornTailKept,            // a torn write at the end of the log is left there
   kRetryWithNewKey,         // the client repeats an unknown write under a new key
   kUnknownSaidFailed,       // the client reports an unknown write as certainly not applied
+  kOwnKeyReplayTrusted,     // whatever a key of the branch's own session remembers is the answer
+  kSessionIdIsPosition,     // sessions are numbered by the position that opened them
+  kAnsweredBelowUnchecked,  // answers may be called seen that were never given
+  kEvictsIdleLongestOfAll,  // the session idle for longest ends, whoever holds most
 };
 
 inline constexpr std::string_view kPlantedNames[] = {
@@ -69,6 +73,10 @@ inline constexpr std::string_view kPlantedNames[] = {
     "torn_tail_kept",
     "retry_with_new_key",
     "unknown_said_failed",
+    "own_key_replay_trusted",
+    "session_id_is_position",
+    "answered_below_unchecked",
+    "evicts_idle_longest_of_all",
 };
 
 #ifdef BANK_PLANTED_BUGS

@@ -164,12 +164,15 @@ absl::Status Branch::Serve() {
   gate_ = std::make_unique<rpc::Gate>(kOperationsOpenMax);
   teller_ = std::make_unique<teller::Teller>(
       teller::TellerOptions{.session_window_max = config_.driver.ledger_limits.session_window_max},
-      *replicator_, clock_);
+      *replicator_, clock_, entropy_);
+  openings_ =
+      std::make_unique<rpc::Openings>(rpc::Openings::Options{}, config_.self, clock_, entropy_);
   const rpc::Desk desk{.teller = *teller_,
                        .gate = *gate_,
                        .clock = clock_,
                        .branch = config_.self,
                        .metrics = operation_metrics_,
+                       .openings = *openings_,
                        .visitors = &monitoring_->visitors()};
   customer_service_ = std::make_unique<rpc::CustomerService>(desk);
   exercise_service_ = std::make_unique<rpc::ExerciseService>(desk);
@@ -233,8 +236,10 @@ absl::Status Branch::Serve() {
 }
 
 monitor::ProcessMetrics Branch::ReadMetrics() const {
-  return monitor::ReadProcessMetrics(operation_metrics_, replicator_->metrics(), gate_->open(),
-                                     clock_);
+  monitor::ProcessMetrics metrics = monitor::ReadProcessMetrics(
+      operation_metrics_, replicator_->metrics(), gate_->open(), clock_);
+  metrics.own_key_conflicts = teller_->own_key_conflicts();
+  return metrics;
 }
 
 void Branch::HandOver() {

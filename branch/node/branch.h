@@ -34,11 +34,13 @@
 #include "branch/rpc/customer_service.h"
 #include "branch/rpc/gate.h"
 #include "branch/rpc/monitor_service.h"
+#include "branch/rpc/openings.h"
 #include "branch/rpc/server.h"
 #include "branch/storage/posix_file_system.h"
 #include "branch/storage/storage.h"
 #include "branch/teller/teller.h"
 #include "common/clock.h"
+#include "common/entropy.h"
 
 namespace bank::node {
 
@@ -70,6 +72,7 @@ class Branch {
 
   const Config config_;
   SteadyClock clock_;
+  OsEntropy entropy_;
   storage::PosixFileSystem files_;
   storage::OpenedStorage opened_;
   std::unique_ptr<peers::GrpcPeers> peers_;
@@ -79,6 +82,7 @@ class Branch {
   std::unique_ptr<replication::RaftReplicator> replicator_;
   std::unique_ptr<teller::Teller> teller_;
   std::unique_ptr<rpc::Gate> gate_;
+  std::unique_ptr<rpc::Openings> openings_;
   monitor::OperationMetrics operation_metrics_;
   std::unique_ptr<peers::ClusterService> cluster_service_;
   std::unique_ptr<rpc::CustomerService> customer_service_;

@@ -107,9 +107,11 @@ std::string_view MessageOf(Code code) {
     case Code::kNotApplied:
       return "not applied, now or ever";
     case Code::kBadCommand:
-      return "no operation of the bank, or a sequence below 1";
+      return "no operation of the bank, a sequence below 1, or answered_below above the sequence";
     case Code::kTooManyAccounts:
       return "the bank has as many accounts as it can hold";
+    case Code::kTooManySessions:
+      return "the bank has as many sessions as it can hold";
   }
   return "refused";
 }
@@ -146,6 +148,13 @@ grpc::Status StatusOfFate(teller::Fate fate, std::string_view reason, bool deadl
     default:
       return {late, fmt::format("outcome unknown: {}", reason)};
   }
+}
+
+grpc::Status StatusOfTooManyOpenings(uint64_t sessions_max) {
+  return {grpc::StatusCode::FAILED_PRECONDITION,
+          fmt::format("not opened: at this branch this connection, or certificate, may open {} "
+                      "sessions an hour; use those it has",
+                      sessions_max)};
 }
 
 grpc::Status StatusOfRead(const absl::Status& status) {

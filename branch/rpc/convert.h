@@ -38,6 +38,9 @@ void FillBadRequest(std::string_view interface, BranchId branch, v1::Reply* repl
 // answered: likewise, without the word.
 grpc::Status StatusOfFate(teller::Fate fate, std::string_view reason, bool deadline_passed);
 
+// FAILED_PRECONDITION: certainly none was opened, and none will be for a while.
+grpc::Status StatusOfTooManyOpenings(uint64_t sessions_max);
+
 // A read that could not be made: UNAVAILABLE or DEADLINE_EXCEEDED; INVALID_ARGUMENT stays so.
 grpc::Status StatusOfRead(const absl::Status& status);
 

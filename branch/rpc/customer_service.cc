@@ -92,13 +92,18 @@ grpc::ServerUnaryReactor* CustomerService::OpenSession(grpc::CallbackServerConte
                                                        const v1::OpenSessionRequest*,
                                                        v1::OpenSessionReply* reply) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const Openings::Opener opener = desk_.openings.OpenerOf(*context);
+  if (!desk_.openings.Admit(opener)) {
+    reactor->Finish(StatusOfTooManyOpenings(opener.sessions_max));
+    return reactor;
+  }
   const std::optional<Call> call =
       Begin(desk_, context, reactor, desk_.metrics.writes, /*deadline_ms=*/0);
   if (!call) return reactor;
-  desk_.teller.OpenSession(call->deadline_ns,
+  desk_.teller.OpenSession(opener.owner, call->deadline_ns,
                            [call = *call, reply](const teller::TellerReply& result) {
                              if (result.fate == teller::Fate::kApplied) {
-                               reply->set_session(result.outcome.position.value);
+                               reply->set_session(result.session.value);
                                reply->set_log_index(result.outcome.position.value);
                                reply->set_window(call.desk.teller.session_window());
                              }

@@ -11,6 +11,7 @@
 #include "bank/v1/exercise.grpc.pb.h"
 #include "branch/monitor/process_metrics.h"
 #include "branch/rpc/gate.h"
+#include "branch/rpc/openings.h"
 #include "branch/rpc/visitors.h"
 #include "branch/teller/teller.h"
 #include "common/clock.h"
@@ -25,6 +26,7 @@ struct Desk {
   const Clock& clock;
   BranchId branch;
   monitor::OperationMetrics& metrics;
+  Openings& openings;
   Visitors* visitors = nullptr;  // nullptr: nobody wants to know
 };
 

@@ -136,6 +136,7 @@ class Load final : public Command {
       branches_.push_back(*std::move(own));
       absl::Status status = client.OpenSession((*addresses)[i % addresses->size()].branch);
       if (!status.ok()) return status;
+      if (i == 0) opened_at_ = client.opened_at();
       lane_options_.push_back({.process = i + 1,
                                .session = client.session(),
                                .window = client.window(),
@@ -162,14 +163,15 @@ class Load final : public Command {
     return concurrency_ / connections_ + (connection < concurrency_ % connections_ ? 1 : 0);
   }
 
-  // New names for every run: the first session's number is used only once in a bank's life.
+  // New names for every run: a place in the order is used only once in a bank's life. Not the
+  // session's number, which is nobody else's business: everybody may see the accounts.
   void NameAccounts() {
     if (!account_.empty()) {
       names_ = {account_};
       return;
     }
     for (uint32_t i = 1; i <= accounts_; ++i) {
-      names_.push_back(fmt::format("load-{}-{}", lane_options_.front().session.value, i));
+      names_.push_back(fmt::format("load-{}-{}", opened_at_.value, i));
     }
   }
 
@@ -242,6 +244,7 @@ class Load final : public Command {
   SteadyClock clock_;
   std::vector<load::LaneOptions> lane_options_;
   std::vector<std::vector<client::Branch>> branches_;  // one set of connections per lane
+  Position opened_at_;  // the first session
   std::vector<std::string> names_;
   std::unique_ptr<history::Recorder> recorder_;
 };

@@ -15,6 +15,7 @@
 #include "tests/sim/client.h"
 #include "tests/sim/customer.h"
 #include "tests/sim/drills.h"
+#include "tests/sim/hostile.h"
 #include "tests/sim/nemesis.h"
 #include "tests/sim/operator.h"
 #include "tests/sim/world.h"
@@ -79,7 +80,8 @@ class Simulation {
     return std::all_of(customers_.begin(), customers_.end(),
                        [](const auto& customer) { return customer->idle(); }) &&
            std::all_of(clients_.begin(), clients_.end(),
-                       [](const auto& client) { return client->idle(); });
+                       [](const auto& client) { return client->idle(); }) &&
+           (hostile_ == nullptr || hostile_->idle());
   }
   bool Converged() const;
   void AwaitConverged() {
@@ -102,6 +104,7 @@ class Simulation {
   std::vector<BranchProcess*> members_;  // after the last change
   std::vector<std::unique_ptr<Customer>> customers_;
   std::vector<std::unique_ptr<Client>> clients_;
+  std::unique_ptr<Hostile> hostile_;  // none in most banks
 };
 
 void Simulation::Found() {
@@ -142,6 +145,7 @@ void Simulation::Found() {
   // In some banks customers come and go so fast that sessions end all the time.
   if (random.OneIn(3)) limits_.sessions_max = static_cast<uint64_t>(random.Between(1, 8));
   if (random.OneIn(3)) limits_.session_idle_ms_max = random.Between(100, 3000);
+  limits_.only_session_idle_ms_min = random.Between(0, 1000);
   if (random.OneIn(4)) limits_.remembered_max = static_cast<uint64_t>(random.Between(1, 200));
   driver.ledger_limits = limits_;
   driver.engine_guards_off = options_.guards_off;
@@ -196,11 +200,15 @@ void Simulation::Invite() {
     clients_.push_back(std::make_unique<Client>(world_, history_, client));
     clients_.back()->Begin();
   }
+  if (!random.OneIn(3)) return;
+  hostile_ = std::make_unique<Hostile>(world_, history_);
+  hostile_->Begin();
 }
 
 void Simulation::Judge() {
   for (const auto& customer : customers_) customer->Drain();
   for (const auto& client : clients_) client->Drain();
+  if (hostile_ != nullptr) hostile_->Drain();
   const auto idle = [this] { return CustomersIdle(); };
   Await("the membership settled", patience_, [this] { return operator_->Settled(); });
   members_ = operator_->Members();

@@ -72,6 +72,9 @@ namespace bank::sim {
   X(answers_replayed, true)            \
   X(batches_forwarded, true)           \
   X(key_reuses_refused, true)          \
+  X(strange_keys_refused, true)        \
+  X(early_floors_refused, true)        \
+  X(sessions_flooded, true)            \
   X(reads, true)                       \
   X(reads_through_follower, true)      \
   X(reads_failed, true)                \
