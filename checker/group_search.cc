@@ -10,8 +10,6 @@
 namespace bank::checker {
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
-
 constexpr size_t kSumsMax = 256;  // tables of sums kept at a time
 
 // What brings money goes first: it never hinders the others, short of an overflow.
@@ -189,7 +187,7 @@ SearchAnswer GroupSearch::Run() {
   frames_.emplace_back().at = agenda_.First();
   Begin(&frames_.back());
   while (left != 0) {
-    if ((++steps & 1023) == 0 && SteadyClock::now() > options_.deadline) {
+    if ((++steps & 1023) == 0 && options_.budget.IsOver()) {
       return SearchAnswer::kUnknown;
     }
     Frame& frame = frames_.back();

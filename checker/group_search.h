@@ -10,7 +10,6 @@
 // One owner. Memory: 16 bytes for each remembered state, and what the operations take.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -19,6 +18,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "checker/agenda.h"
+#include "checker/budget.h"
 #include "checker/group_state.h"
 #include "checker/history_reader.h"
 #include "checker/key_book.h"
@@ -40,7 +40,7 @@ class GroupSearch {
  public:
   struct Options {
     uint64_t states_max = 0;
-    std::chrono::steady_clock::time_point deadline;
+    Budget budget;
     // Positions count: what has one is taken in their order. The group must be the whole history if
     // `dense`: then writes without a recorded position must find room between those that have one.
     bool positions = false;

@@ -1,7 +1,6 @@
 #include "checker/search.h"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <numeric>
 #include <set>
@@ -15,8 +14,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kMinimizeTime{3000};  // at most
 constexpr int kStaleRounds = 20;
-
-using SteadyClock = std::chrono::steady_clock;
 
 // Accounts by the group they belong to.
 class Groups {
@@ -62,7 +59,7 @@ class Searcher {
            const AccountNames& names, const SearchOptions& options)
       : operations_(operations), initial_(initial), names_(names), options_(options) {
     group_options_.states_max = options.states_max;
-    group_options_.deadline = SteadyClock::now() + std::chrono::milliseconds(options.budget_ms);
+    group_options_.budget = options.searching;
     Wide total = 0;
     uint64_t accounts = initial.balances.size();
     for (const auto& [account, balance] : initial.balances) total += balance;
@@ -255,8 +252,7 @@ class Searcher {
   SearchResult Violation(const std::vector<Operation>& group) {
     result_.answer = SearchAnswer::kViolation;
     GroupSearch::Options options = group_options_;
-    const auto budget = std::chrono::milliseconds(options_.budget_ms);
-    options.deadline = SteadyClock::now() + std::min(budget, kMinimizeTime);
+    options.budget = options_.minimizing.AtMost(kMinimizeTime);
     std::map<std::pair<uint64_t, uint64_t>, const Operation*> originals;
     for (const Operation& op : operations_) originals[{op.process, op.id}] = &op;
     for (const Operation& op : MinimizeGroup(searched_, initial_, names_, options)) {

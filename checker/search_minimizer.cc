@@ -8,8 +8,6 @@
 namespace bank::checker {
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
-
 constexpr size_t kPairsOf = 30;  // each try is a search
 constexpr size_t kStretchMax = 256;
 constexpr uint64_t kStatesMax = 50'000;
@@ -116,11 +114,10 @@ class Minimizer {
   }
 
   bool Fails(const std::vector<Operation>& operations, const HistoryReader::Initial& initial) {
-    const auto now = SteadyClock::now();
-    if (now > options_.deadline) return false;
+    if (options_.budget.IsOver()) return false;
     GroupSearch::Options once = options_;
     once.states_max = std::min<uint64_t>(options_.states_max, kStatesMax);
-    once.deadline = std::min(options_.deadline, now + kTryTime);
+    once.budget = options_.budget.AtMost(kTryTime);
     return SearchGroup(operations, initial, names_, once, nullptr).answer ==
            SearchAnswer::kViolation;
   }

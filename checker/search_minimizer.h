@@ -1,7 +1,6 @@
 // The smallest set of operations that no order explains.
 #pragma once
 
-#include <chrono>
 #include <vector>
 
 #include "checker/group_search.h"
