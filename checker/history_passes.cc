@@ -31,7 +31,6 @@ void HistoryPasses::Prepare() {
   judgement_.counts = {};
   judgement_.operations = 0;
   indexless_ = 0;
-  freshness_unknown_ = 0;
   indexed_ = 0;
   keys_ = {};
   given_up_.clear();
@@ -62,7 +61,6 @@ void HistoryPasses::Feed(const Operation& op, bool* again) {
   } else if (op.is_read() || op.is_positioned()) {
     if (!op.has_index) {
       ++indexless_;
-      if (op.freshness == Freshness::kAtLeast && op.minimum_index > 0) ++freshness_unknown_;
       return;
     }
     ++indexed_;

@@ -47,8 +47,6 @@ class HistoryPasses {
   // Answers with and without a position.
   uint64_t indexed() const { return indexed_; }
   uint64_t indexless() const { return indexless_; }
-  // Reads that had to see a position, and name none.
-  uint64_t freshness_unknown() const { return freshness_unknown_; }
   const std::vector<Digest>& digests() const { return reader_->digests(); }
   const std::vector<std::string>& notes() const { return reader_->notes(); }
 
@@ -85,7 +83,6 @@ class HistoryPasses {
   std::unique_ptr<Certificate> certificate_;
   std::vector<Violation> key_violations_;
   uint64_t indexless_ = 0;
-  uint64_t freshness_unknown_ = 0;
   uint64_t indexed_ = 0;
   KeyBook keys_;
   absl::flat_hash_map<OperationId, OperationKey> given_up_;

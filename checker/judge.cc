@@ -197,11 +197,6 @@ absl::Status HistoryJudge::JudgeBySearch() {
         search.lacks_room ? "an order was found, but not where all of it took a position"
                           : "the search came to the end of its budget";
   }
-  if (passes_.freshness_unknown() != 0 && judgement_.undecided_because.empty()) {
-    judgement_.undecided_because =
-        fmt::format("{} reads that had to see a position do not tell which one they saw",
-                    passes_.freshness_unknown());
-  }
   return absl::OkStatus();
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "checker/quiet_sums.h"
 #include "checker/witness.h"
 
 namespace bank::checker {
@@ -133,6 +134,10 @@ GroupAnswer SearchGroup(const std::vector<Operation>& group, const HistoryReader
                         const AccountNames& names, const GroupSearch::Options& options,
                         std::vector<Operation>* order) {
   GroupAnswer result;
+  if (SumsContradict(group, initial)) {
+    result.answer = SearchAnswer::kViolation;
+    return result;
+  }
   GroupSearch::Options way = options;
   for (;; way.everywhere = true) {
     GroupSearch search(group, initial, names, way);
