@@ -45,9 +45,10 @@ struct OperationId {
 class HistoryReader {
  public:
   // `names` must outlive the reader; a second reader may share it.
-  HistoryReader(std::vector<std::string> paths, AccountNames* names);
+  HistoryReader(InputFiles inputs, AccountNames* names);
   ~HistoryReader();
 
+  // Reads up to the first operation of each.
   absl::Status Open();
 
   // Operations that are known to stay open for long: they do not hold back
@@ -85,7 +86,7 @@ class HistoryReader {
   bool Complete(const Source& source, Operation* op);
   bool Fail(const Source& source, std::string_view what);
 
-  std::vector<std::string> paths_;
+  InputFiles inputs_;
   AccountNames* names_;
   std::vector<std::unique_ptr<Source>> sources_;
   absl::flat_hash_map<OperationId, Operation> open_;

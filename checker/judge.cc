@@ -18,14 +18,32 @@ constexpr size_t kPairsOf = 400;
 // So many operations are loaded for a search; each takes about 120 bytes.
 constexpr size_t kSearchedMax = 4'000'000;
 constexpr size_t kSecondOpinionMax = 20'000;
+constexpr const char* kBudgetEnded = "the budget of CPU time ended before the verdict";
+
+bool IsOver(const absl::Status& status) { return absl::IsDeadlineExceeded(status); }
 
 class HistoryJudge {
  public:
   HistoryJudge(const JudgeOptions& options, Judgement* judgement)
-      : options_(options), judgement_(*judgement), passes_(options, judgement) {}
+      : options_(options),
+        judgement_(*judgement),
+        budget_(Budget::OfMs(options.budget_ms)),
+        passes_(options, budget_, judgement) {}
 
   absl::Status Run() {
-    if (absl::Status status = passes_.Settle({}); !status.ok()) return status;
+    std::vector<std::string> paths = options_.histories;
+    paths.insert(paths.end(), options_.digests.begin(), options_.digests.end());
+    absl::StatusOr<InputFiles> inputs = OpenInputs(paths);
+    if (!inputs.ok()) return inputs.status();
+    const auto histories = inputs->begin() + std::ssize(options_.histories);
+    judgement_.inputs.assign(inputs->begin(), histories);
+    digest_inputs_.assign(histories, inputs->end());
+    if (absl::Status status = passes_.Settle({}); !status.ok()) {
+      if (!IsOver(status)) return status;
+      judgement_.method = "certificate";
+      judgement_.undecided_because = kBudgetEnded;
+      return absl::OkStatus();
+    }
     return Conclude();
   }
 
@@ -43,14 +61,16 @@ class HistoryJudge {
 
   const JudgeOptions& options_;
   Judgement& judgement_;
+  const Budget budget_;
   HistoryPasses passes_;
+  InputFiles digest_inputs_;
   std::vector<Digest> digests_;
 };
 
 absl::Status HistoryJudge::ReadDigests() {
   digests_ = passes_.digests();
   if (options_.digests.empty()) return absl::OkStatus();
-  HistoryReader reader(options_.digests, &judgement_.names);
+  HistoryReader reader(digest_inputs_, &judgement_.names);
   if (absl::Status opened = reader.Open(); !opened.ok()) return opened;
   Operation op;
   if (reader.Next(&op)) {
@@ -66,7 +86,7 @@ absl::Status HistoryJudge::ReadDigests() {
 
 absl::Status HistoryJudge::Conclude() {
   if (judgement_.lines == 0) {
-    return absl::InvalidArgumentError(options_.histories.front() + ": no line of a history");
+    return absl::InvalidArgumentError(judgement_.inputs.front()->path() + ": no line of a history");
   }
   judgement_.notes = passes_.notes();
   if (!passes_.initial().given) {
@@ -88,8 +108,13 @@ absl::Status HistoryJudge::Conclude() {
     if (absl::Status status = JudgeBySearch(); !status.ok()) return status;
     if (!digests_.empty() && judgement_.operations <= kSearchedMax) {
       absl::StatusOr<Standing> counted = StandingByCounting();
-      if (!counted.ok()) return counted.status();
-      standing = *std::move(counted);
+      if (counted.ok()) {
+        standing = *std::move(counted);
+      } else if (!IsOver(counted.status())) {
+        return counted.status();
+      } else if (judgement_.undecided_because.empty()) {
+        judgement_.undecided_because = kBudgetEnded;
+      }
     }
   }
   DigestCheck check = CheckDigests(digests_, standing ? &*standing : nullptr);
@@ -100,7 +125,8 @@ absl::Status HistoryJudge::Conclude() {
     judgement_.undecided_because = std::move(check.undecided_because);
   }
   for (Violation& violation : judgement_.violations) {
-    if (absl::Status status = Explain(&violation); !status.ok()) return status;
+    absl::Status status = Explain(&violation);
+    if (!status.ok() && !IsOver(status)) return status;
   }
   if (!judgement_.violations.empty()) judgement_.undecided_because.clear();
   judgement_.verdict = !judgement_.violations.empty()         ? Verdict::kInconsistent
@@ -147,7 +173,11 @@ absl::Status HistoryJudge::JudgeBySearch() {
       fmt::format("{} answers have no position in the bank's order", passes_.indexless()));
   const bool positions = passes_.indexed() != 0;
   if (positions) {
-    if (absl::Status status = passes_.Settle({.order_only = true}); !status.ok()) return status;
+    if (absl::Status status = passes_.Settle({.order_only = true}); !status.ok()) {
+      if (!IsOver(status)) return status;
+      judgement_.undecided_because = kBudgetEnded;
+      return absl::OkStatus();
+    }
     certificate().Finish();
     judgement_.last_index = certificate().last_index();
     if (certificate().violation()) {
@@ -166,11 +196,6 @@ absl::Status HistoryJudge::JudgeBySearch() {
     judgement_.undecided_because =
         search.lacks_room ? "an order was found, but not where all of it took a position"
                           : "the search came to the end of its budget";
-  }
-  if (passes_.freshness_unknown() != 0 && judgement_.undecided_because.empty()) {
-    judgement_.undecided_because =
-        fmt::format("{} reads that had to see a position do not tell which one they saw",
-                    passes_.freshness_unknown());
   }
   return absl::OkStatus();
 }
@@ -224,7 +249,7 @@ absl::Status HistoryJudge::Confirm(std::optional<Violation>* violation, bool* ce
   }
   for (uint32_t account : accounts) {
     if (absl::Status status = passes_.Settle({.only_account = account}); !status.ok()) {
-      return status;
+      return IsOver(status) ? absl::OkStatus() : status;
     }
     certificate().Finish();
     if (certificate().violation() && !certificate().inexact()) {
@@ -289,9 +314,10 @@ absl::Status HistoryJudge::RunSearch(size_t operations_max, bool positions, Sear
   std::vector<Operation> operations;
   absl::Status status =
       passes_.ForEachEffect([&](const Operation& op) { operations.push_back(op); });
-  if (!status.ok()) return status;
+  if (!status.ok()) return IsOver(status) ? absl::OkStatus() : status;
   SearchOptions options;
-  options.budget_ms = options_.budget_ms;
+  options.searching = budget_.Share(4, 5);
+  options.minimizing = budget_;
   options.positions = positions;
   *result = Search(operations, passes_.initial(), judgement_.names, options);
   judgement_.searched_states += result->states;

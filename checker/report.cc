@@ -106,7 +106,7 @@ std::string JsonReport(const Judgement& judgement, int64_t elapsed_ms) {
     }
     report["violations"].push_back(std::move(item));
   }
-  return report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return report.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace bank::checker
