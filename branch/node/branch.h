@@ -1,7 +1,7 @@
 // Branch: all pieces of one branch, wired; who owns them, and in which order they start and stop.
 //
 // Start: data folder, peers, monitoring, replicator, teller, services, server, readiness.
-// Stop (bounded; docs/ARCHITECTURE.md):
+// Stop (bounded):
 //   1. health says NOT_SERVING, and new calls are refused with ABORTED: certainly not applied;
 //   2. a leader hands over, if somebody takes over quickly;
 //   3. calls in flight are completed, for up to a second;

@@ -6,7 +6,7 @@
 // in the simulation (tests/sim gives it a seed). Time is milliseconds of a steady clock, given with
 // each call, never decreasing.
 //
-// Safety rules it keeps (../../../docs/ARCHITECTURE.md has the reasons):
+// Safety rules it keeps (docs/DECISIONS.md has the reasons):
 //   - term and vote are durable before any message of the same or a later step is sent;
 //   - a follower's success answer is sent only after its entries are durable;
 //   - an outcome is reported only when its entry is committed and applied;

@@ -1,4 +1,4 @@
-// Everything one branch's driver says to another's. Values only; rpc/ turns them into bytes.
+// Everything one branch's driver says to another's. Values only: branch/peers makes bytes of them.
 //
 // The transport's contract (the engine relies on it): from one sender to one receiver messages
 // arrive in order, each at most once, and none that was sent over an earlier connection arrives
