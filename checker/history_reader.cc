@@ -160,6 +160,13 @@ void HistoryReader::ParseDigest(const Source& source, std::string_view text) {
   }
   digest.branch = object["branch"];
   digest.log_index = object["log_index"];
+  if (const auto it = object.find("applied_index"); it != object.end()) {
+    if (!it->is_number_unsigned()) {
+      Fail(source, "\"applied_index\" must be an integer >= 0");
+      return;
+    }
+    digest.applied_index = it->get<uint64_t>();
+  }
   for (const char* key : {"state", "history"}) {
     const auto it = object.find(key);
     if (it == object.end()) continue;

@@ -7,6 +7,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ namespace bank::checker {
 struct Digest {
   uint64_t branch = 0;
   uint64_t log_index = 0;
+  std::optional<uint64_t> applied_index;  // entries of the log that it had applied
   std::string state;
   std::string history;
   int64_t accounts = -1;  // < 0: not given
