@@ -13,8 +13,11 @@ Openings::Opener Openings::OpenerOf(const grpc::CallbackServerContext& call) con
   std::string certificate;
   const auto auth = call.auth_context();
   if (auth != nullptr && auth->IsPeerAuthenticated()) {
-    for (const grpc::string_ref& name : auth->GetPeerIdentity()) {
-      certificate.append(name.data(), name.size()).push_back('\0');
+    // Names of the host are often the same in all certificates of a bank; the common name is not.
+    for (const char* const property : {"x509_common_name", "x509_subject_alternative_name"}) {
+      for (const grpc::string_ref& name : auth->FindPropertyValues(property)) {
+        certificate.append(name.data(), name.size()).push_back('\0');
+      }
     }
   }
   return OpenerOf(certificate, call.peer());

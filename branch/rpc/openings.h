@@ -40,7 +40,7 @@ class Openings {
     SessionOwner owner;
     uint64_t sessions_max = 0;  // in one span
   };
-  // By the certificate's name, the same through every branch; else by the connection.
+  // By the certificate's names, the same through every branch; else by the connection.
   Opener OpenerOf(const grpc::CallbackServerContext& call) const;
   Opener OpenerOf(std::string_view certificate, std::string_view connection) const;
 

@@ -36,7 +36,8 @@ class CountingClock final : public Clock {
 };
 
 TEST(Event, LinesAreAsDocumented) {
-  const Identity identity{.process = 1, .id = 1, .session = SessionId(5), .sequence = 1};
+  const Identity identity{
+      .process = 1, .id = 1, .session = SessionId(18446744073709551615u), .sequence = 1};
   const Operation deposit{.op = Op::kDeposit, .amount = 170};
   std::string out;
   AppendHeader({.initial = {{"shared", 400}, {"b\"", -1}}, .processes = 3}, &out);
@@ -54,9 +55,9 @@ TEST(Event, LinesAreAsDocumented) {
       BranchId(1), 11, &out);
   EXPECT_EQ(out,
             R"({"type":"header","version":1,"initial":{"b\"":-1,"shared":400},"processes":3}
-{"type":"invoke","process":1,"id":1,"session":5,"sequence":1,"op":"deposit","account":"shared","amount":170,"branch":2,"ns":123}
-{"type":"ok","process":1,"id":1,"session":5,"sequence":1,"op":"deposit","account":"shared","amount":170,"result":"ok","balance":570,"index":7,"branch":2,"ns":456}
-{"type":"info","process":1,"id":1,"session":5,"sequence":1,"op":"transfer","account":"a\u000a\\","to":"b","amount":3,"reason":"no answer","branch":0,"ns":9}
+{"type":"invoke","process":1,"id":1,"session":18446744073709551615,"sequence":1,"op":"deposit","account":"shared","amount":170,"branch":2,"ns":123}
+{"type":"ok","process":1,"id":1,"session":18446744073709551615,"sequence":1,"op":"deposit","account":"shared","amount":170,"result":"ok","balance":570,"index":7,"branch":2,"ns":456}
+{"type":"info","process":1,"id":1,"session":18446744073709551615,"sequence":1,"op":"transfer","account":"a\u000a\\","to":"b","amount":3,"reason":"no answer","branch":0,"ns":9}
 {"type":"invoke","process":1,"id":0,"session":0,"sequence":0,"op":"query","account":"shared","amount":0,"consistency":"at_least","minimum":4,"branch":1,"ns":10}
 {"type":"ok","process":1,"id":0,"session":0,"sequence":0,"op":"query","account":"shared","amount":0,"consistency":"local","result":"ok","balance":1,"index":4,"replayed":true,"branch":1,"ns":11}
 )");
