@@ -1,5 +1,7 @@
 #include "branch/peers/hello.h"
 
+#include <algorithm>
+
 #include "fmt/format.h"
 
 namespace bank::peers {
@@ -35,14 +37,16 @@ absl::Status CheckHello(const v1::Hello& hello, uint64_t bank, BranchId self) {
 }
 
 bool ConnectionOrder::Admit(uint64_t connection) {
-  const auto incarnation = static_cast<uint32_t>(connection >> 32);
-  const auto seen = static_cast<uint32_t>(current_ >> 32);
-  if (connection == 0 || ended_.contains(incarnation)) return false;
+  const uint32_t incarnation = IncarnationOf(connection);
+  const uint32_t seen = IncarnationOf(current_);
+  if (connection == 0) return false;
+  if (std::find(ended_.begin(), ended_.end(), incarnation) != ended_.end()) return false;
   if (current_ != 0 && incarnation == seen && connection <= current_) return false;
   if (current_ != 0 && incarnation != seen) {
-    constexpr size_t kRememberedMax = 1024;  // one for each restart of the sender
-    if (ended_.size() >= kRememberedMax) ended_.clear();
-    ended_.insert(seen);
+    // One for each restart of the sender. A stream that is older than so many of them is long gone.
+    constexpr size_t kRememberedMax = 1024;
+    if (ended_.size() >= kRememberedMax) ended_.pop_front();
+    ended_.push_back(seen);
   }
   current_ = connection;
   return true;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
+#include <deque>
 
 #include "absl/status/status.h"
 #include "bank/v1/cluster.pb.h"
@@ -22,6 +22,9 @@ absl::Status CheckHello(const v1::Hello& hello, uint64_t bank, BranchId self);
 inline uint64_t ConnectionNumber(uint32_t incarnation, uint32_t counter) {
   return (uint64_t{incarnation} << 32) | counter;
 }
+inline uint32_t IncarnationOf(uint64_t connection) {
+  return static_cast<uint32_t>(connection >> 32);
+}
 
 // Decides for one sender which streams are newer than the ones already seen: a greater counter of
 // the same process, or a process never seen before. Nothing of an older stream may be taken after
@@ -34,7 +37,8 @@ class ConnectionOrder {
 
  private:
   uint64_t current_ = 0;
-  std::set<uint32_t> ended_;  // incarnations that a newer process has followed
+  // Incarnations that another one has followed, the newest last. Bounded.
+  std::deque<uint32_t> ended_;
 };
 
 }  // namespace bank::peers

@@ -279,11 +279,10 @@ TEST(GrpcPeers, ASnapshotOfAnOlderConnectionIsGivenUp) {
       net::MakeChannel("127.0.0.1:" + std::to_string(silent.port()), {}, net::ChannelKind::kPeer);
   ASSERT_TRUE(channel.ok());
   SteadyClock clock;
-  std::atomic<uint64_t> next_connection = 1;
+  ConnectionNumbers numbers;
   Living living;
-  LinkContext context{
-      kBank,  BranchId(2), BranchId(1), &clock, v1::Cluster::NewStub(*channel), &next_connection,
-      &living};
+  LinkContext context{kBank,    BranchId(2), BranchId(1), &clock, v1::Cluster::NewStub(*channel),
+                      &numbers, &living};
   SnapshotSender sender(context);
   InstallSnapshot install;
   install.snapshot = {LogIndex(100), Term(3), LogIndex(50), "conf",
@@ -426,6 +425,33 @@ TEST(GrpcPeers, ABrokenStreamAnswersUnknownAndIsDialledAgain) {
     if (listener->recorder.AwaitMessages(1, absl::Milliseconds(10))) break;
   }
   EXPECT_FALSE(listener->recorder.messages().empty());
+}
+
+// Another process that introduces itself as the same branch ends the living one's stream. That one
+// is heard again, and what the other one sends over its older stream is not.
+TEST(GrpcPeers, AProcessThatAnotherHasFollowedIsHeardAgain) {
+  Listener listener;
+  auto living = Dialer(listener.port());
+  living->Send(BranchId(1), ReadProbe{Term(3), 1});
+  ASSERT_TRUE(listener.recorder.AwaitMessages(1));
+  const auto heard = [&](uint64_t round) {
+    for (const auto& [from, message] : listener.recorder.messages()) {
+      if (std::get<ReadProbe>(message).round == round) return true;
+    }
+    return false;
+  };
+  for (uint64_t again = 10; again <= 30; again += 10) {
+    auto other = Dialer(listener.port());
+    other->Send(BranchId(1), ReadProbe{Term(3), again});
+    const absl::Time end = absl::Now() + kPatience;
+    while (!heard(again) && absl::Now() < end) absl::SleepFor(absl::Milliseconds(1));
+    ASSERT_TRUE(heard(again));
+    while (!heard(again + 1) && absl::Now() < end) {
+      living->Send(BranchId(1), ReadProbe{Term(3), again + 1});
+      absl::SleepFor(absl::Milliseconds(10));
+    }
+    ASSERT_TRUE(heard(again + 1));
+  }
 }
 
 // What waits behind a write that does not get through has been called not applied when the stream

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "branch/peers/connection_numbers.h"
 #include "branch/peers/sender_table.h"
 
 namespace bank::peers {
@@ -38,6 +39,41 @@ TEST(ConnectionOrder, ARestartedProcessReplacesTheOldOneForGood) {
   EXPECT_FALSE(order.Admit(ConnectionNumber(9, 51)));
   EXPECT_TRUE(order.Admit(ConnectionNumber(2, 2)));
   EXPECT_FALSE(order.Admit(0));
+}
+
+TEST(ConnectionOrder, ManyRestartsAreRememberedAndTheOldestOfThemForgotten) {
+  ConnectionOrder order;
+  for (uint32_t incarnation = 1; incarnation <= 1025; ++incarnation) {
+    EXPECT_TRUE(order.Admit(ConnectionNumber(incarnation, 1)));
+  }
+  for (uint32_t incarnation = 1; incarnation <= 1024; ++incarnation) {
+    EXPECT_FALSE(order.Admit(ConnectionNumber(incarnation, 2)));
+  }
+  EXPECT_TRUE(order.Admit(ConnectionNumber(1026, 1)));
+  EXPECT_FALSE(order.Admit(ConnectionNumber(1024, 2)));
+}
+
+TEST(ConnectionNumbers, GrowWithinAnIncarnation) {
+  ConnectionNumbers numbers;
+  const uint64_t first = numbers.Next();
+  EXPECT_EQ(numbers.Next(), first + 1);
+  EXPECT_EQ(IncarnationOf(numbers.Next()), IncarnationOf(first));
+}
+
+// Several streams are refused at once, and one new incarnation is enough for all of them.
+TEST(ConnectionNumbers, WhoWasFollowedDrawsOneNewIncarnation) {
+  ConnectionNumbers numbers;
+  const uint64_t first = numbers.Next(), second = numbers.Next();
+  numbers.OnFollowed(first);
+  const uint64_t third = numbers.Next();
+  EXPECT_NE(IncarnationOf(third), IncarnationOf(first));
+  numbers.OnFollowed(second);
+  EXPECT_EQ(IncarnationOf(numbers.Next()), IncarnationOf(third));
+  ConnectionOrder order;
+  EXPECT_TRUE(order.Admit(second));
+  EXPECT_TRUE(order.Admit(ConnectionNumber(IncarnationOf(first) + 1, 7)));  // another process
+  EXPECT_TRUE(order.Admit(third));
+  EXPECT_FALSE(order.Admit(second + 1));  // what is left of the old incarnation
 }
 
 TEST(SenderTable, DeliversFromTheNewestStreamOnly) {

@@ -1,0 +1,29 @@
+#include "branch/peers/connection_numbers.h"
+
+#include <random>
+
+#include "branch/peers/hello.h"
+
+namespace bank::peers {
+namespace {
+
+uint64_t FirstOfNewIncarnation() { return ConnectionNumber(std::random_device{}(), 1); }
+
+}  // namespace
+
+ConnectionNumbers::ConnectionNumbers() : next_(FirstOfNewIncarnation()) {}
+
+uint64_t ConnectionNumbers::Next() {
+  absl::MutexLock lock(&mutex_);
+  return next_++;
+}
+
+void ConnectionNumbers::OnFollowed(uint64_t connection) {
+  absl::MutexLock lock(&mutex_);
+  if (IncarnationOf(connection) != IncarnationOf(next_)) return;
+  do {
+    next_ = FirstOfNewIncarnation();
+  } while (IncarnationOf(connection) == IncarnationOf(next_));
+}
+
+}  // namespace bank::peers
