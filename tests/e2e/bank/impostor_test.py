@@ -15,13 +15,21 @@ ROUNDS = 6
 
 
 class Impostor(unittest.TestCase):
-    def start_in_the_place_of(self, branches, branch, folder, *extra):
-        command = branches.command(branch, *extra)
-        command[command.index("--data") + 1] = str(folder)
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30 * bank.PATIENCE, env=branches.environment)
+    def command(self, branches, branch, **other):
+        """The living branch's own, but for some flags' values."""
+        command = branches.command(branch)
+        for flag, value in other.items():
+            command[command.index(f"--{flag}") + 1] = str(value)
+        return command
+
+    def is_refused(self, branches, branch, **other):
+        done = subprocess.run(self.command(branches, branch, **other), capture_output=True, text=True, timeout=30 * bank.PATIENCE, env=branches.environment)
         self.assertEqual(done.returncode, 3, done.stderr)
         self.assertEqual(done.stderr.count("in use"), 1, done.stderr)
         return done
+
+    def free_address(self):
+        return f"localhost:{bank.free_base_port(1) + 1}"
 
     def paying_in(self, branches):
         return deposits.Deposits(f"1={branches.address(1)}", "--operation-timeout", "10", env=branches.environment)
@@ -34,11 +42,10 @@ class Impostor(unittest.TestCase):
                 for number in range(ROUNDS):
                     folder = pathlib.Path(elsewhere) / str(number)
                     # With http, its own port is free and the console's is not.
-                    extra = ["--listen", f"localhost:{bank.free_base_port(1) + 1}"] if http else []
-                    self.start_in_the_place_of(branches, 2, folder, *extra)
+                    self.is_refused(branches, 2, data=folder, **({"listen": self.free_address()} if http else {}))
                     self.assertFalse(folder.exists())
                     paying.await_more(2)
-                self.start_in_the_place_of(branches, 2, branches.data(2))
+                self.is_refused(branches, 2)
                 paying.await_more(2)
             self.assertEqual(paying.failed, [])
             for branch in (1, 2):
@@ -52,9 +59,8 @@ class Impostor(unittest.TestCase):
 
     def test_the_data_folder_is_in_use(self):
         with bank.Bank() as branches:
-            free = f"localhost:{bank.free_base_port(1) + 1}"
             for _ in range(ROUNDS):
-                done = self.start_in_the_place_of(branches, 2, branches.data(2), "--listen", free)
+                done = self.is_refused(branches, 2, listen=self.free_address())
                 self.assertIn(str(branches.data(2)), done.stderr)
             self.assertNotIn("newer stream", branches.log(2).read_text())
 
@@ -62,16 +68,16 @@ class Impostor(unittest.TestCase):
         """The other one has a port and a folder of its own, and the living one's number."""
         with bank.Bank() as branches, tempfile.TemporaryDirectory() as elsewhere:
             branches.kill(3)
-            command = branches.command(2, "--listen", f"localhost:{bank.free_base_port(1) + 1}")
-            command[command.index("--data") + 1] = elsewhere
-            for _ in range(3):
-                other = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=branches.environment)
-                self.assertIn("listens", other.stdout.readline())
-                other.kill()
-                other.communicate()
-                with self.paying_in(branches) as paying:
-                    paying.await_more(2)
-                self.assertEqual(paying.failed, [])
+            with subprocess.Popen(self.command(branches, 2, data=elsewhere, listen=self.free_address()), stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL, env=branches.environment) as other, self.paying_in(branches) as paying:
+                try:
+                    while "a newer stream of this branch was seen" not in branches.log(2).read_text():
+                        self.assertIsNone(other.poll())
+                        paying.await_more(1)
+                finally:
+                    other.kill()
+                paying.await_more(2)
+            self.assertEqual(paying.failed, [])
 
 
 if __name__ == "__main__":
