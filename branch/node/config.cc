@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <iostream>
+#include <random>
 #include <set>
 #include <utility>
 
@@ -97,7 +98,9 @@ absl::Status Complete(std::string_view peers, const std::vector<std::string>& di
     }
   }
   config.driver.self = config.self;
-  config.driver.seed = XXH3_64bits_withSeed("jitter", 6, config.self.value);
+  // Of the election timers. From entropy: equal seeds would give equal timers again and again.
+  std::random_device entropy;
+  config.driver.seed = uint64_t{entropy()} << 32 | entropy();
   auto addresses = ParseDial(dial, *founders, config.self);
   if (!addresses.ok()) return addresses.status();
   config.dial = *std::move(addresses);

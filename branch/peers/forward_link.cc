@@ -116,7 +116,7 @@ void ForwardLink::WriteNextLocked() {
   queue_.pop_front();
   if (std::exchange(hello_due_, false)) {
     *wire.mutable_hello() = MakeHello(context_.bank, context_.self, context_.peer,
-                                      context_.next_connection->fetch_add(1));
+                                      TakeConnectionNumber(*context_.next_connection));
   }
   open_[wire.id()].written = true;
   stream_->Write(std::move(wire), !queue_.empty());

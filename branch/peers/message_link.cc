@@ -84,7 +84,7 @@ bool MessageLink::DialLocked() {
   if (shutdown_) return false;
   if (stream_ != nullptr) return true;
   if (context_.clock->NowNs() < next_dial_ns_) return false;
-  connection_ = context_.next_connection->fetch_add(1);
+  connection_ = TakeConnectionNumber(*context_.next_connection);
   stream_ = new Stream(*this);
   stream_->Start();
   v1::PeerMessage first;
