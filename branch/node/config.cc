@@ -7,6 +7,7 @@
 #include <charconv>
 #include <iostream>
 #include <limits>
+#include <random>
 #include <set>
 #include <utility>
 
@@ -115,7 +116,9 @@ absl::Status Complete(std::string_view peers, const std::vector<std::string>& di
         fmt::format("--monitor: nobody listens at port 0 ('{}')", config.monitor));
   }
   config.driver.self = config.self;
-  config.driver.seed = XXH3_64bits_withSeed("jitter", 6, config.self.value);
+  // Of the election timers. From entropy: equal seeds would give equal timers again and again.
+  std::random_device entropy;
+  config.driver.seed = uint64_t{entropy()} << 32 | entropy();
   auto addresses = ParseDial(dial, *founders, config.self);
   if (!addresses.ok()) return addresses.status();
   config.dial = *std::move(addresses);

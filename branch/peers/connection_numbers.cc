@@ -11,10 +11,11 @@ uint64_t FirstOfNewIncarnation() { return ConnectionNumber(std::random_device{}(
 
 }  // namespace
 
-ConnectionNumbers::ConnectionNumbers() : next_(FirstOfNewIncarnation()) {}
+ConnectionNumbers::ConnectionNumbers() : ConnectionNumbers(FirstOfNewIncarnation()) {}
 
 uint64_t ConnectionNumbers::Next() {
   absl::MutexLock lock(&mutex_);
+  if (!IsConnectionNumber(next_)) next_ = FirstOfNewIncarnation();  // the counter has run out
   return next_++;
 }
 

@@ -23,8 +23,11 @@ class ConnectionNumbers {
  public:
   // With a random incarnation: a restarted branch is never taken for the old one.
   ConnectionNumbers();
+  // For tests: the first number is this one, if it is a connection number.
+  explicit ConnectionNumbers(uint64_t first) : next_(first) {}
 
-  // Greater than those before it in the same incarnation. Never 0.
+  // A connection number, greater than those before it in the same incarnation. When the counter has
+  // run out, the process goes on under another incarnation.
   uint64_t Next();
 
   // A receiver ended or refused the stream of this number, and said that it has seen a newer one.

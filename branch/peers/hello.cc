@@ -18,7 +18,7 @@ v1::Hello MakeHello(uint64_t bank, BranchId self, BranchId receiver, uint64_t co
 
 absl::Status CheckHello(const v1::Hello& hello, uint64_t bank, BranchId self) {
   if (hello.protocol() != kProtocol) {
-    return absl::FailedPreconditionError(
+    return absl::UnimplementedError(
         fmt::format("branch {} speaks version {} of the branches' protocol, branch {} version {}",
                     hello.branch(), hello.protocol(), self.value, kProtocol));
   }
@@ -33,13 +33,25 @@ absl::Status CheckHello(const v1::Hello& hello, uint64_t bank, BranchId self) {
         fmt::format("branch {} wants to speak to branch {}, but this address is branch {}",
                     hello.branch(), hello.receiver(), self.value));
   }
+  if (!IsConnectionNumber(hello.connection())) {
+    return absl::InvalidArgumentError("bad field in a branch's hello: connection");
+  }
   return absl::OkStatus();
+}
+
+absl::Status ToldToCaller(const absl::Status& refusal) {
+  // What is wrong with a message, and that a newer stream came, is no secret.
+  if (refusal.ok() || absl::IsInvalidArgument(refusal) || absl::IsAborted(refusal)) return refusal;
+  if (absl::IsUnimplemented(refusal)) {
+    return absl::UnimplementedError("another version of the branches' protocol is spoken here");
+  }
+  return absl::PermissionDeniedError("refused: the log of the branch at this address says why");
 }
 
 bool ConnectionOrder::Admit(uint64_t connection) {
   const uint32_t incarnation = IncarnationOf(connection);
   const uint32_t seen = IncarnationOf(current_);
-  if (connection == 0) return false;
+  if (!IsConnectionNumber(connection)) return false;
   if (std::find(ended_.begin(), ended_.end(), incarnation) != ended_.end()) return false;
   if (current_ != 0 && incarnation == seen && connection <= current_) return false;
   if (current_ != 0 && incarnation != seen) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "branch/ledger/command.h"
 #include "branch/peers/cluster_service.h"
 #include "branch/peers/convert.h"
 #include "branch/peers/hello.h"
@@ -37,6 +38,10 @@ class Recorder : public PeerHandler {
     const auto may_go_on = [this] { return !is_held_; };
     mutex_.Await(absl::Condition(&may_go_on));
     messages_.emplace_back(from, std::move(message));
+  }
+  void OnConnectionLost(BranchId from) override {
+    absl::MutexLock lock(&mutex_);
+    lost_.push_back(from);
   }
   void OnForward(BranchId, ForwardRequest request, ForwardCallback reply) override {
     absl::MutexLock lock(&mutex_);
@@ -65,6 +70,15 @@ class Recorder : public PeerHandler {
     absl::MutexLock lock(&mutex_);
     return messages_;
   }
+  bool AwaitLost(size_t n) {
+    absl::MutexLock lock(&mutex_);
+    const auto enough = [&] { return lost_.size() >= n; };
+    return mutex_.AwaitWithTimeout(absl::Condition(&enough), kPatience);
+  }
+  size_t lost() {
+    absl::MutexLock lock(&mutex_);
+    return lost_.size();
+  }
   bool HasRequest() {
     absl::MutexLock lock(&mutex_);
     return !requests_.empty();
@@ -83,6 +97,7 @@ class Recorder : public PeerHandler {
   bool is_held_ = false;
   bool is_held_up_ = false;
   std::vector<std::pair<BranchId, Message>> messages_;
+  std::vector<BranchId> lost_;
   std::deque<std::pair<ForwardRequest, ForwardCallback>> requests_;
 };
 
@@ -143,10 +158,16 @@ struct Answer {
 constexpr size_t kLargeBytes = 32 << 20;
 
 AppendEntries LargeMessage() {
+  std::string batch;
+  uint64_t count = 0;
+  for (; batch.size() < kLargeBytes; ++count) {
+    ledger::AppendCommand({.account = std::string(ledger::kEncodedNameBytesMax, 'x')}, &batch);
+  }
   AppendEntries entries;
   entries.term = Term(3);
   entries.entries.push_back(
-      {.term = Term(3), .payload = std::make_shared<const std::string>(kLargeBytes, 'x')});
+      {.term = Term(3),
+       .payload = std::make_shared<const std::string>(ledger::EncodeEntry({5, count}, batch))});
   return entries;
 }
 
@@ -161,6 +182,23 @@ TEST(GrpcPeers, MessagesArriveInOrder) {
     EXPECT_EQ(messages[i].first, BranchId(2));
     EXPECT_EQ(std::get<ReadProbe>(messages[i].second).round, i + 1);
   }
+}
+
+// The end of a process is told; that a newer stream followed is not.
+TEST(GrpcPeers, TheEndOfASendersConnectionIsTold) {
+  Listener listener;
+  auto first = Dialer(listener.port());
+  first->Send(BranchId(1), ReadProbe{Term(3), 1});
+  ASSERT_TRUE(listener.recorder.AwaitMessages(1));
+  auto second = Dialer(listener.port());
+  second->Send(BranchId(1), ReadProbe{Term(3), 2});
+  ASSERT_TRUE(listener.recorder.AwaitMessages(2));
+  first->Shutdown();
+  EXPECT_EQ(listener.recorder.lost(), 0u);
+  second->Shutdown();
+  EXPECT_TRUE(listener.recorder.AwaitLost(1));
+  listener.Stop();
+  EXPECT_EQ(listener.recorder.lost(), 1u);
 }
 
 // More messages than may wait for one that does not get through: the newest say most.

@@ -23,6 +23,44 @@ TEST(Hello, OnlyFromTheSameBankToThisBranch) {
   EXPECT_FALSE(CheckHello(v1::Hello(), 7, self).ok());
 }
 
+TEST(Hello, ConnectionNumbersHaveARange) {
+  const BranchId self(1);
+  const auto hello = [&](uint64_t connection) {
+    return CheckHello(MakeHello(7, BranchId(2), self, connection), 7, self);
+  };
+  EXPECT_TRUE(hello(ConnectionNumber(0, 1)).ok());
+  EXPECT_TRUE(hello(ConnectionNumber(UINT32_MAX, kConnectionCounterMax)).ok());
+  for (const uint64_t bad : {uint64_t{0}, ConnectionNumber(5, 0), UINT64_MAX,
+                             ConnectionNumber(5, kConnectionCounterMax + 1)}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(hello(bad))) << bad;
+    EXPECT_FALSE(ConnectionOrder().Admit(bad)) << bad;
+  }
+}
+
+TEST(Hello, AProcessWhoseNumbersRunOutGoesOnUnderAnother) {
+  ConnectionNumbers numbers(ConnectionNumber(5, kConnectionCounterMax));
+  ConnectionOrder order;
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(order.Admit(numbers.Next())) << i;
+}
+
+// A stranger learns nothing of this bank: not its number, nor who is at this address, nor who else
+// there is.
+TEST(Hello, ARefusalTellsTheCallerNothing) {
+  const uint64_t bank = 0x0123456789abcdef;
+  const BranchId self(37);
+  const absl::Status of_another_bank = CheckHello(MakeHello(8, BranchId(41), self, 1), bank, self);
+  const absl::Status to_another = CheckHello(MakeHello(bank, BranchId(41), BranchId(3), 1), bank, self);
+  const absl::Status unknown = SenderTable({BranchId(2)}).CheckKnown(BranchId(41));
+  EXPECT_NE(of_another_bank.message().find("0123456789abcdef"), std::string::npos) << "for the log";
+  for (const absl::Status& refusal : {of_another_bank, to_another, unknown}) {
+    const absl::Status told = ToldToCaller(refusal);
+    EXPECT_EQ(told, ToldToCaller(unknown));
+    for (const char* secret : {"0123456789abcdef", "81985529216486895", "37"}) {
+      EXPECT_EQ(told.message().find(secret), std::string::npos) << told;
+    }
+  }
+}
+
 TEST(ConnectionOrder, NewerOfOneProcess) {
   ConnectionOrder order;
   EXPECT_TRUE(order.Admit(ConnectionNumber(5, 1)));
@@ -74,6 +112,18 @@ TEST(ConnectionNumbers, WhoWasFollowedDrawsOneNewIncarnation) {
   EXPECT_TRUE(order.Admit(ConnectionNumber(IncarnationOf(first) + 1, 7)));  // another process
   EXPECT_TRUE(order.Admit(third));
   EXPECT_FALSE(order.Admit(second + 1));  // what is left of the old incarnation
+}
+
+TEST(SenderTable, OneSnapshotOfTheNewestStreamAtATime) {
+  SenderTable table({BranchId(2)});
+  EXPECT_EQ(table.BeginSnapshot(BranchId(2), 0x100000001), 0u);
+  EXPECT_EQ(table.BeginSnapshot(BranchId(3), 0x100000001), 0u);
+  EXPECT_TRUE(table.Admit(BranchId(2), 0x100000001).ok());
+  const uint64_t first = table.BeginSnapshot(BranchId(2), 0x100000001);
+  EXPECT_TRUE(table.IsArriving(BranchId(2), first));
+  const uint64_t second = table.BeginSnapshot(BranchId(2), 0x100000001);
+  EXPECT_FALSE(table.IsArriving(BranchId(2), first));
+  EXPECT_TRUE(table.IsArriving(BranchId(2), second));
 }
 
 TEST(SenderTable, DeliversFromTheNewestStreamOnly) {
