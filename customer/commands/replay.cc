@@ -95,13 +95,35 @@ class Replay final : public Command {
   }
 
   history::Header MakeHeader() const {
-    return {.initial = {{"shared", script_.balance}}, .processes = script_.entries.size()};
+    return {.initial = initial_, .processes = script_.entries.size()};
+  }
+
+  // Asks what the account holds before the run: a bank that stays up holds what earlier runs left,
+  // whatever the input says. Without an answer, the history says nothing about it.
+  void AskInitial() {
+    auto branches = bank_.Connect();
+    if (!branches.ok()) return;
+    BranchId first = branches->front().id;
+    for (const script::Entry& entry : script_.entries) {
+      if (entry.operations.empty()) continue;
+      first = entry.operations.front().branch;
+      break;
+    }
+    SteadyClock clock;
+    client::BankClient client(*std::move(branches), clock,
+                              {.patience = bank_.patience(), .failover = !bank_.no_failover});
+    const int64_t deadline_ns = clock.NowNs() + static_cast<int64_t>(ready_timeout_s_ * 1e9);
+    if (!client.AwaitServing(first, deadline_ns).ok()) return;
+    const client::Answer answer = client.Perform({.op = history::Op::kQuery}, first);
+    if (answer.success()) initial_ = {{"shared", answer.balance}};
   }
 
   // --- One customer ------------------------------------------------------------------------------
   int RunEntry() {
     // A customer does not outlive its conductor.
     if (conducted_) ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    // The conductor has asked, and writes the header of the whole history.
+    if (!conducted_ && !history_.empty()) AskInitial();
     auto branches = bank_.Connect();
     if (!branches.ok()) {
       return Complain(ExitCodeOf(branches.status()), std::string(branches.status().message()));
@@ -159,6 +181,7 @@ class Replay final : public Command {
   // --- All of them -------------------------------------------------------------------------------
   int RunAll() {
     std::signal(SIGPIPE, SIG_IGN);  // a customer that is gone is noticed by the end of its output
+    if (!history_.empty()) AskInitial();
     replay::ConductOptions options;
     options.order = order_;
     options.command = [this](size_t number) { return EntryCommand(number); };
@@ -249,6 +272,7 @@ class Replay final : public Command {
   history::Freshness freshness_ = history::Freshness::kLinearizable;
   BankFlags bank_;
   script::Script script_;
+  std::map<std::string, int64_t> initial_;  // accounts and balances before the run
 };
 
 }  // namespace
