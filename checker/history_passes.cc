@@ -171,6 +171,12 @@ absl::Status HistoryPasses::Settle(const Focus& focus) {
   return absl::OkStatus();
 }
 
+std::vector<std::vector<Operation>> HistoryPasses::attempts() const {
+  std::vector<std::vector<Operation>> attempts;
+  for (const auto& [key, operations] : knowledge_.attempts) attempts.push_back(operations);
+  return attempts;
+}
+
 // All operations once more: attempts with one key as one, and those resolved later as such.
 absl::Status HistoryPasses::ForEachEffect(const std::function<void(const Operation&)>& take) {
   HistoryReader reader(judgement_.inputs, &judgement_.names);

@@ -50,6 +50,9 @@ class HistoryPasses {
   const std::vector<Digest>& digests() const { return reader_->digests(); }
   const std::vector<std::string>& notes() const { return reader_->notes(); }
 
+  // All operations of each key that several have.
+  std::vector<std::vector<Operation>> attempts() const;
+
   // All operations once more: attempts with one key as one, and those resolved later as such.
   // Errors as above.
   absl::Status ForEachEffect(const std::function<void(const Operation&)>& take);

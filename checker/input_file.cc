@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -39,7 +40,7 @@ int OpenUnnamed() {
 }  // namespace
 
 InputFile::~InputFile() {
-  close(fd_);
+  if (fd_ >= 0) close(fd_);
   if (copy_ >= 0) close(copy_);
 }
 
@@ -66,6 +67,12 @@ absl::StatusOr<std::shared_ptr<InputFile>> InputFile::Open(const std::string& pa
   return file;
 }
 
+std::shared_ptr<InputFile> InputFile::OfText(std::string path, std::string text) {
+  std::shared_ptr<InputFile> file(new InputFile(std::move(path), -1));
+  file->text_ = std::move(text);
+  return file;
+}
+
 bool InputFile::Shares(const InputFile& other) const {
   return !is_regular_ && device_ == other.device_ && inode_ == other.inode_;
 }
@@ -87,6 +94,7 @@ absl::Status InputFile::Keep(const char* bytes, size_t count) {
 }
 
 absl::StatusOr<size_t> InputFile::Read(uint64_t offset, char* buffer, size_t bytes) {
+  if (fd_ < 0) return text_.copy(buffer, bytes, std::min<size_t>(offset, text_.size()));
   if (!is_regular_ && offset >= copied_ && at_end_) return 0;
   for (;;) {
     const bool is_new = !is_regular_ && offset >= copied_;

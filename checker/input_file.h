@@ -21,6 +21,8 @@ class InputFile {
   // An error names the path and says what is wrong, on one line. Waits, as any reader does, until
   // somebody writes to a FIFO.
   static absl::StatusOr<std::shared_ptr<InputFile>> Open(const std::string& path);
+  // An input in memory.
+  static std::shared_ptr<InputFile> OfText(std::string path, std::string text);
   ~InputFile();
   InputFile(const InputFile&) = delete;
   InputFile& operator=(const InputFile&) = delete;
@@ -38,7 +40,8 @@ class InputFile {
   absl::Status Keep(const char* bytes, size_t count);
 
   std::string path_;
-  int fd_;
+  int fd_;  // < 0: it is text_
+  std::string text_;
   bool is_regular_ = true;
   uint64_t device_ = 0;
   uint64_t inode_ = 0;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "checker/certificate.h"
+#include "checker/counter_example.h"
 #include "checker/digests.h"
 #include "checker/history_passes.h"
 #include "checker/search.h"
@@ -18,26 +19,24 @@ constexpr size_t kPairsOf = 400;
 // So many operations are loaded for a search; each takes about 120 bytes.
 constexpr size_t kSearchedMax = 4'000'000;
 constexpr size_t kSecondOpinionMax = 20'000;
+constexpr size_t kCompletedMax = 20'000;
+constexpr int64_t kAloneBudgetMs = 200;
+constexpr std::chrono::seconds kCompletingTime{3};
 constexpr const char* kBudgetEnded = "the budget of CPU time ended before the verdict";
 
 bool IsOver(const absl::Status& status) { return absl::IsDeadlineExceeded(status); }
 
 class HistoryJudge {
  public:
-  HistoryJudge(const JudgeOptions& options, Judgement* judgement)
+  // `judgement` has the histories.
+  HistoryJudge(const JudgeOptions& options, InputFiles digests, Judgement* judgement)
       : options_(options),
         judgement_(*judgement),
         budget_(Budget::OfMs(options.budget_ms)),
-        passes_(options, budget_, judgement) {}
+        passes_(options, budget_, judgement),
+        digest_inputs_(std::move(digests)) {}
 
   absl::Status Run() {
-    std::vector<std::string> paths = options_.histories;
-    paths.insert(paths.end(), options_.digests.begin(), options_.digests.end());
-    absl::StatusOr<InputFiles> inputs = OpenInputs(paths);
-    if (!inputs.ok()) return inputs.status();
-    const auto histories = inputs->begin() + std::ssize(options_.histories);
-    judgement_.inputs.assign(inputs->begin(), histories);
-    digest_inputs_.assign(histories, inputs->end());
     if (absl::Status status = passes_.Settle({}); !status.ok()) {
       if (!IsOver(status)) return status;
       judgement_.method = "certificate";
@@ -52,6 +51,8 @@ class HistoryJudge {
   absl::Status ReadDigests();
   absl::Status Confirm(std::optional<Violation>* violation, bool* certain);
   absl::Status Explain(Violation* violation);
+  absl::Status CompleteViolations();
+  bool IsWrong(const std::string& text) const;
   absl::Status RunSearch(size_t operations_max, bool positions, SearchResult* result);
   absl::Status JudgeByCertificate();
   absl::Status JudgeBySearch();
@@ -125,7 +126,11 @@ absl::Status HistoryJudge::Conclude() {
     judgement_.undecided_because = std::move(check.undecided_because);
   }
   for (Violation& violation : judgement_.violations) {
-    absl::Status status = Explain(&violation);
+    absl::Status status = options_.explains ? Explain(&violation) : absl::OkStatus();
+    if (!status.ok() && !IsOver(status)) return status;
+  }
+  if (options_.explains && !judgement_.violations.empty()) {
+    absl::Status status = CompleteViolations();
     if (!status.ok() && !IsOver(status)) return status;
   }
   if (!judgement_.violations.empty()) judgement_.undecided_because.clear();
@@ -308,6 +313,34 @@ absl::Status HistoryJudge::Explain(Violation* violation) {
   return absl::OkStatus();
 }
 
+// Whether a small history is inconsistent for certain.
+bool HistoryJudge::IsWrong(const std::string& text) const {
+  JudgeOptions options;
+  options.foreign_writers = options_.foreign_writers;
+  options.explains = false;
+  options.budget_ms = kAloneBudgetMs;
+  Judgement alone;
+  alone.inputs = {InputFile::OfText("counter-example", text)};
+  const absl::Status status = HistoryJudge(options, {}, &alone).Run();
+  return status.ok() && alone.verdict == Verdict::kInconsistent;
+}
+
+absl::Status HistoryJudge::CompleteViolations() {
+  std::vector<Operation> operations;
+  if (judgement_.operations <= kCompletedMax) {
+    absl::Status status =
+        passes_.ForEachEffect([&](const Operation& op) { operations.push_back(op); });
+    if (!status.ok()) return status;
+  }
+  const auto attempts = passes_.attempts();
+  const Evidence evidence{passes_.initial(), judgement_.names, digests_, operations, attempts};
+  for (Violation& violation : judgement_.violations) {
+    Complete(evidence, budget_.AtMost(kCompletingTime),
+             [this](const std::string& text) { return IsWrong(text); }, &violation);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status HistoryJudge::RunSearch(size_t operations_max, bool positions, SearchResult* result) {
   *result = {};
   if (judgement_.operations > operations_max || options_.foreign_writers) return absl::OkStatus();
@@ -339,8 +372,15 @@ std::string_view VerdictName(Verdict verdict) {
 }
 
 absl::StatusOr<Judgement> JudgeHistory(const JudgeOptions& options) {
+  std::vector<std::string> paths = options.histories;
+  paths.insert(paths.end(), options.digests.begin(), options.digests.end());
+  absl::StatusOr<InputFiles> inputs = OpenInputs(paths);
+  if (!inputs.ok()) return inputs.status();
   Judgement judgement;
-  if (absl::Status status = HistoryJudge(options, &judgement).Run(); !status.ok()) return status;
+  const auto histories = inputs->begin() + std::ssize(options.histories);
+  judgement.inputs.assign(inputs->begin(), histories);
+  HistoryJudge judge(options, InputFiles(histories, inputs->end()), &judgement);
+  if (absl::Status status = judge.Run(); !status.ok()) return status;
   return judgement;
 }
 

@@ -26,6 +26,7 @@ struct JudgeOptions {
   std::vector<std::string> histories;
   std::vector<std::string> digests;  // files of digest lines; histories may hold some too
   bool foreign_writers = false;
+  bool explains = true;        // looks for the smallest counter-examples
   int64_t budget_ms = 10'000;  // of CPU time, for all of it (budget.h)
 };
 

@@ -101,24 +101,35 @@ class Replay final : public Command {
   }
 
   history::Header MakeHeader() const {
-    return {.initial = {{"shared", script_.balance}}, .processes = script_.entries.size()};
+    return {.initial = initial_, .processes = script_.entries.size()};
   }
 
-  // --- One customer, or some of them -------------------------------------------------------------
-  // Null without --history.
-  absl::StatusOr<std::unique_ptr<history::Recorder>> OpenRecorder() const {
-    if (history_.empty()) return nullptr;
-    return history::Recorder::Open(history_, MakeHeader(), clock_);
+  // Asks what the account holds before the run: a bank that stays up holds what earlier runs left,
+  // whatever the input says. Without an answer, the history says nothing about it.
+  void AskInitial() {
+    auto branches = bank_.Connect();
+    if (!branches.ok()) return;
+    BranchId first = branches->front().id;
+    for (const script::Entry& entry : script_.entries) {
+      if (entry.operations.empty()) continue;
+      first = entry.operations.front().branch;
+      break;
+    }
+    SteadyClock clock;
+    client::BankClient client(*std::move(branches), clock,
+                              {.patience = bank_.patience(), .failover = !bank_.no_failover});
+    const int64_t deadline_ns = clock.NowNs() + static_cast<int64_t>(ready_timeout_s_ * 1e9);
+    if (!client.AwaitServing(first, deadline_ns).ok()) return;
+    const client::Answer answer = client.Perform({.op = history::Op::kQuery}, first);
+    if (answer.success()) initial_ = {{"shared", answer.balance}};
   }
 
-  static int CloseRecorder(history::Recorder* recorder) {
-    const absl::Status status = recorder == nullptr ? absl::OkStatus() : recorder->Close();
-    return status.ok() ? kExitOk : Complain(kExitUnavailable, std::string(status.message()));
-  }
-
-  // Performs the entry of this number, counted from 0. Any thread.
-  int Perform(size_t number, history::Recorder* recorder,
-              const replay::Conductor& conductor) const {
+  // --- One customer ------------------------------------------------------------------------------
+  int RunEntry() {
+    // A customer does not outlive its conductor.
+    if (conducted_) ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    // The conductor has asked, and writes the header of the whole history.
+    if (!conducted_ && !history_.empty()) AskInitial();
     auto branches = bank_.Connect();
     if (!branches.ok()) {
       const Report failed{.type = Report::Type::kFailed,
@@ -185,6 +196,7 @@ class Replay final : public Command {
   // --- All of them -------------------------------------------------------------------------------
   int RunAll() {
     std::signal(SIGPIPE, SIG_IGN);  // a customer that is gone is noticed by the end of its output
+    if (!history_.empty()) AskInitial();
     replay::ConductOptions options;
     options.order = order_;
     options.command = [this](replay::Share share) { return ShareCommand(share); };
@@ -278,7 +290,7 @@ class Replay final : public Command {
   history::Freshness freshness_ = history::Freshness::kLinearizable;
   BankFlags bank_;
   script::Script script_;
-  SteadyClock clock_;
+  std::map<std::string, int64_t> initial_;  // accounts and balances before the run
 };
 
 }  // namespace

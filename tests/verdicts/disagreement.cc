@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "checker/counter_example.h"
 #include "checker/judge.h"
 #include "fmt/format.h"
 #include "tests/verdicts/force_judge.h"
@@ -63,6 +64,15 @@ Comparison Compare(const Story& story) {
   comparison.words = !judged.ok() ? judged.status().ToString()
                      : judged->violations.empty() ? said + " " + judged->undecided_because
                                                   : judged->violations[0].why;
+  if (said == "inconsistent" && said == comparison.right) {
+    for (const checker::Violation& violation : judged->violations) {
+      const std::string alone = checker::CounterExample(violation, judged->names);
+      if (SaidOf(alone) != said || RightOf(alone) == "consistent") {
+        comparison.flaw = "counter-example";
+        comparison.words += "\nshown:\n" + alone;
+      }
+    }
+  }
   if (comparison.right == "undecided" || said == comparison.right) {
     return comparison;
   }
