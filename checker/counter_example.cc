@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr size_t kPairsOf = 12;
+constexpr size_t kExamplePairsOf = 12;
 constexpr size_t kMinimizedMax = 2'000;  // operations that are looked through for a smaller set
 constexpr size_t kDigestsMax = 64;
 
@@ -117,9 +117,9 @@ class Completer {
       return Shows(example);
     };
     if (!shows(all)) return false;
-    violation_.operations = keeps_all && all.size() > kPairsOf * kPairsOf
+    violation_.operations = keeps_all && all.size() > kExamplePairsOf * kPairsOf
                                 ? all
-                                : Minimize(all, shows, kPairsOf);
+                                : Minimize(all, shows, kExamplePairsOf);
     const bool has_initial = std::exchange(violation_.has_initial, false);
     if (!Shows()) violation_.has_initial = has_initial;
     return true;
