@@ -75,7 +75,7 @@ class Performance {
     if (processes_[i].output() >= 0) return;
     const int exit_code = processes_[i].Wait();
     if (stages_[i] != Stage::kDone && stages_[i] != Stage::kFailed) {
-      Fail(i, exit_code == kExitOk || exit_code > kExitInconsistent ? kExitUnavailable : exit_code,
+      Fail(i, exit_code == kExitOk || exit_code > kExitRefused ? kExitUnavailable : exit_code,
            fmt::format("customer {} (entry {}) ended early with exit code {}", entries_[i].customer,
                        i + 1, exit_code));
     }
