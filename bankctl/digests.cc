@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <grpcpp/client_context.h>
 
-#include <fstream>
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -10,6 +9,7 @@
 
 #include "bankctl/commands.h"
 #include "common/exit_code.h"
+#include "common/output_file.h"
 
 namespace bank::bankctl {
 namespace {
@@ -44,6 +44,12 @@ std::string Line(const v1::BranchStatus& status) {
 }  // namespace
 
 int CompareDigests(const Context& context, const std::string& output) {
+  auto place =
+      FindOutput(output, {context.tls.certificate, context.tls.key, context.tls.authority});
+  if (!place.ok()) {
+    std::cerr << "bankctl: --output: " << place.status().message() << "\n";
+    return kExitUsage;
+  }
   auto branches = Connect(context.targets, context.tls);
   if (!branches.ok()) {
     std::cerr << "bankctl: " << branches.status().message() << "\n";
@@ -90,15 +96,9 @@ int CompareDigests(const Context& context, const std::string& output) {
       return kExitInconsistent;
     }
   }
-  if (output == "-") {
-    std::cout << lines;
-    return exit_code;
-  }
-  std::ofstream file(output, std::ios::binary | std::ios::trunc);
-  file << lines << std::flush;
-  if (!file) {
-    std::cerr << fmt::format("bankctl: cannot write '{}'\n", output);
-    return kExitBadInput;
+  if (const absl::Status status = WriteOutput(*std::move(place), lines); !status.ok()) {
+    std::cerr << "bankctl: " << status.message() << "\n";
+    return kExitUnavailable;
   }
   return exit_code;
 }
