@@ -3,13 +3,13 @@
 #include <grpcpp/client_context.h>
 
 #include <algorithm>
-#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "bankctl/commands.h"
 #include "bankctl/ledger_agreement.h"
 #include "common/exit_code.h"
+#include "common/output_file.h"
 
 namespace bank::bankctl {
 namespace {
@@ -81,6 +81,12 @@ std::string Line(const v1::BranchStatus& status) {
 }  // namespace
 
 int CompareDigests(const Context& context, const std::string& output) {
+  auto place =
+      FindOutput(output, {context.tls.certificate, context.tls.key, context.tls.authority});
+  if (!place.ok()) {
+    std::cerr << "bankctl: --output: " << place.status().message() << "\n";
+    return kExitUsage;
+  }
   auto branches = Connect(context.targets, context.tls);
   if (!branches.ok()) {
     std::cerr << "bankctl: " << branches.status().message() << "\n";
@@ -104,15 +110,9 @@ int CompareDigests(const Context& context, const std::string& output) {
     std::cerr << fmt::format("bankctl: {}\n", agreement.difference()->Text());
     return kExitInconsistent;
   }
-  if (output == "-") {
-    std::cout << lines;
-    return exit_code;
-  }
-  std::ofstream file(output, std::ios::binary | std::ios::trunc);
-  file << lines << std::flush;
-  if (!file) {
-    std::cerr << fmt::format("bankctl: cannot write '{}'\n", output);
-    return kExitBadInput;
+  if (const absl::Status status = WriteOutput(*std::move(place), lines); !status.ok()) {
+    std::cerr << "bankctl: " << status.message() << "\n";
+    return kExitUnavailable;
   }
   return exit_code;
 }

@@ -12,6 +12,8 @@
 
 #include "bank/v1/customer.grpc.pb.h"
 #include "common/exit_code.h"
+#include "common/flags.h"
+#include "common/program.h"
 #include "net/runtime.h"
 
 namespace bank {
@@ -100,10 +102,11 @@ class EchoService final : public v1::Customer::CallbackService {
 
 int Main(int argc, char** argv) {
   net::PrepareRuntime();
-  CLI::App app{"Answers the bank's calls at once: the ceiling that the benchmark compares with."};
+  CLI::App app{"Answers the bank's calls at once: the ceiling that the benchmark compares with.",
+               "echo_server"};
   std::string listen = "localhost:50050";
   app.add_option("--listen", listen, "host:port");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto exit_code = ParseFlags(app, argc, argv)) return *exit_code;
 
   sigset_t signals;
   sigemptyset(&signals);
@@ -132,4 +135,6 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace bank
 
-int main(int argc, char** argv) { return bank::Main(argc, argv); }
+int main(int argc, char** argv) {
+  return bank::RunProgram("echo_server", [&] { return bank::Main(argc, argv); });
+}

@@ -1,4 +1,5 @@
 // checker: judges whether a recorded history is one that a single, correct bank could have given.
+#include <array>
 #include <chrono>
 #include <iostream>
 #include <string>
@@ -11,6 +12,7 @@
 #include "checker/timeline.h"
 #include "common/exit_code.h"
 #include "common/flags.h"
+#include "common/program.h"
 
 namespace {
 
@@ -45,9 +47,7 @@ bool TellNoTimeline(const absl::Status& status) {
   return status.ok();
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int Main(int argc, char** argv) {
   bank::checker::JudgeOptions options;
   bank::checker::JepsenOptions jepsen_options;
   std::string format = "table";
@@ -60,8 +60,9 @@ int main(int argc, char** argv) {
   app.footer(kExamples);
   app.add_option("history", options.histories, "history files, read as one history; - is stdin")
       ->required();
-  app.add_option("--digests", options.digests, "files with the branches' final digests");
-  app.add_flag("--foreign-writers", options.foreign_writers,
+  const auto* digests =
+      app.add_option("--digests", options.digests, "files with the branches' final digests");
+  const auto* foreign = app.add_flag("--foreign-writers", options.foreign_writers,
                "others than the recorded customers wrote too");
   app.add_option("--budget-ms", options.budget_ms, "CPU time for reading, searching and minimizing, in ms;\n"
                  "reading once takes what it takes")
@@ -70,10 +71,12 @@ int main(int argc, char** argv) {
   app.add_option("--format", input, "of the histories: auto (by extension), json or edn")
       ->check(CLI::IsMember({"auto", "json", "edn"}))
       ->capture_default_str();
-  app.add_option("--initial", jepsen_options.initial, "edn: what registers hold at first")
-      ->capture_default_str();
-  app.add_flag("--overdrafts", jepsen_options.overdrafts,
-               "edn: accounts may be overdrawn (Jepsen's :negative-balances?)");
+  const auto* initial =
+      app.add_option("--initial", jepsen_options.initial, "edn: what registers hold at first")
+          ->capture_default_str();
+  const auto* overdrafts =
+      app.add_flag("--overdrafts", jepsen_options.overdrafts,
+                   "edn: accounts may be overdrawn (Jepsen's :negative-balances?)");
   app.add_option("--html", html, "write a timeline of the history to this file");
   app.add_option("-w,--write", format, "table or json")
       ->check(CLI::IsMember({"table", "json"}))
@@ -90,6 +93,13 @@ int main(int argc, char** argv) {
   }
   const auto start = std::chrono::steady_clock::now();
   const bool edn = input == "edn" || (input == "auto" && options.histories[0].ends_with(".edn"));
+  const auto unread = edn ? std::array{digests, foreign} : std::array{initial, overdrafts};
+  for (const CLI::Option* option : unread) {
+    if (option->count() == 0) continue;
+    std::cerr << "checker: " << option->get_name() << " is not for histories in "
+              << (edn ? "EDN" : "JSON") << " (see --help)\n";
+    return bank::kExitUsage;
+  }
   bank::checker::JepsenJudgement jepsen;
   absl::StatusOr<bank::checker::Judgement> judgement;
   if (edn) {
@@ -127,4 +137,10 @@ int main(int argc, char** argv) {
       return bank::kExitUnknown;
   }
   return bank::kExitUnknown;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return bank::RunProgram("checker", [&] { return Main(argc, argv); });
 }

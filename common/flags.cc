@@ -4,9 +4,11 @@
 #include <cctype>
 #include <cstdlib>
 #include <iostream>
+#include <limits>
 #include <memory>
 #include <vector>
 
+#include "common/decimal.h"
 #include "common/exit_code.h"
 #include "common/version.h"
 
@@ -35,19 +37,45 @@ class EnvironmentFirst final : public CLI::ConfigTOML {
   }
 };
 
-void NameVariables(CLI::App& app) {
+// CLI11 reads numbers as C does, `010` as eight, and clamps what is too large. So each value of a
+// number is looked at first.
+void ReadStrictly(CLI::Option& option) {
+  const std::string described = option.get_type_name();
+  const std::string type = described.substr(0, described.find(':'));
+  if (type == "INT" || type == "UINT") {
+    const uint64_t max = type == "INT" ? uint64_t{std::numeric_limits<int64_t>::max()}
+                                       : std::numeric_limits<uint64_t>::max();
+    option.transform(
+        CLI::Validator([max](std::string& text) { return WhyNotDecimal(text, max); }, ""));
+  } else if (type == "FLOAT") {
+    option.transform(CLI::Validator(
+        [](const std::string& text) {
+          return IsDecimalFraction(text) ? std::string()
+                                         : "'" + text + "' is not a number such as 90 or 0.25";
+        },
+        ""));
+  }
+}
+
+void Prepare(CLI::App& app) {
   for (CLI::Option* option : app.get_options()) {
-    if (option->get_lnames().empty()) continue;
+    ReadStrictly(*option);
+    if (option->get_lnames().empty()) {
+      option->configurable(false);  // a config file could name it all the same
+      continue;
+    }
     const std::string& name = option->get_lnames().front();
     if (name == "help" || name == "version") continue;
-    option->envname(EnvironmentName(name));
+    if (option->get_configurable()) option->envname(EnvironmentName(name));
   }
   for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
-    NameVariables(*command);
+    Prepare(*command);
   }
 }
 
 }  // namespace
+
+CLI::Option* OfOneCall(CLI::Option* option) { return option->configurable(false); }
 
 std::optional<int> ParseFlags(CLI::App& app, int argc, const char* const* argv) {
   app.set_version_flag("--version", app.get_name() + " " + std::string(Version()));
@@ -55,7 +83,7 @@ std::optional<int> ParseFlags(CLI::App& app, int argc, const char* const* argv) 
       ->type_name("FILE");
   app.config_formatter(std::make_shared<EnvironmentFirst>());
   app.allow_config_extras(CLI::config_extras_mode::error);
-  NameVariables(app);
+  Prepare(app);
   try {
     app.parse(argc, argv);
     return std::nullopt;

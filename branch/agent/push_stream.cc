@@ -1,8 +1,9 @@
 #include "branch/agent/push_stream.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
+
+#include "common/decimal.h"
 
 namespace bank::agent {
 namespace {
@@ -54,7 +55,8 @@ void PushStream::Pump() {
     v1::MetricFrame* sign = message_.add_frames();
     encoder_.Encode(*SignOfLife(), sign);
     for (const monitor::Event& event : portion.events) {
-      // Those of an earlier run the bank has told this one, and takes what is pushed for this one's.
+      // Those of an earlier run the bank has told this one, and takes what is pushed for this
+      // one's.
       if (event.incarnation == options_.self->incarnation) ToWire(event, sign->add_events());
     }
     next_sign_ns_ = now_ns + options_.sign_of_life_ns;
@@ -83,7 +85,8 @@ void PushStream::OnReadInitialMetadataDone(bool ok) {
     uint64_t last = 0;
     const auto& metadata = context_.GetServerInitialMetadata();
     if (const auto it = metadata.find(kLastSequenceKey); it != metadata.end()) {
-      std::from_chars(it->second.data(), it->second.data() + it->second.size(), last);
+      last = ParseDecimal<uint64_t>(std::string_view(it->second.data(), it->second.size()))
+                 .value_or(0);
     }
     Subscribe(last);
   });

@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <iostream>
 #include <limits>
 #include <random>
@@ -15,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "branch/monitor/sampler.h"
 #include "common/bytes.h"
+#include "common/decimal.h"
 #include "common/exit_code.h"
 #include "common/flags.h"
 #include "xxhash.h"
@@ -55,11 +55,10 @@ bool IsAnyPort(std::string_view address) {
 absl::StatusOr<std::pair<BranchId, std::string>> ParseAddress(absl::string_view part,
                                                               std::string_view flag) {
   const size_t equals = part.find('=');
-  uint64_t id = 0;
   const absl::string_view number = part.substr(0, equals);
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), id);
-  if (equals == absl::string_view::npos || error != std::errc() ||
-      end != number.data() + number.size() || id == 0 || id > kBranchIdMax) {
+  const auto id =
+      ParseDecimal<uint64_t>(std::string_view(number.data(), number.size()), 1, kBranchIdMax);
+  if (equals == absl::string_view::npos || !id) {
     return absl::InvalidArgumentError(
         fmt::format("{}: '{}' is not ID=host:port with an id from 1 to {}", flag, std::string(part),
                     kBranchIdMax));
@@ -67,15 +66,15 @@ absl::StatusOr<std::pair<BranchId, std::string>> ParseAddress(absl::string_view 
   std::string address(part.substr(equals + 1));
   if (auto host = net::HostOf(address); !host.ok()) {
     return absl::InvalidArgumentError(
-        fmt::format("{}: branch {}: {}", flag, id, std::string(host.status().message())));
+        fmt::format("{}: branch {}: {}", flag, *id, std::string(host.status().message())));
   }
   if (IsAnyPort(address)) {
     return absl::InvalidArgumentError(
         fmt::format("{}: branch {} is at port 0, where nobody can reach it: name the port it "
                     "listens on",
-                    flag, id));
+                    flag, *id));
   }
-  return std::pair(BranchId(id), std::move(address));
+  return std::pair(BranchId(*id), std::move(address));
 }
 
 // What flags alone cannot say. One line.

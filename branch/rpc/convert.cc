@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <span>
 
 #include "absl/strings/escaping.h"
@@ -126,6 +127,17 @@ void FillReply(const ledger::Outcome& outcome, BranchId branch, v1::Reply* reply
   reply->set_code(static_cast<v1::ResultCode>(outcome.code));
   const std::string_view message = MessageOf(outcome.code);
   reply->set_message(message.data(), message.size());
+}
+
+grpc::Status FitInt32(Kind kind, v1::Reply* reply) {
+  static constexpr const char* kTooLarge =
+      "the balance does not fit the int32 of the exercise's RPCServicer: call bank.v1.Customer, "
+      "whose money is int64";
+  if (reply->money() <= std::numeric_limits<int32_t>::max()) return grpc::Status::OK;
+  reply->clear_money();
+  if (kind == Kind::kQuery) return {grpc::StatusCode::OUT_OF_RANGE, kTooLarge};
+  if (reply->message().empty()) reply->set_message(kTooLarge);
+  return grpc::Status::OK;
 }
 
 void FillBadRequest(std::string_view interface, BranchId branch, v1::Reply* reply) {

@@ -30,6 +30,11 @@ std::string_view MessageOf(ledger::Code code);
 // Everything but `clock`.
 void FillReply(const ledger::Outcome& outcome, BranchId branch, v1::Reply* reply);
 
+// For a client whose `money` may be an int32 (the exercise's own proto): it would read a larger
+// balance as another one, perhaps a negative one. OK if the balance fits. If not, the reply to a
+// write, which has happened, comes without `money`, and a query is not answered: OUT_OF_RANGE.
+grpc::Status FitInt32(ledger::Kind kind, v1::Reply* reply);
+
 // The answer to an interface that there is not.
 void FillBadRequest(std::string_view interface, BranchId branch, v1::Reply* reply);
 

@@ -1,5 +1,5 @@
 // CustomerService: what customers ask, on gRPC's callback API; ExerciseService: the same under the
-// exercise's name.
+// exercise's name, for clients whose money may be an int32 (FitInt32 in convert.h).
 //
 // Nothing blocks: a reaction turns the message into an operation, hands it to the teller and
 // returns; the teller's completion finishes the call from the thread that knows the outcome.

@@ -5,9 +5,13 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <set>
+#include <utility>
+#include <vector>
 
 #include "common/clock.h"
 #include "common/exit_code.h"
+#include "common/flags.h"
 #include "customer/client/bank_client.h"
 #include "customer/client/wire.h"
 #include "customer/commands/commands.h"
@@ -34,26 +38,47 @@ class Call final : public Command {
         ->check(CLI::IsMember({"open", "query", "deposit", "withdraw", "transfer", "lookup"}));
     amount_ = app_->add_option("AMOUNT", operation_.amount,
                                "minor units; of all but query and lookup (open: 0 if not given)");
-    app_->add_option("--account", operation_.account, "")->capture_default_str();
-    app_->add_option("--to", operation_.to, "the account a transfer goes to");
-    app_->add_option("--minimum-index", operation_.minimum.value,
-                     "with --consistency at-least: a log_index seen earlier");
-    app_->add_option("--session", session_, "lookup: the key's session");
-    app_->add_option("--sequence", sequence_, "lookup: the key's sequence");
-    AddFreshnessFlag(*app_, operation_.freshness);
+    account_ = app_->add_option("--account", operation_.account, "whose; of all but lookup")
+                   ->check(IsAccountName())
+                   ->capture_default_str();
+    to_ = app_->add_option("--to", operation_.to, "the account a transfer goes to")
+              ->check(IsAccountName());
+    minimum_ = app_->add_option("--minimum-index", operation_.minimum.value,
+                                "query --consistency at-least: a log_index seen earlier");
+    auto* session = app_->add_option("--session", session_, "lookup: the key's session");
+    auto* sequence = app_->add_option("--sequence", sequence_, "lookup: the key's sequence");
+    auto* freshness = AddFreshnessFlag(*app_, operation_.freshness);
+    read_by_ = {{amount_, {"open", "deposit", "withdraw", "transfer"}},
+                {account_, {"open", "query", "deposit", "withdraw", "transfer"}},
+                {to_, {"transfer"}},
+                {freshness, {"query"}},
+                {minimum_, {"query"}},
+                {session, {"lookup"}},
+                {sequence, {"lookup"}}};
+    for (auto& [option, operations] : read_by_) OfOneCall(option);
     AddFormatFlag(*app_, json_);
     bank_.at = "localhost:50051";
     bank_.AddTo(*app_);
   }
 
   int Run() override {
+    // What would be passed over may be what was meant: another key, another account.
+    for (const auto& [option, operations] : read_by_) {
+      if (option->count() == 0 || operations.contains(operation_name_)) continue;
+      return Complain(kExitUsage, fmt::format("{} takes no {} (see --help)", operation_name_,
+                                              option->get_name()));
+    }
+    if (minimum_->count() > 0 && operation_.freshness != history::Freshness::kAtLeast) {
+      return Complain(kExitUsage, "--minimum-index needs --consistency at-least");
+    }
     if (const std::string missing = Missing(); !missing.empty()) {
       return Complain(kExitUsage,
                       fmt::format("{} needs {} (see --help)", operation_name_, missing));
     }
     auto branches = bank_.Connect();
     if (!branches.ok()) {
-      return Complain(ExitCodeOf(branches.status()), std::string(branches.status().message()));
+      return Complain(customer::ExitCodeOf(branches.status()),
+                      std::string(branches.status().message()));
     }
     const BranchId first = branches->front().id;
     SteadyClock clock;
@@ -67,7 +92,7 @@ class Call final : public Command {
     operation_.op = kOps.at(operation_name_);
     if (operation_.op != Op::kQuery) {
       if (absl::Status status = client.OpenSession(first); !status.ok()) {
-        return Complain(ExitCodeOf(status), std::string(status.message()));
+        return Complain(customer::ExitCodeOf(status), std::string(status.message()));
       }
     }
     return Print(client.Perform(operation_, first));
@@ -79,17 +104,17 @@ class Call final : public Command {
     if (operation_name_ == "lookup") {
       return session_ == 0 || sequence_ == 0 ? "--session and --sequence" : "";
     }
-    if (operation_name_ == "query" || operation_name_ == "open") return "";
+    if (operation_name_ == "query") {
+      const bool at_least = operation_.freshness == history::Freshness::kAtLeast;
+      return at_least && minimum_->count() == 0 ? "--minimum-index" : "";
+    }
+    if (operation_name_ == "open") return "";
     if (amount_->empty()) return "an AMOUNT";
     return operation_name_ == "transfer" && operation_.to.empty() ? "--to" : "";
   }
 
   int Print(const client::Answer& answer) const {
-    const int exit_code = answer.ending == Ending::kOk     ? kExitOk
-                          : answer.ending == Ending::kInfo ? kExitUnknown
-                          : answer.denied                  ? kExitDenied
-                          : operation_name_ == "lookup"    ? kExitOk
-                                                           : kExitUnavailable;
+    const int exit_code = ExitCodeOf(answer);
     const std::string result(answer.ending == Ending::kOk     ? client::ResultName(answer.code)
                              : answer.ending == Ending::kInfo ? "unknown"
                                                               : "not_applied");
@@ -113,12 +138,33 @@ class Call final : public Command {
       fmt::print("{} {} session {} sequence {}\n", operation_name_, result,
                  answer.identity.session.value, answer.identity.sequence);
     }
-    return exit_code == kExitOk ? kExitOk : Complain(exit_code, answer.reason);
+    // A refusal has told its reason above.
+    return exit_code == kExitOk || exit_code == kExitRefused ? exit_code
+                                                             : Complain(exit_code, answer.reason);
+  }
+
+  int ExitCodeOf(const client::Answer& answer) const {
+    // A lookup is answered by what became of the key, whatever that is.
+    const bool lookup = operation_name_ == "lookup";
+    switch (answer.ending) {
+      case Ending::kOk:
+        return answer.success() || lookup ? kExitOk : kExitRefused;
+      case Ending::kInfo:
+        return kExitUnknown;
+      case Ending::kFail:
+        break;
+    }
+    if (answer.denied) return kExitDenied;
+    return lookup ? kExitOk : kExitUnavailable;
   }
 
   std::string operation_name_;
   history::Operation operation_;
-  const CLI::Option* amount_ = nullptr;
+  CLI::Option* amount_ = nullptr;
+  CLI::Option* account_ = nullptr;
+  CLI::Option* to_ = nullptr;
+  CLI::Option* minimum_ = nullptr;
+  std::vector<std::pair<CLI::Option*, std::set<std::string>>> read_by_;  // by which operations
   uint64_t session_ = 0;
   uint64_t sequence_ = 0;
   bool json_ = false;

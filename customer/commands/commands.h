@@ -39,6 +39,7 @@ std::unique_ptr<Command> MakeLoad(CLI::App& program);
 // Where the bank is and how patient to be with it.
 struct BankFlags {
   std::string at;
+  CLI::Option* at_given = nullptr;
   net::TlsFiles tls;
   double attempt_timeout_s = 2;
   double operation_timeout_s = 30;
@@ -47,18 +48,22 @@ struct BankFlags {
   void AddTo(CLI::App& app);
   client::Patience patience() const;
   absl::StatusOr<std::vector<client::Branch>> Connect() const;
+  // What an output must not be: `more`, and the files of these flags.
+  std::vector<std::string> FilesInUse(std::vector<std::string> more) const;
 };
 
 // Adds an option that takes one of the names of `choices`; `value` holds the default.
 template <class Value>
-void AddChoice(CLI::App& app, const std::string& flags, const std::map<std::string, Value>& choices,
-               Value& value, const std::string& about) {
+CLI::Option* AddChoice(CLI::App& app, const std::string& flags,
+                       const std::map<std::string, Value>& choices, Value& value,
+                       const std::string& about) {
   std::string fallback;
   for (const auto& [name, choice] : choices) {
     if (choice == value) fallback = name;
   }
-  app.add_option_function<std::string>(
-         flags, [&choices, &value](const std::string& name) { value = choices.at(name); }, about)
+  return app
+      .add_option_function<std::string>(
+          flags, [&choices, &value](const std::string& name) { value = choices.at(name); }, about)
       ->check(CLI::IsMember(&choices))
       ->default_str(fallback);
 }
@@ -67,7 +72,9 @@ void AddChoice(CLI::App& app, const std::string& flags, const std::map<std::stri
 void AddFormatFlag(CLI::App& app, bool& json);
 
 // The flag --consistency.
-void AddFreshnessFlag(CLI::App& app, history::Freshness& freshness);
+CLI::Option* AddFreshnessFlag(CLI::App& app, history::Freshness& freshness);
+// Accepts the name of an account, and not "", which the bank takes for "shared".
+CLI::Validator IsAccountName();
 std::string_view FreshnessName(history::Freshness freshness);  // as that flag spells it
 
 // Prints "customer: ..." on standard error; gives back `exit_code`.

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iostream>
 
@@ -19,7 +21,7 @@ int64_t Nanoseconds(double seconds) { return static_cast<int64_t>(seconds * 1e9)
 }  // namespace
 
 void BankFlags::AddTo(CLI::App& app) {
-  app.add_option("--at", at, "the branches: 1=localhost:50051,2=localhost:50052,...");
+  at_given = app.add_option("--at", at, "the branches: 1=localhost:50051,2=localhost:50052,...");
   net::AddTlsFlags(app, tls);
   const CLI::Range seconds(0.001, 86'400.0);
   app.add_option("--attempt-timeout", attempt_timeout_s, "seconds before asking another branch")
@@ -48,13 +50,29 @@ absl::StatusOr<std::vector<client::Branch>> BankFlags::Connect() const {
   return client::Connect(*addresses, tls);
 }
 
+std::vector<std::string> BankFlags::FilesInUse(std::vector<std::string> more) const {
+  more.insert(more.end(), {tls.certificate, tls.key, tls.authority});
+  return more;
+}
+
+CLI::Validator IsAccountName() {
+  static constexpr size_t kNameBytesMax = 128;
+  return CLI::Validator(
+      [](const std::string& name) {
+        return name.empty() || name.size() > kNameBytesMax
+                   ? fmt::format("an account's name has 1 to {} bytes", kNameBytesMax)
+                   : std::string();
+      },
+      "");
+}
+
 void AddFormatFlag(CLI::App& app, bool& json) {
   AddChoice(app, "-w,--write", kFormats, json, "how to print: table or json");
 }
 
-void AddFreshnessFlag(CLI::App& app, history::Freshness& freshness) {
-  AddChoice(app, "--consistency", kFreshness, freshness,
-            "of queries: linearizable, at-least or local");
+CLI::Option* AddFreshnessFlag(CLI::App& app, history::Freshness& freshness) {
+  return AddChoice(app, "--consistency", kFreshness, freshness,
+                   "of queries: linearizable, at-least or local");
 }
 
 std::string_view FreshnessName(history::Freshness freshness) {

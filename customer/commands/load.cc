@@ -6,9 +6,13 @@
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "common/clock.h"
 #include "common/exit_code.h"
+#include "common/flags.h"
+#include "common/output_file.h"
 #include "customer/client/bank_client.h"
 #include "customer/commands/commands.h"
 #include "customer/load/engine.h"
@@ -32,16 +36,17 @@ class Load final : public Command {
             "make load through all branches of --at; SIGTERM ends it like the end of its time") {
     AddChoice(*app_, "--mode", kModes, mode_, "a call per operation, or batches over streams");
     app_->add_option("--concurrency", concurrency_,
-                     "operations (stream: batches) under way at each branch")
+                     "operations (stream: batches) under way at each branch, at most: as many as "
+                     "are answered well within --attempt-timeout")
         ->check(CLI::Range(1U, 16'000U))
         ->capture_default_str();
     app_->add_option("--connections", connections_,
                      "connections to each branch, each with a session")
         ->check(CLI::Range(1U, 256U))
         ->capture_default_str();
-    app_->add_option("--batch", batch_, "stream: operations in a batch")
-        ->check(CLI::Range(1U, 8192U))
-        ->capture_default_str();
+    batch_given_ = app_->add_option("--batch", batch_, "stream: operations in a batch")
+                       ->check(CLI::Range(1U, 8192U))
+                       ->capture_default_str();
     auto* seconds =
         app_->add_option("--seconds", seconds_, "how long (default 5, or until --operations)")
             ->check(CLI::Range(0.01, 1e6));
@@ -50,20 +55,29 @@ class Load final : public Command {
     auto* accounts = app_->add_option("--accounts", accounts_, "how many accounts to open and use")
                          ->check(CLI::Range(1U, 1'000'000U))
                          ->capture_default_str();
-    app_->add_option("--opening-balance", opening_balance_, "of each of them")
-        ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
-        ->capture_default_str();
-    app_->add_option("--account", account_, "use this existing account instead")
-        ->excludes(accounts);
-    app_->add_option("--initial-balance", initial_balance_,
-                     "with --account: its balance before the load, for the history");
+    auto* opening = app_->add_option("--opening-balance", opening_balance_, "of each of them")
+                        ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
+                        ->capture_default_str();
+    auto* account = app_->add_option("--account", account_, "use this existing account instead")
+                        ->check(IsAccountName())
+                        ->excludes(accounts)
+                        ->excludes(opening);
+    auto* initial = app_->add_option("--initial-balance", initial_balance_,
+                                     "with --account: its balance before the load, for the history")
+                        ->needs(account);
     app_->add_option("--mix", mix_, "weights: deposit=1,withdraw=1,query=2,transfer=0")
         ->capture_default_str();
-    app_->add_option("--amount-max", amount_max_, "amounts are drawn from 1 to this")
-        ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
-        ->capture_default_str();
+    auto* amount_max =
+        app_->add_option("--amount-max", amount_max_, "amounts are drawn from 1 to this")
+            ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
+            ->capture_default_str();
     app_->add_option("--seed", seed_, "of all random choices")->capture_default_str();
-    app_->add_option("--history", history_, "where the history goes (docs/HISTORY.md)");
+    history_given_ =
+        app_->add_option("--history", history_, "where the history goes (docs/HISTORY.md)");
+    initial->needs(history_given_);
+    for (CLI::Option* option : {opening, account, initial, amount_max, history_given_}) {
+      OfOneCall(option);
+    }
     AddFormatFlag(*app_, json_);
     bank_.at = "localhost:50051";
     bank_.AddTo(*app_);
@@ -73,7 +87,20 @@ class Load final : public Command {
   int Run() override {
     const auto mix = load::ParseMix(mix_);
     if (!mix.ok()) return Complain(kExitUsage, "--mix: " + std::string(mix.status().message()));
-    if (absl::Status status = Prepare(); !status.ok()) {
+    if (mode_ == Mode::kUnary && batch_given_->count() > 0) {
+      return Complain(kExitUsage, "--batch is of --mode stream");
+    }
+    std::optional<OutputPlace> history;
+    if (history_given_->count() > 0) {
+      auto place = FindOutput(history_, bank_.FilesInUse({}));
+      if (!place.ok()) {
+        return Complain(kExitUsage,
+                        fmt::format("--history: {}", std::string(place.status().message())));
+      }
+      history = *std::move(place);
+    }
+    std::signal(SIGPIPE, SIG_IGN);  // a history's reader that is gone ends the history alone
+    if (absl::Status status = Prepare(std::move(history)); !status.ok()) {
       return Complain(ExitCodeOf(status), std::string(status.message()));
     }
     std::signal(SIGTERM, RequestStop);
@@ -114,7 +141,7 @@ class Load final : public Command {
 
  private:
   // Waits for the branches, connects, opens the sessions and the history.
-  absl::Status Prepare() {
+  absl::Status Prepare(std::optional<OutputPlace> history) {
     const auto addresses = client::ParseAddresses(bank_.at);
     if (!addresses.ok()) {
       return absl::InvalidArgumentError("--at: " + std::string(addresses.status().message()));
@@ -150,10 +177,10 @@ class Load final : public Command {
       }
     }
     NameAccounts();
-    if (history_.empty()) return absl::OkStatus();
+    if (!history) return absl::OkStatus();
     history::Header header{.processes = lane_options_.size()};
     if (initial_balance_ >= 0 && !account_.empty()) header.initial[account_] = initial_balance_;
-    auto recorder = history::Recorder::Open(history_, header, clock_);
+    auto recorder = history::Recorder::Open(*std::move(history), header, clock_);
     if (recorder.ok()) recorder_ = *std::move(recorder);
     return recorder.status();
   }
@@ -237,6 +264,8 @@ class Load final : public Command {
   int64_t amount_max_ = 1;
   uint64_t seed_ = 1;
   std::string history_;
+  CLI::Option* history_given_ = nullptr;
+  const CLI::Option* batch_given_ = nullptr;
   bool json_ = false;
   BankFlags bank_;
   const CLI::Option* seconds_given_ = nullptr;

@@ -9,10 +9,14 @@
 #include <filesystem>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "common/clock.h"
 #include "common/exit_code.h"
+#include "common/flags.h"
+#include "common/output_file.h"
 #include "customer/client/bank_client.h"
 #include "customer/commands/commands.h"
 #include "customer/history/merge.h"
@@ -38,11 +42,15 @@ class Replay final : public Command {
   explicit Replay(CLI::App& program)
       : Command(program, "replay", "replay an input: one process per customer entry") {
     app_->add_option("INPUT", input_, "an input of the exercise")->required();
-    AddChoice(*app_, "--order", kOrders, order_, "sequential, converged or concurrent");
-    app_->add_option("--output", output_, "where the answers go, in the exercise's format");
-    app_->add_option("--history", history_, "where the history goes (docs/HISTORY.md)");
-    app_->add_option("--entry", entry_,
-                     "only the customer entry of this number, from 1, in this process");
+    order_given_ =
+        AddChoice(*app_, "--order", kOrders, order_, "sequential, converged or concurrent");
+    output_given_ = OfOneCall(
+        app_->add_option("--output", output_, "where the answers go, in the exercise's format"));
+    history_given_ = OfOneCall(
+        app_->add_option("--history", history_, "where the history goes (docs/HISTORY.md)"));
+    OfOneCall(app_->add_option("--entry", entry_,
+                               "only the customer entry of this number, from 1, in this process")
+                  ->check(CLI::Range(size_t{1}, size_t{UINT32_MAX})));
     app_->add_option("--ready-timeout", ready_timeout_s_, "seconds for the branches to serve")
         ->check(CLI::Range(0.001, 86'400.0))
         ->capture_default_str();
@@ -68,9 +76,12 @@ class Replay final : public Command {
       return Complain(kExitUsage, fmt::format("--entry {}: {} has {} customer entries", number,
                                               input_, script_.entries.size()));
     }
-    if (absl::Status status = CompleteAddresses(); !status.ok()) {
-      return Complain(kExitUsage, std::string(status.message()));
+    if (entry_ > 0 && order_given_->count() > 0) {
+      return Complain(kExitUsage, "--order is of all entries, and --entry is one");
     }
+    absl::Status status = CompleteAddresses();
+    if (status.ok()) status = FindOutputs();
+    if (!status.ok()) return Complain(kExitUsage, std::string(status.message()));
     if (!conducted_.empty()) return RunConducted();
     return entry_ > 0 ? RunEntry() : RunAll();
   }
@@ -78,7 +89,7 @@ class Replay final : public Command {
  private:
   // Without --at, branch i is at port 50050 + i of this machine.
   absl::Status CompleteAddresses() {
-    if (bank_.at.empty()) {
+    if (bank_.at_given->count() == 0) {
       for (BranchId branch : script_.branches) {
         bank_.at += fmt::format("{}{}=localhost:{}", bank_.at.empty() ? "" : ",", branch.value,
                                 kDefaultPortBase + branch.value);
@@ -100,6 +111,25 @@ class Replay final : public Command {
     return absl::OkStatus();
   }
 
+  // Before the first operation: nothing that is answered may be lost for the want of a place.
+  absl::Status FindOutputs() {
+    const std::vector<std::string> in_use = bank_.FilesInUse({input_});
+    if (output_given_->count() > 0) {
+      auto place = FindOutput(output_, in_use);
+      if (!place.ok()) return Named("--output", place.status());
+      output_place_ = *std::move(place);
+    }
+    if (history_given_->count() == 0) return absl::OkStatus();
+    auto place = FindOutput(history_, bank_.FilesInUse({input_, output_}));
+    if (!place.ok()) return Named("--history", place.status());
+    history_place_ = *std::move(place);
+    return absl::OkStatus();
+  }
+
+  static absl::Status Named(std::string_view flag, const absl::Status& status) {
+    return absl::Status(status.code(), fmt::format("{}: {}", flag, std::string(status.message())));
+  }
+
   history::Header MakeHeader() const {
     return {.initial = initial_, .processes = script_.entries.size()};
   }
@@ -115,21 +145,29 @@ class Replay final : public Command {
       first = entry.operations.front().branch;
       break;
     }
-    SteadyClock clock;
-    client::BankClient client(*std::move(branches), clock,
+    client::BankClient client(*std::move(branches), clock_,
                               {.patience = bank_.patience(), .failover = !bank_.no_failover});
-    const int64_t deadline_ns = clock.NowNs() + static_cast<int64_t>(ready_timeout_s_ * 1e9);
+    const int64_t deadline_ns = clock_.NowNs() + static_cast<int64_t>(ready_timeout_s_ * 1e9);
     if (!client.AwaitServing(first, deadline_ns).ok()) return;
     const client::Answer answer = client.Perform({.op = history::Op::kQuery}, first);
     if (answer.success()) initial_ = {{"shared", answer.balance}};
   }
 
-  // --- One customer ------------------------------------------------------------------------------
-  int RunEntry() {
-    // A customer does not outlive its conductor.
-    if (conducted_) ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-    // The conductor has asked, and writes the header of the whole history.
-    if (!conducted_ && !history_.empty()) AskInitial();
+  // --- One customer, or some of them -------------------------------------------------------------
+  // Null without --history.
+  absl::StatusOr<std::unique_ptr<history::Recorder>> OpenRecorder() {
+    if (!history_place_) return nullptr;
+    return history::Recorder::Open(*std::exchange(history_place_, {}), MakeHeader(), clock_);
+  }
+
+  static int CloseRecorder(history::Recorder* recorder) {
+    const absl::Status status = recorder == nullptr ? absl::OkStatus() : recorder->Close();
+    return status.ok() ? kExitOk : Complain(kExitUnavailable, std::string(status.message()));
+  }
+
+  // Performs the entry of this number, counted from 0. Any thread.
+  int Perform(size_t number, history::Recorder* recorder,
+              const replay::Conductor& conductor) const {
     auto branches = bank_.Connect();
     if (!branches.ok()) {
       const Report failed{.type = Report::Type::kFailed,
@@ -174,6 +212,7 @@ class Replay final : public Command {
   }
 
   int RunEntry() {
+    if (history_place_) AskInitial();
     auto recorder = OpenRecorder();
     if (!recorder.ok()) return Complain(kExitUnavailable, std::string(recorder.status().message()));
     const uint64_t customer = script_.entries[entry_ - 1].customer;
@@ -196,7 +235,12 @@ class Replay final : public Command {
   // --- All of them -------------------------------------------------------------------------------
   int RunAll() {
     std::signal(SIGPIPE, SIG_IGN);  // a customer that is gone is noticed by the end of its output
-    if (!history_.empty()) AskInitial();
+    if (history_place_) {
+      auto parts = replay::MakePartsFolder(*history_place_);
+      if (!parts.ok()) return Complain(kExitUnavailable, std::string(parts.status().message()));
+      parts_ = *std::move(parts);
+      AskInitial();
+    }
     replay::ConductOptions options;
     options.order = order_;
     options.command = [this](replay::Share share) { return ShareCommand(share); };
@@ -204,9 +248,10 @@ class Replay final : public Command {
       Show(customer, answer);
     };
     const replay::ConductResult result = replay::Conduct(script_.entries, options);
-    if (!history_.empty()) {
+    if (history_place_) {
       if (absl::Status status = MergeHistories(options.limits); !status.ok()) {
-        return Complain(kExitUnavailable, std::string(status.message()));
+        return Complain(kExitUnavailable, fmt::format("{} (each customer's part is in {})",
+                                                      status.message(), parts_));
       }
     }
     if (result.exit_code != kExitOk) return Complain(result.exit_code, result.reason);
@@ -236,7 +281,7 @@ class Replay final : public Command {
     auto add = [&](const char* flag, const std::string& value) {
       if (!value.empty()) command.insert(command.end(), {flag, value});
     };
-    if (!history_.empty()) add("--history", HistoryPart(share));
+    if (!parts_.empty()) add("--history", HistoryPart(share));
     add("--tls-cert", bank_.tls.certificate);
     add("--tls-key", bank_.tls.key);
     add("--tls-ca", bank_.tls.authority);
@@ -246,11 +291,11 @@ class Replay final : public Command {
 
   // What the process of these entries records.
   std::string HistoryPart(replay::Share share) const {
-    return fmt::format("{}.entry-{}", history_, share.first + 1);
+    return fmt::format("{}/entry-{}", parts_, share.first + 1);
   }
 
   // Joins what the processes recorded; those that were never started recorded nothing.
-  absl::Status MergeHistories(replay::OrderLimits limits) const {
+  absl::Status MergeHistories(replay::OrderLimits limits) {
     std::vector<std::string> parts;
     std::error_code error;
     for (const replay::Share& share : replay::Divide(script_.entries.size(), limits)) {
@@ -258,10 +303,10 @@ class Replay final : public Command {
         parts.push_back(part);
       }
     }
-    if (absl::Status status = history::Merge(MakeHeader(), parts, history_); !status.ok()) {
-      return status;
-    }
-    for (const std::string& part : parts) std::filesystem::remove(part, error);
+    const absl::Status status =
+        history::Merge(MakeHeader(), parts, *std::exchange(history_place_, {}));
+    if (!status.ok()) return status;
+    std::filesystem::remove_all(parts_, error);
     return absl::OkStatus();
   }
 
@@ -270,19 +315,25 @@ class Replay final : public Command {
     if (!json_) std::cout << script::FormatReportLine(customer, answer) << std::endl;
   }
 
-  int Deliver(const std::vector<script::EntryAnswers>& entries) const {
+  int Deliver(const std::vector<script::EntryAnswers>& entries) {
     const std::string output = script::FormatOutput(entries);
     if (json_) std::cout << output << std::flush;
-    if (output_.empty()) return kExitOk;
-    const absl::Status status = replay::WriteWhole(output_, output);
+    if (!output_place_) return kExitOk;
+    const absl::Status status = WriteOutput(*std::exchange(output_place_, {}), output);
     if (status.ok()) return kExitOk;
     return Complain(kExitUnavailable, std::string(status.message()));
   }
 
   std::string input_;
   Order order_ = Order::kSequential;
+  const CLI::Option* order_given_ = nullptr;
   std::string output_;
+  const CLI::Option* output_given_ = nullptr;
+  std::optional<OutputPlace> output_place_;
   std::string history_;
+  const CLI::Option* history_given_ = nullptr;
+  std::optional<OutputPlace> history_place_;
+  std::string parts_;  // the folder of the entries' histories
   size_t entry_ = 0;
   double ready_timeout_s_ = 30;
   std::vector<size_t> conducted_;  // the first and the last entry, from 1; empty: not conducted
@@ -291,6 +342,7 @@ class Replay final : public Command {
   BankFlags bank_;
   script::Script script_;
   std::map<std::string, int64_t> initial_;  // accounts and balances before the run
+  SteadyClock clock_;
 };
 
 }  // namespace

@@ -97,7 +97,7 @@ class Performance {
     const int exit_code = desk.process.Wait();
     for (size_t i = first; i <= last; ++i) {
       if (stages_[i] == Stage::kDone || stages_[i] == Stage::kFailed) continue;
-      Fail(i, exit_code == kExitOk || exit_code > kExitInconsistent ? kExitUnavailable : exit_code,
+      Fail(i, exit_code == kExitOk || exit_code > kExitRefused ? kExitUnavailable : exit_code,
            fmt::format("customer {} (entry {}) ended early with exit code {}", entries_[i].customer,
                        i + 1, exit_code));
     }

@@ -2,10 +2,13 @@
 // answers are there. Method: the rules on tables of stages; the program itself, as processes,
 // against a fake bank.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <future>
+#include <map>
 #include <set>
 #include <sstream>
 #include <string>
@@ -143,6 +146,10 @@ class Program : public ::testing::Test {
     complaint_ = Read("complaint");
     return WEXITSTATUS(status);
   }
+  std::vector<v1::Request> Requests() {
+    std::lock_guard lock(books_->mutex);
+    return books_->requests;
+  }
   std::string Read(const std::string& name) const {
     std::ifstream file(folder_ + "/" + name, std::ios::binary);
     std::ostringstream text;
@@ -237,7 +244,7 @@ TEST_F(Program, WhatIsCertainlyNotAppliedIsNoResult) {
 TEST_F(Program, ARefusedQueryIsNoResult) {
   one_.Order({{.kind = testing::Fault::Kind::kAnswer, .code = v1::OVERFLOW_REFUSED}});
   EXPECT_EQ(Run("replay " + Input("three_branches.json") + " --at " + at() + Files()),
-            kExitUnavailable);
+            kExitRefused);
   EXPECT_NE(complaint_.find("refused"), std::string::npos) << complaint_;
   EXPECT_FALSE(Exists("out.json"));
 }
@@ -272,8 +279,149 @@ TEST_F(Program, AnUnknownOutcomeIsToldWithItsKey) {
 TEST_F(Program, OneCall) {
   EXPECT_EQ(Run("call withdraw 70 --at " + at()), 0);
   EXPECT_EQ(printed_.rfind("withdraw True money 330 ", 0), 0U) << printed_;
-  EXPECT_EQ(Run("call withdraw 331 --at " + at()), 0);
+  EXPECT_EQ(Run("call withdraw 331 --at " + at()), kExitRefused);
   EXPECT_EQ(printed_.rfind("withdraw False money 330 ", 0), 0U) << printed_;
+}
+
+// --- What must not surprise ---------------------------------------------------------------------
+TEST_F(Program, NumbersAreWhatTheyLookLike) {
+  for (const char* number :
+       {"010", "0x10", "+10", "99999999999999999999", "9223372036854775808", "1e3", "-10", "''"}) {
+    EXPECT_EQ(Run(std::string("call deposit --at ") + at() + " -- " + number), kExitUsage)
+        << number;
+    EXPECT_EQ(Run(std::string("load --account shared --history h --initial-balance ") + number),
+              kExitUsage)
+        << number;
+    EXPECT_EQ(Run(std::string("call query --at ") + number + "=" + one_.address()), kExitBadInput)
+        << number;
+    EXPECT_EQ(std::count(complaint_.begin(), complaint_.end(), '\n'), 1) << complaint_;
+  }
+  EXPECT_TRUE(Requests().empty());
+  EXPECT_EQ(Run("call deposit 10 --at " + at()), 0);
+  ASSERT_EQ(Requests().size(), 1u);
+  EXPECT_EQ(Requests()[0].money(), 10);
+}
+
+TEST_F(Program, WhatACallDoesNotReadItRefuses) {
+  for (const char* arguments :
+       {"call deposit 5 --session 7 --sequence 1", "call deposit 5 --sequence 1",
+        "call deposit 5 --account ''", "call deposit 5 --to other", "call transfer 5 --to ''",
+        "call withdraw 5 --consistency local", "call query 5", "call query --to shared",
+        "call query --minimum-index 3", "call query --consistency at-least",
+        "call query --session 7", "call lookup 5 --session 7 --sequence 1",
+        "call lookup --session 7 --sequence 1 --account shared", "load --account ''",
+        "load --batch 10", "load --account shared --opening-balance 5",
+        "load --account shared --initial-balance 5", "load --initial-balance 5 --history h",
+        "load --history ''"}) {
+    EXPECT_EQ(Run(std::string(arguments) + " --at " + at()), kExitUsage) << arguments;
+    EXPECT_EQ(std::count(complaint_.begin(), complaint_.end(), '\n'), 1) << complaint_;
+  }
+  const std::string input = "replay " + Input("three_branches.json");
+  for (const char* arguments :
+       {" --entry 1 --order converged", " --entry 0", " --output ''", " --history ''"}) {
+    EXPECT_EQ(Run(input + arguments + " --at " + at()), kExitUsage) << arguments;
+  }
+  EXPECT_EQ(Run(input + " --at ''"), kExitUsage);
+  EXPECT_TRUE(Requests().empty());
+  EXPECT_EQ(Run("call transfer 5 --account shared --to other --at " + at()), kExitRefused);
+}
+
+TEST_F(Program, TheEnvironmentMovesNoMoney) {
+  const std::map<std::string, std::string> variables = {
+      {"BANK_ACCOUNT", "other"}, {"BANK_TO", "other"},       {"BANK_AMOUNT", "9"},
+      {"BANK_SESSION", "7"},     {"BANK_SEQUENCE", "1"},     {"BANK_ENTRY", "1"},
+      {"BANK_OUTPUT", "x"},      {"BANK_HISTORY", "x"},      {"BANK_ID", "9"},
+      {"BANK_AMOUNT_MAX", "99"}, {"BANK_MINIMUM_INDEX", "9"}};
+  for (const auto& [name, value] : variables) setenv(name.c_str(), value.c_str(), 1);
+  EXPECT_EQ(Run("call deposit 10 --at " + at()), 0) << complaint_;
+  EXPECT_EQ(Run("call deposit --at " + at()), kExitUsage);
+  EXPECT_EQ(Run("replay " + Input("three_branches.json") + " --at " + at()), 0) << complaint_;
+  for (const auto& [name, value] : variables) unsetenv(name.c_str());
+  ASSERT_EQ(Requests().size(), 1u + 5u);
+  EXPECT_EQ(Requests()[0].account(), "shared");
+  EXPECT_EQ(Requests()[0].money(), 10);
+}
+
+TEST_F(Program, AnOutputThatCannotBeIsKnownBeforeTheFirstOperation) {
+  std::filesystem::copy(Input("three_branches.json"), folder_ + "/input.json");
+  std::filesystem::create_symlink("input.json", folder_ + "/link");
+  const std::string input = ReadInput(folder_ + "/input.json").value();
+  for (const std::string flag : {"--output", "--history"}) {
+    for (const std::string name : {"input.json", "link", "nowhere/file", "."}) {
+      EXPECT_EQ(Run("replay " + folder_ + "/input.json --at " + at() + " " + flag + " " + folder_ +
+                    "/" + name),
+                kExitUsage)
+          << flag << " " << name;
+      EXPECT_EQ(std::count(complaint_.begin(), complaint_.end(), '\n'), 1) << complaint_;
+      EXPECT_NE(complaint_.find(flag), std::string::npos) << complaint_;
+    }
+  }
+  EXPECT_EQ(Run("replay " + folder_ + "/input.json --at " + at() + " --output " + folder_ +
+                "/same --history " + folder_ + "/same"),
+            kExitUsage);
+  EXPECT_EQ(Run("load --operations 1 --at " + at() + " --history " + folder_ + "/nowhere/file"),
+            kExitUsage);
+  EXPECT_TRUE(Requests().empty());
+  EXPECT_EQ(ReadInput(folder_ + "/input.json").value(), input);
+  EXPECT_FALSE(Exists("same"));
+}
+
+TEST_F(Program, WhatIsNoFileIsWrittenThrough) {
+  for (const char* name : {"answers-fifo", "history-fifo"}) {
+    ASSERT_EQ(mkfifo((folder_ + "/" + name).c_str(), 0600), 0);
+  }
+  std::ofstream(folder_ + "/target") << "old";
+  std::filesystem::create_symlink("target", folder_ + "/link");
+  const std::string replay = "replay " + Input("three_branches.json") + " --at " + at();
+  auto answers = std::async(std::launch::async, [&] { return Read("answers-fifo"); });
+  auto history = std::async(std::launch::async, [&] { return Read("history-fifo"); });
+  EXPECT_EQ(
+      Run(replay + " --output " + folder_ + "/answers-fifo --history " + folder_ + "/history-fifo"),
+      0)
+      << complaint_;
+  EXPECT_EQ(answers.get(), Expected("three_branches.json"));
+  const std::string lines = history.get();
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 1 + 2 * 5);
+  {
+    std::lock_guard lock(books_->mutex);
+    books_->balances["shared"] = 400;
+  }
+  EXPECT_EQ(Run(replay + " --output " + folder_ + "/link"), 0) << complaint_;
+  EXPECT_TRUE(std::filesystem::is_symlink(folder_ + "/link"));
+  EXPECT_EQ(Read("target"), Expected("three_branches.json"));
+}
+
+// Parts of an earlier run that was killed, or files of anybody's, are not taken for this run's.
+TEST_F(Program, OnlyThisRunsPartsBecomeItsHistory) {
+  std::ofstream(folder_ + "/history.entry-1") << "of somebody";
+  ASSERT_EQ(Run("replay " + Input("three_branches.json") + " --at " + at() + Files()), 0)
+      << complaint_;
+  EXPECT_EQ(Read("history.entry-1"), "of somebody");
+  const std::string history = Read("history");
+  EXPECT_EQ(std::count(history.begin(), history.end(), '\n'), 1 + 2 * 5);
+  for (const auto& item : std::filesystem::directory_iterator(folder_)) {
+    EXPECT_EQ(item.path().string().find("parts"), std::string::npos) << item.path();
+  }
+}
+
+TEST_F(Program, WhatCouldNotBePrintedIsNoSuccess) {
+  const std::vector<std::string> calls = {
+      "--help",
+      "--version",
+      "check " + Input("three_branches.json"),
+      "call query --at " + at(),
+      "load --operations 5 --accounts 2 --at " + at(),
+      "replay " + Input("three_branches.json") + " --at " + at()};
+  for (const std::string& arguments : calls) {
+    const std::string command = std::string(CUSTOMER_PROGRAM) + " " + arguments;
+    const std::string complaint = " 2>" + folder_ + "/complaint";
+    EXPECT_EQ(WEXITSTATUS(std::system((command + " >/dev/full" + complaint).c_str())),
+              kExitUnavailable)
+        << arguments;
+    EXPECT_NE(Read("complaint").find("standard output"), std::string::npos) << arguments;
+    EXPECT_EQ(WEXITSTATUS(std::system((command + " >&-" + complaint).c_str())), kExitUnavailable)
+        << arguments;
+  }
 }
 
 TEST_F(Program, LoadInBothModesGoesOnThroughFaults) {
@@ -282,9 +430,9 @@ TEST_F(Program, LoadInBothModesGoesOnThroughFaults) {
     // The first three open the accounts.
     one_.Order({{}, {}, {}, {}, {.kind = Kind::kLoseReply}, {.kind = Kind::kRefuse}});
     one_.OrderForBatches({{}, {.kind = Kind::kLoseReply}, {.kind = Kind::kRefuse}});
-    ASSERT_EQ(Run("load --mode " + mode +
-                  " --operations 2000 --concurrency 4 --batch 10 --accounts 3 -w json --at " +
-                  at() + " --history " + folder_ + "/history"),
+    ASSERT_EQ(Run("load --mode " + mode + (mode == "stream" ? " --batch 10" : "") +
+                  " --operations 2000 --concurrency 4 --accounts 3 -w json --at " + at() +
+                  " --history " + folder_ + "/history"),
               0)
         << complaint_ << printed_;
     EXPECT_NE(printed_.find(R"("operations":2000,)"), std::string::npos) << printed_;
