@@ -113,11 +113,12 @@ elif [ -w "$folder" ]; then
   scripts/install.sh
   scripts/build.sh release "${programs[@]}"
 else
-  for program in "${programs[@]}"; do
-    [ -x "$bin/$program" ] || die 3 "nothing is built yet, and $(id -un) may not write to $PWD/$folder: let its owner run scripts/build.sh, or copy the checkout to a folder of your own"
-  done
+  [ -x "$bin/branch" ] || die 3 "nothing is built yet, and $(id -un) may not write to $PWD/$folder: let its owner run scripts/build.sh, or copy the checkout to a folder of your own"
   echo "$(id -un) may not write to $PWD/$folder: the programs are used as they are"
 fi
+for program in "${programs[@]}"; do
+  [ -x "$bin/$program" ] || die 3 "there is no program $bin/$program: build it first (scripts/build.sh)"
+done
 
 # --- Run ----------------------------------------------------------------------------------------
 set -- "$mode" --bin "$bin"

@@ -125,6 +125,12 @@ class RunAll(unittest.TestCase):
         self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
         self.assertIn(str(base + 2), done.stderr)
 
+    def test_a_full_standard_output_is_one_clear_line(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([bank.ROOT / "run_all.sh", "--no-build"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=120 * bank.PATIENCE)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertEqual(done.stderr, "run_all.sh: [Errno 28] No space left on device\n")
+
     def test_two_runs_side_by_side(self):
         runs = [subprocess.Popen([bank.ROOT / "run_all.sh", "--no-build"], stdout=subprocess.PIPE,
                                  stderr=subprocess.STDOUT, text=True) for _ in range(2)]
