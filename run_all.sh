@@ -105,6 +105,7 @@ absolute() { case "$1" in "" | /*) echo "$1" ;; *) echo "$invoked_from/$1" ;; es
 # --- Install and build --------------------------------------------------------------------------
 bin=${BANK_BIN:-$PWD/build/release/bin}
 programs=(branch customer bankctl checker) # no tests
+me=$(id -un 2>/dev/null || id -u)
 folder=build/release
 while [ ! -e "$folder" ]; do folder=$(dirname "$folder"); done
 if [ "$mode" = restart ] || [ -n "${given[--no-build]+x}" ]; then
@@ -113,11 +114,12 @@ elif [ -w "$folder" ]; then
   scripts/install.sh
   scripts/build.sh release "${programs[@]}"
 else
-  for program in "${programs[@]}"; do
-    [ -x "$bin/$program" ] || die 3 "nothing is built yet, and $(id -un) may not write to $PWD/$folder: let its owner run scripts/build.sh, or copy the checkout to a folder of your own"
-  done
-  echo "$(id -un) may not write to $PWD/$folder: the programs are used as they are"
+  [ -x "$bin/branch" ] || die 3 "nothing is built yet, and $me may not write to $PWD/$folder: let its owner run scripts/build.sh, or copy the checkout to a folder of your own"
+  echo "$me may not write to $PWD/$folder: the programs are used as they are"
 fi
+for program in "${programs[@]}"; do
+  [ -x "$bin/$program" ] || die 3 "there is no program $bin/$program: build it first (scripts/build.sh)"
+done
 
 # --- Run ----------------------------------------------------------------------------------------
 set -- "$mode" --bin "$bin"

@@ -83,6 +83,11 @@ absl::Status Console::Listen(const ConsoleOptions& options) {
     server_ = std::move(secure);
   }
   server_->new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
+  // Not the library's own SO_REUSEPORT, with which two consoles share one port.
+  server_->set_socket_options([](socket_t socket) {
+    const int on = 1;
+    ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  });
   server_->set_keep_alive_timeout(2);  // seconds; an idle connection holds a thread
   server_->set_payload_max_length(1 << 16);
   server_->set_tcp_nodelay(true);

@@ -115,12 +115,12 @@ def serve(options):
         options.base_port = SERVE_BASE
     run = Run(options, list(range(1, options.branches + 1)), options.initial_balance)
     with run.start() as bank:
-        print(f"the bank serves; account 'shared' was opened with {options.initial_balance}")
-        print(f"branches: {bank.addresses}")
+        serving.say(f"the bank serves; account 'shared' was opened with {options.initial_balance}")
+        serving.say(f"branches: {bank.addresses}")
         for branch in bank.all.values():
-            print(f"branch {branch.id} (pid {branch.process.pid}) listens at {branch.address}")
-        print(f"console: http://{bank.http(bank.all[1])}/")
-        print(f"data, logs: {options.data or run.folder}", flush=True)
+            serving.say(f"branch {branch.id} (pid {branch.process.pid}) listens at {branch.address}")
+        serving.say(f"console: http://{bank.http(bank.all[1])}/")
+        serving.say(f"data, logs: {options.data or run.folder}")
         hint = f" --base-port {options.base_port}" if options.base_port != SERVE_BASE else ""
         hint += f" --out {options.out}" if options.out else ""
         serving.Service(bank, run.folder, options.base_port, hint).serve()
@@ -183,8 +183,16 @@ def main():
     except serving.NotServed as none:
         print(f"run_all.sh: {none}", file=sys.stderr)
         return UNAVAILABLE
+    except (OSError, subprocess.CalledProcessError) as error:  # a full disk, a closed standard output
+        print(f"run_all.sh: {error}", file=sys.stderr)
+        return UNAVAILABLE
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    try:
+        sys.stdout.flush()
+    except OSError:  # main() has told of it, where it matters
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)

@@ -18,6 +18,12 @@ REQUEST_BYTES_MAX = 4096
 REQUEST_SECONDS = 5
 
 
+def say(text):
+    """A bank goes on though nobody reads any more what it says (a closed pipe, a full disk)."""
+    with contextlib.suppress(OSError):
+        print(text, flush=True)
+
+
 def socket_name(base_port):
     return f"control-{base_port}"
 
@@ -84,7 +90,7 @@ class Service:
                 listener.bind(f"{path}/{socket_name(self.base_port)}")
                 listener.listen()
                 self.branches.waiter.add(listener, lambda: self._on_request(listener.accept()[0]))
-                print(f"Ctrl-C stops it{', r starts dead branches again' if self.keys.before is not None else ''}", flush=True)
+                say(f"Ctrl-C stops it{', r starts dead branches again' if self.keys.before is not None else ''}")
                 while True:
                     self.branches.waiter.wait()
                     for branch in self.branches.all.values():
@@ -96,14 +102,14 @@ class Service:
 
     def _look_at(self, branch):
         if branch.listens and branch.id in self.asking:
-            print(f"branch {branch.id} (pid {branch.process.pid}) runs again", flush=True)
+            say(f"branch {branch.id} (pid {branch.process.pid}) runs again")
             self._answer(branch.id, ok=True, pid=branch.process.pid)
         if branch.lives() or branch.told:
             return
         branch.told = True
         press = "press r, or: " if self.keys.before is not None else ""
-        print(f"branch {branch.id} (pid {branch.process.pid}) died; restart it: {press}./run_all.sh --restart {branch.id}{self.hint}"
-              f" (it said last: {branch.last_words()})", flush=True)
+        say(f"branch {branch.id} (pid {branch.process.pid}) died; restart it: {press}./run_all.sh --restart {branch.id}{self.hint}"
+              f" (it said last: {branch.last_words()})")
         self._answer(branch.id, ok=False, exit_code=branch.exit_code(), text=f"branch {branch.id} died again: {branch.last_words()}")
 
     def _answer(self, number, **answer):
@@ -125,7 +131,7 @@ class Service:
             for branch in dead:
                 self._restart(branch)
             if not dead:
-                print("all branches live", flush=True)
+                say("all branches live")
 
     def _on_request(self, connection):
         connection.settimeout(REQUEST_SECONDS)

@@ -100,6 +100,12 @@ class Flags(refusals.Refusals):
         self.refused(self.run_all("--serve", "--no-build", "--base-port", "64533"), "console of branch 3", "65536")
         self.assertEqual(self.run_all("--serve", "--no-build", "--base-port", "64532").returncode, ACCEPTED)
 
+    def test_without_a_program_it_says_which(self):
+        (self.folder / "checker").unlink()
+        done = self.run_all("--no-build")
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertEqual(done.stderr, f"run_all.sh: there is no program {self.folder}/checker: build it first (scripts/build.sh)\n")
+
     def test_names(self):
         self.refused(self.run_all("--no-build", "--order", "random"), "'random' is not one of: sequential, converged, concurrent")
         self.refused(self.run_all("--no-build", "--replicator", "none"), "'none' is not one of: raft")

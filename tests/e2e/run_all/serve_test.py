@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import signal
 import subprocess
 import tempfile
@@ -98,6 +99,25 @@ class Serve(refusals.Refusals):
             self.assertEqual(served.balance(2), 400)
         self.assertEqual(termios.tcgetattr(terminal), before)
         os.close(terminal)
+
+    def test_it_goes_on_though_nobody_reads_what_it_says(self):
+        served = Served(self.out)
+        with subprocess.Popen(served.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            pids = {}
+            for line in process.stdout:
+                if found := re.match(r"branch (\d) \(pid (\d+)\)", line):
+                    pids[int(found[1])] = int(found[2])
+                if line.startswith("Ctrl-C"):
+                    break
+            process.stdout.close()
+            for branch in (2, 3):
+                os.kill(pids[branch], signal.SIGKILL)
+                while (done := served.restart(branch)).returncode == 2:  # "lives": it dies in a moment
+                    pass
+                self.assertEqual(done.returncode, 0, done.stderr)
+            process.terminate()
+            self.assertEqual(process.stderr.read(), "")
+            self.assertEqual(process.wait(), 128 + signal.SIGTERM)
 
     def test_a_second_bank_in_its_place_takes_nothing_from_it(self):
         with Served(self.out) as served, deposits.Deposits(served.addresses) as paying:
