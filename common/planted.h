@@ -35,7 +35,7 @@ enum class Planted {
   kAckBeforeSync,           // entries are called durable before the sync
   kVoteNotSaved,            // a vote is not written
   kRebuildingVotes,         // a branch that lost its log votes before it is whole again
-  kLostEndsIntroduction,    // a wiped branch goes on when another is being rebuilt, unheard the rest
+  kLostEndsIntroduction,    // a wiped branch goes on when one is being rebuilt, others unheard
   kChecksumUnchecked,       // the log is believed without its checksums
   kTornTailKept,            // a torn write at the end of the log is left there
   kRetryWithNewKey,         // the client repeats an unknown write under a new key

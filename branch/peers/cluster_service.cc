@@ -149,8 +149,7 @@ class ClusterService::SnapshotCall final : public grpc::ServerReadReactor<v1::Sn
   }
 
   static constexpr size_t kUnclaimedBytesMax = 1 << 20;
-  static constexpr char kOldStream[] =
-      "the messages' stream it belongs to is no longer the newest";
+  static constexpr char kOldStream[] = "the messages' stream it belongs to is no longer the newest";
 
   ClusterService& service_;
   grpc::CallbackServerContext* const context_;

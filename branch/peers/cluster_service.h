@@ -1,9 +1,9 @@
 // ClusterService: the way in from the other branches (proto/bank/v1/cluster.proto).
 //
-// Refuses other banks, other receivers, unknown branches and fields out of their range, with at most
-// one log line a second. The caller is not told what he does not know (hello.h).
-// Lifetime: after Shutdown() new calls are refused and none is left, so the server's own shutdown
-// has nothing of this service to wait for. The handler must outlive Shutdown().
+// Refuses other banks, other receivers, unknown branches and fields out of their range, with at
+// most one log line a second. The caller is not told what he does not know (hello.h). Lifetime:
+// after Shutdown() new calls are refused and none is left, so the server's own shutdown has nothing
+// of this service to wait for. The handler must outlive Shutdown().
 #pragma once
 
 #include <grpcpp/server_context.h>

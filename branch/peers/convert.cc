@@ -312,8 +312,8 @@ absl::StatusOr<Message> FromWire(v1::SnapshotHead head, std::string state) {
   m.snapshot.configuration_index = b.SomeIndex("configuration_index", head.configuration_index());
   b.Require("last_term", head.last_term() <= head.term());
   b.Require("configuration_index", head.configuration_index() <= head.last_index());
-  b.Require("configuration", !head.configuration().empty() &&
-                                 head.configuration().size() <= kConfigurationBytesMax);
+  b.Require("configuration",
+            !head.configuration().empty() && head.configuration().size() <= kConfigurationBytesMax);
   b.Require("size_bytes", head.size_bytes() == state.size());
   b.Require("crc32c", head.crc32c() == Crc32c(state));
   m.snapshot.configuration = std::move(*head.mutable_configuration());

@@ -40,6 +40,7 @@ namespace bank::sim {
   X(bytes_flipped, true)               \
   X(damage_refused, true)              \
   X(folders_wiped, true)               \
+  X(two_of_three_wiped, true)          \
   X(old_copies_restored, true)         \
   X(old_copies_noticed, true)          \
   X(rebuilds_begun, true)              \

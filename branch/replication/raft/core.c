@@ -50,8 +50,8 @@ static uint64_t ReadLe64(const uint8_t* bytes) {
   return value;
 }
 
-// Whether one of the first `n` servers in `bytes`, which were read before, has the id or the address
-// of `server`: the engine refuses to decode that, in steps that must not fail.
+// Whether one of the first `n` servers in `bytes`, which were read before, has the id or the
+// address of `server`: the engine refuses to decode that, in steps that must not fail.
 static bool Repeats(const uint8_t* bytes, uint64_t n, const struct core_server* server) {
   const uint8_t* at = bytes + 9;
   for (uint64_t i = 0; i < n; i++) {

@@ -74,7 +74,8 @@ void Driver::State::OnIntroduction(BranchId from, const Introduction& message) {
   const bool is_new = hold_nothing.size() > may_be_lost;
   const bool all_answered = hold_nothing.size() + lost_theirs.size() == VoterCount() - 1 ||
                             IsPlanted(Planted::kLostEndsIntroduction);
-  const bool is_not_one_more = all_answered && lost_theirs.size() >= std::max<size_t>(may_be_lost, 1);
+  const bool is_not_one_more =
+      all_answered && lost_theirs.size() >= std::max<size_t>(may_be_lost, 1);
   if (is_new || is_not_one_more) introducing = false;
 }
 

@@ -7,9 +7,9 @@
 // probe, which every branch answers with its term). Whoever speaks in its name does not see that
 // number. A branch that was led to a high term step by step is thus not parted from the others.
 //
-// Whoever contradicts what is committed here would make the engine stop the process, on purpose: two
-// branches that disagree on that are beyond repair. But the bytes may come from nobody at all, so
-// they are refused and reported instead; the branch itself has not changed its mind.
+// Whoever contradicts what is committed here would make the engine stop the process, on purpose:
+// two branches that disagree on that are beyond repair. But the bytes may come from nobody at all,
+// so they are refused and reported instead; the branch itself has not changed its mind.
 #include <variant>
 
 #include "branch/replication/raft/driver_state.h"

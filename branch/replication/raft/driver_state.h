@@ -174,8 +174,8 @@ struct Driver::State final : EngineEvents {
   uint8_t append_version = 0;                // of the engine's own AppendEntries
   std::map<BranchId, int> suspicions;        // rejections of what was acknowledged, in a row
 
-  BranchId suspect;            // the leader that is believed to be gone; 0: none is
-  uint32_t hastened = 0;       // elections of this branch's own since then
+  BranchId suspect;       // the leader that is believed to be gone; 0: none is
+  uint32_t hastened = 0;  // elections of this branch's own since then
 
   // From its begin, at the leader, until somebody leads in another term.
   struct Transfer {

@@ -1,16 +1,17 @@
 // A leader whose connection broke. When a process ends, its system closes its connections at once;
-// waiting for a whole election timeout of silence tells nothing more. So whoever follows this leader
-// campaigns sooner, and lets others: it grants trial votes (pre-votes) and votes as if it knew no
-// leader.
+// waiting for a whole election timeout of silence tells nothing more. So whoever follows this
+// leader campaigns sooner, and lets others: it grants trial votes (pre-votes) and votes as if it
+// knew no leader.
 //
-// This may be a false alarm, and nothing rests on it. A connection can break while its leader lives:
-// then the others, who hear from the leader, refuse the trial vote, no term rises, and the leader's
-// next message ends the suspicion. Only when a majority lost its connection to a leader that lives,
-// and does not hear from it within three heartbeats, is it deposed without need.
+// This may be a false alarm, and nothing rests on it. A connection can break while its leader
+// lives: then the others, who hear from the leader, refuse the trial vote, no term rises, and the
+// leader's next message ends the suspicion. Only when a majority lost its connection to a leader
+// that lives, and does not hear from it within three heartbeats, is it deposed without need.
 //
 // Elections fail when two campaign at once. So each follower has its own turn, in the order of ids
 // from the leader's on, far enough apart for an election between two turns. Three are tried in this
-// way, then the engine's own timers go on: on a slow disk even an election takes longer than a turn.
+// way, then the engine's own timers go on: on a slow disk even an election takes longer than a
+// turn.
 #include <algorithm>
 
 #include "branch/replication/raft/driver_state.h"

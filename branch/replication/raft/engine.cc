@@ -152,9 +152,7 @@ void Engine::ConfigurationCommitted(int64_t now_ms, LogIndex index, const std::s
 
 void Engine::Timeout(int64_t now_ms) { core_timeout(core_, Ms(now_ms)); }
 
-void Engine::HastenElection(int64_t deadline_ms) {
-  core_hasten_election(core_, Ms(deadline_ms));
-}
+void Engine::HastenElection(int64_t deadline_ms) { core_hasten_election(core_, Ms(deadline_ms)); }
 
 LogIndex Engine::Submit(int64_t now_ms, storage::EntryType type,
                         std::shared_ptr<const std::string> payload) {

@@ -128,8 +128,8 @@ class Loop final : public Orders, private DriverPorts {
     BranchId to;
     Replicator::ReadCallback done;
   };
-  using Input = std::variant<InMessage, InLost, InDurable, InPrepared, InProposal, InReadIndex, InWait,
-                             InSnapshot, InTransfer>;
+  using Input = std::variant<InMessage, InLost, InDurable, InPrepared, InProposal, InReadIndex,
+                             InWait, InSnapshot, InTransfer>;
 
   struct ProposalDone {
     Replicator::ProposeCallback done;

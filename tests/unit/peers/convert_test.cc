@@ -23,9 +23,11 @@ storage::Entry MakeEntry(uint64_t term, storage::EntryType type, std::string pay
 std::string MakeCommands(uint64_t count, int64_t time_ms = 5) {
   std::string batch;
   for (uint64_t i = 0; i < count; ++i) {
-    ledger::AppendCommand(
-        {.kind = ledger::Kind::kDeposit, .session = SessionId(3), .sequence = 7 + i, .account = "a"},
-        &batch);
+    ledger::AppendCommand({.kind = ledger::Kind::kDeposit,
+                           .session = SessionId(3),
+                           .sequence = 7 + i,
+                           .account = "a"},
+                          &batch);
   }
   return ledger::EncodeEntry({time_ms, count}, batch);
 }
@@ -164,8 +166,8 @@ void ExpectRanges(const Wire& good, const std::vector<Field<Wire>>& fields, Chec
     }
     if (field.max < UINT64_MAX) {
       EXPECT_TRUE(absl::IsInvalidArgument(status_of(field.max + 1))) << what;
-      EXPECT_TRUE(absl::IsInvalidArgument(status_of(UINT64_MAX)) ||
-                  field.max <= UINT32_MAX) << what;  // a field of 32 bits is cut by the wire
+      EXPECT_TRUE(absl::IsInvalidArgument(status_of(UINT64_MAX)) || field.max <= UINT32_MAX)
+          << what;  // a field of 32 bits is cut by the wire
     }
   }
 }
@@ -191,12 +193,12 @@ TEST(Convert, NumbersOutOfTheirRangeAreRefused) {
           BANK_FIELD(request_vote_result, term, 0, kTermMax),
           BANK_FIELD(request_vote_result, features, 0, 65535),
           BANK_FIELD(request_vote_result, capacity, 0, 65535)});
-  expect(AppendEntries{1, Term(9), LogIndex(20), Term(8), LogIndex(19), {}},
-         {BANK_FIELD(append_entries, version, 0, 255),
-          BANK_FIELD(append_entries, term, 8, kTermMax),
-          BANK_FIELD(append_entries, prev_log_index, 0, kLogIndexMax),
-          BANK_FIELD(append_entries, prev_log_term, 0, 9),
-          BANK_FIELD(append_entries, leader_commit, 0, kLogIndexMax)});
+  expect(
+      AppendEntries{1, Term(9), LogIndex(20), Term(8), LogIndex(19), {}},
+      {BANK_FIELD(append_entries, version, 0, 255), BANK_FIELD(append_entries, term, 8, kTermMax),
+       BANK_FIELD(append_entries, prev_log_index, 0, kLogIndexMax),
+       BANK_FIELD(append_entries, prev_log_term, 0, 9),
+       BANK_FIELD(append_entries, leader_commit, 0, kLogIndexMax)});
   expect(AppendEntries{1, Term(1), LogIndex(0), Term(0), LogIndex(0), {}},
          {BANK_FIELD(append_entries, term, 1, kTermMax)});
   expect(AppendEntriesResult{1, Term(9), LogIndex(20), LogIndex(15), 1, 2},
@@ -235,16 +237,17 @@ TEST(Convert, NumbersOutOfTheirRangeAreRefused) {
 TEST(Convert, NumbersOfASnapshotOutOfTheirRangeAreRefused) {
   using Wire = v1::SnapshotHead;
   const auto check = [](Wire head) { return FromWire(std::move(head), "the state"); };
-#define BANK_FIELD(field, min, max) \
-  {#field, [](Wire& w, uint64_t v) { w.set_##field(v); }, min, max}
+#define BANK_FIELD(field, min, max)                                  \
+  {                                                                  \
+#field, [](Wire & w, uint64_t v) { w.set_##field(v); }, min, max \
+  }
   const uint32_t sum = Crc32c("the state");
-  ExpectRanges<Wire>(
-      ToWire(MakeInstall()),
-      {BANK_FIELD(version, 0, 255), BANK_FIELD(term, 3, kTermMax),
-       BANK_FIELD(last_index, 50, kLogIndexMax), BANK_FIELD(last_term, 1, 4),
-       BANK_FIELD(configuration_index, 1, 100), BANK_FIELD(size_bytes, 9, 9),
-       BANK_FIELD(crc32c, sum, sum)},
-      check);
+  ExpectRanges<Wire>(ToWire(MakeInstall()),
+                     {BANK_FIELD(version, 0, 255), BANK_FIELD(term, 3, kTermMax),
+                      BANK_FIELD(last_index, 50, kLogIndexMax), BANK_FIELD(last_term, 1, 4),
+                      BANK_FIELD(configuration_index, 1, 100), BANK_FIELD(size_bytes, 9, 9),
+                      BANK_FIELD(crc32c, sum, sum)},
+                     check);
 #undef BANK_FIELD
   v1::SnapshotHead head = ToWire(MakeInstall());
   head.set_term(0);
@@ -264,7 +267,8 @@ TEST(Convert, EntriesThatAreNoneAreRefused) {
   more_than_told.push_back('\1');
   std::string other_version = command;
   other_version[0] = 2;
-  std::string more_commands = ledger::EncodeEntry({5, 3}, std::string_view(MakeCommands(2)).substr(10));
+  std::string more_commands =
+      ledger::EncodeEntry({5, 3}, std::string_view(MakeCommands(2)).substr(10));
   struct Row {
     const char* what;
     uint64_t term;
@@ -305,11 +309,10 @@ TEST(Convert, EntriesThatAreNoneAreRefused) {
     EXPECT_EQ(FromWire(BranchId(2), wire).ok(), row.good) << row.what;
   }
   // Their number, and the index of the last one.
-  for (const auto& [count, prev, good] :
-       {std::tuple(kMessageEntriesMax, uint64_t{20}, true),
-        std::tuple(kMessageEntriesMax + 1, uint64_t{20}, false),
-        std::tuple(size_t{2}, kLogIndexMax - 2, true),
-        std::tuple(size_t{2}, kLogIndexMax - 1, false)}) {
+  for (const auto& [count, prev, good] : {std::tuple(kMessageEntriesMax, uint64_t{20}, true),
+                                          std::tuple(kMessageEntriesMax + 1, uint64_t{20}, false),
+                                          std::tuple(size_t{2}, kLogIndexMax - 2, true),
+                                          std::tuple(size_t{2}, kLogIndexMax - 1, false)}) {
     AppendEntries append{1, Term(9), LogIndex(prev), Term(8), LogIndex(19), {}};
     append.entries.assign(count, MakeEntry(9, storage::EntryType::kBarrier, ""));
     EXPECT_EQ(FromWire(BranchId(2), ToWire(append)).ok(), good) << count << " after " << prev;
@@ -343,7 +346,8 @@ TEST(Convert, ForwardRequests) {
   EXPECT_FALSE(FromWire(ToWire(ForwardRequest{"x", 1, false, -1})).ok());
   EXPECT_TRUE(FromWire(ToWire(ForwardRequest{"x", 1, false, INT64_MAX / 1'000'000})).ok());
   EXPECT_FALSE(FromWire(ToWire(ForwardRequest{"x", 1, false, INT64_MAX / 1'000'000 + 1})).ok());
-  EXPECT_FALSE(FromWire(ToWire(ForwardRequest{std::string((64 << 20) + 1, 'x'), 1, false, 1})).ok());
+  EXPECT_FALSE(
+      FromWire(ToWire(ForwardRequest{std::string((64 << 20) + 1, 'x'), 1, false, 1})).ok());
 }
 
 TEST(Convert, ForwardReplies) {

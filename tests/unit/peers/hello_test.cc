@@ -49,7 +49,8 @@ TEST(Hello, ARefusalTellsTheCallerNothing) {
   const uint64_t bank = 0x0123456789abcdef;
   const BranchId self(37);
   const absl::Status of_another_bank = CheckHello(MakeHello(8, BranchId(41), self, 1), bank, self);
-  const absl::Status to_another = CheckHello(MakeHello(bank, BranchId(41), BranchId(3), 1), bank, self);
+  const absl::Status to_another =
+      CheckHello(MakeHello(bank, BranchId(41), BranchId(3), 1), bank, self);
   const absl::Status unknown = SenderTable({BranchId(2)}).CheckKnown(BranchId(41));
   EXPECT_NE(of_another_bank.message().find("0123456789abcdef"), std::string::npos) << "for the log";
   for (const absl::Status& refusal : {of_another_bank, to_another, unknown}) {

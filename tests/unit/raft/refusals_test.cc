@@ -1,6 +1,7 @@
 // Goal: no message does harm for ever, whoever makes it up: what cannot be true is refused, and the
 // bank goes on; nothing that comes from outside ends a branch.
-// Method: bank_of.h, with messages in the name of a branch that never sent them; then many at random.
+// Method: bank_of.h, with messages in the name of a branch that never sent them; then many at
+// random.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -107,7 +108,8 @@ TEST(Refusals, WhatContradictsWhatIsCommitted) {
   static const auto kNothing = std::make_shared<const std::string>();
   const storage::Entry other{newer, storage::EntryType::kBarrier, kNothing};
   lie.Tell(lie.leader, AppendEntries{1, newer, last, newer, last, {}});
-  lie.Tell(lie.leader, AppendEntries{1, newer, LogIndex(last.value - 1), before.term, last, {other}});
+  lie.Tell(lie.leader,
+           AppendEntries{1, newer, LogIndex(last.value - 1), before.term, last, {other}});
   lie.Tell(lie.leader, AppendEntries{1, newer, LogIndex(0), Term(0), last, {other, other}});
   EXPECT_EQ(lie.bank[lie.victim].refused.size(), 4u);
   EXPECT_EQ(lie.status().term, before.term);
@@ -146,7 +148,7 @@ class Liar {
     const uint8_t version = static_cast<uint8_t>(random_() % 4);
     switch (random_() % 11) {
       case 0:
-        return RequestVote{version,        Term(term()), from, LogIndex(index()),
+        return RequestVote{version,      Term(term()), from,  LogIndex(index()),
                            Term(term()), Coin(),       Coin()};
       case 1:
         return RequestVoteResult{version, Term(term()), Coin(), Coin(), Small(), Small()};
@@ -164,8 +166,7 @@ class Liar {
       case 8:
         return LostLog{Term(term()), LogIndex(index())};
       case 9:
-        return Introduction{
-            .term = Term(term()), .holds = false, .lost = Coin(), .asks = Coin()};
+        return Introduction{.term = Term(term()), .holds = false, .lost = Coin(), .asks = Coin()};
       default:
         return ReadProbeResult{Term(term()), random_() % 100};
     }
@@ -246,8 +247,8 @@ class Liar {
   std::mt19937 random_;
 };
 
-// Afterwards the bank is whatever the lies made of it, and a branch may believe that it lost what it
-// had acknowledged; but none was brought down by bytes it should have refused.
+// Afterwards the bank is whatever the lies made of it, and a branch may believe that it lost what
+// it had acknowledged; but none was brought down by bytes it should have refused.
 TEST(Refusals, NoLieBreaksAnInvariant) {
   for (uint32_t seed = 1; seed <= 40; ++seed) {
     BankOf bank(3);
