@@ -136,7 +136,7 @@ void GroupSearch::Take(Frame* frame, uint32_t link) {
   frame->chosen = link;
   frame->took_required = true;
   state_.Done(i);
-  state_.Carry(op, true);
+  state_.Carry(op, StateFor(op));
   agenda_.Take(link);
   if (!options_.dense) return;
   if (op.is_positioned()) ++taken_;
@@ -151,7 +151,7 @@ void GroupSearch::Take(Frame* frame, uint32_t link) {
 void GroupSearch::TakeOptional(size_t optional) {
   const Operation& op = optional_[optional];
   state_.Done(required_.size() + optional);
-  state_.Carry(op, false);
+  state_.Carry(AsDone(op), StateFor(op));
   done_[optional] = true;
   ++taken_;
   ++since_;
@@ -244,6 +244,8 @@ bool GroupSearch::StepHarmless(Frame* frame) {
     // Writes without a position may have to come before it, to find room.
     if (options_.dense && (!op.is_read() || (op.has_index && op.index != last_index_))) continue;
     if (state_.ViewOf(op.account).presence == AccountView::kUnknown || !InPlace(i)) continue;
+    // It may tell something about the receiver that only later operations bring about.
+    if (op.to != kNoAccount && state_.ViewOf(op.to).presence == AccountView::kUnknown) continue;
     if (!Agrees(op, StateFor(op))) continue;
     Take(frame, link);
     return true;

@@ -26,9 +26,8 @@ class GroupState {
   }
   bool knows(uint32_t account) const { return accounts_.contains(account); }
   AccountView ViewOf(uint32_t account) const;
-  // `required`: it was answered as it says; else it took effect. What an answer tells about an
-  // account of which nothing was known is known from then on.
-  void Carry(const Operation& op, bool required);
+  // `op` was answered as it says, and agrees with `state`, which is that of its accounts.
+  void Carry(const Operation& op, BankView state);
   // `number`: of the operation, the search's own.
   void Done(uint64_t number) { fingerprint_.Toggle(number); }
   const Fingerprint& fingerprint() const { return fingerprint_; }
