@@ -11,8 +11,6 @@
 namespace bank::checker {
 namespace {
 
-constexpr size_t kSumsMax = 1 << 16;
-
 Violation Make(ViolationKind kind, std::string why, uint64_t index) {
   Violation violation;
   violation.kind = kind;
@@ -21,96 +19,48 @@ Violation Make(ViolationKind kind, std::string why, uint64_t index) {
   return violation;
 }
 
-// What the totals may be when any of the unknown operations happened for which there is room among
-// the positions up to `log_index`. False: too many to tell.
-bool PossibleTotals(const Standing& standing, uint64_t log_index, std::set<Wide>* totals) {
-  const uint64_t left = log_index - std::min(log_index, standing.positions);
-  const uint64_t behind = log_index - std::min(log_index, standing.index_newest);
-  std::vector<std::pair<uint64_t, Wide>> changes;  // room, change
-  for (const auto& [op, room] : standing.unknown) {
-    const Wide change = op.kind == OpKind::kWithdraw   ? -static_cast<Wide>(op.amount)
-                        : op.kind == OpKind::kTransfer ? Wide{0}
-                                                       : static_cast<Wide>(op.amount);
-    if (change == 0) continue;
-    changes.emplace_back(room > left ? left : std::min(left, room + behind), change);
-  }
-  // What one of less room can take, one of more room can take too: so it is enough to count.
-  std::sort(changes.begin(), changes.end());
-  std::set<std::pair<Wide, uint64_t>> reached;  // sum, how many happened
-  for (Wide sum : standing.sums) reached.emplace(sum, 0);
-  for (const auto& [room, change] : changes) {
-    std::vector<std::pair<Wide, uint64_t>> more;
-    for (const auto& [sum, count] : reached) {
-      if (count < room) more.emplace_back(sum + change, count + 1);
-    }
-    reached.insert(more.begin(), more.end());
-    if (reached.size() > kSumsMax) return false;
-  }
-  for (const auto& [sum, count] : reached) totals->insert(sum);
-  return true;
-}
-
-// No sum of balances lies outside, whatever happened.
-bool IsOutOfReach(Wide total, const Standing& standing) {
-  const auto [lowest, highest] = std::minmax_element(standing.sums.begin(), standing.sums.end());
-  Wide low = *lowest;
-  Wide high = *highest;
-  for (const auto& [op, room] : standing.unknown) {
-    if (op.kind == OpKind::kWithdraw) low -= static_cast<Wide>(op.amount);
-    if (op.kind != OpKind::kWithdraw && op.kind != OpKind::kTransfer) {
-      high += static_cast<Wide>(op.amount);
-    }
-  }
-  return total < low || total > high;
-}
-
 void CheckTotal(const Digest& digest, const Standing& standing, DigestCheck* check) {
-  if (!standing.total_known || !digest.has_balance_total) {
-    if (digest.has_balance_total) {
-      check->notes.push_back(
-          "the bank's total is not compared: the history does not know all accounts");
-    }
-    return;
-  }
-  if (digest.accounts >= 0) {
-    const auto accounts = static_cast<uint64_t>(digest.accounts);
-    if (accounts > standing.accounts) {
-      check->notes.push_back(
-          fmt::format("the bank's total is not compared: it has {} accounts, the history {}",
-                      accounts, standing.accounts));
-      return;
-    }
-    if (accounts < standing.accounts) {
-      check->violations.push_back(
-          Make(ViolationKind::kTotal,
-               fmt::format("branch {} has {} accounts, but the history needs {}", digest.branch,
-                           accounts, standing.accounts),
-               digest.log_index));
-      return;
-    }
-  }
-  const auto differs = [&](const std::string& expected) {
+  const auto accounts = static_cast<uint64_t>(std::max<int64_t>(digest.accounts, 0));
+  const bool tells_accounts = digest.accounts >= 0;
+  if (tells_accounts && accounts < standing.accounts) {
     check->violations.push_back(
         Make(ViolationKind::kTotal,
-             fmt::format("the balances of branch {} sum up to {}, but the operations {}",
-                         digest.branch, digest.balance_total, expected),
+             fmt::format("branch {} has {} accounts, but the history needs {}", digest.branch,
+                         accounts, standing.accounts),
              digest.log_index));
-  };
-  std::set<Wide> totals;
-  if (!PossibleTotals(standing, digest.log_index, &totals)) {
-    if (IsOutOfReach(digest.balance_total, standing)) {
-      differs("cannot, whatever became of what is unknown");
-    } else {
-      check->undecided_because =
-          "the operations of unknown outcome are too many to tell what the bank's total may be";
-    }
     return;
   }
-  if (totals.contains(digest.balance_total)) return;
-  differs("to " + ToString(*totals.begin()) +
-          (totals.size() > 1
-               ? fmt::format(" (or {} other sums, by what is unknown)", totals.size() - 1)
-               : ""));
+  if (!digest.has_balance_total) return;
+  if (!standing.total_known || (standing.has_strangers && !tells_accounts)) {
+    check->notes.push_back(
+        "the bank's total is not compared: the history does not know all accounts");
+    return;
+  }
+  if (tells_accounts && accounts > standing.accounts) {
+    check->notes.push_back(
+        fmt::format("the bank's total is not compared: it has {} accounts, the history {}",
+                    accounts, standing.accounts));
+    return;
+  }
+  if (digest.balance_total == standing.total) return;
+  using May = Standing::May;
+  const May may = standing.may_total == nullptr
+                      ? May::kNo
+                      : standing.may_total(digest.balance_total, digest.log_index);
+  if (may == May::kYes) return;
+  if (may == May::kUnknown) {
+    check->undecided_because =
+        "it was not found out whether what is unknown explains the bank's total";
+    return;
+  }
+  check->violations.push_back(
+      Make(ViolationKind::kTotal,
+           fmt::format("the balances of branch {} sum up to {}, but the operations to {}{}",
+                       digest.branch, digest.balance_total, ToString(standing.total),
+                       standing.may_total == nullptr
+                           ? ""
+                           : ", and nothing that is unknown explains the difference"),
+           digest.log_index));
 }
 
 std::string MoneyOf(const Digest& digest) {

@@ -107,7 +107,7 @@ GroupSearch::GroupSearch(const std::vector<Operation>& operations,
   }
   // Put right before the answer that needs it, an operation may lack a position that it had
   // earlier.
-  if (options_.dense && !optional_.empty()) inexact_ = true;
+  if ((options_.dense || options_.whole) && !optional_.empty()) inexact_ = true;
   agenda_.MakeList();
   if (options_.positions) agenda_.MakePlaces();
 }
@@ -119,6 +119,12 @@ BankView GroupSearch::StateFor(const Operation& op) const {
   if (op.kind == OpKind::kTransfer) {
     state.to = state_.ViewOf(op.to);
     state.bad_account = state.bad_account || names_.is_bad(op.to) || op.account == op.to;
+  }
+  if (options_.whole) {
+    state.total = state_.total();
+    state.accounts = state_.accounts();
+    state.accounts_max = options_.accounts_max;
+    state.total_known = state.accounts_known = options_.complete;
   }
   state.total_may_overflow = options_.total_may_overflow;
   state.accounts_may_run_out = options_.accounts_may_run_out;
@@ -163,7 +169,7 @@ void GroupSearch::Take(Frame* frame, uint32_t link) {
   frame->chosen = link;
   frame->took_required = true;
   state_.Done(i);
-  state_.Carry(op, true);
+  state_.Carry(op, StateFor(op));
   agenda_.Take(link);
   if (!options_.dense) return;
   if (op.is_positioned()) ++taken_;
@@ -181,7 +187,7 @@ void GroupSearch::Take(Frame* frame, uint32_t link) {
 void GroupSearch::TakeOptional(size_t optional) {
   const Operation& op = optional_[optional];
   state_.Done(required_.size() + optional);
-  state_.Carry(op, false);
+  state_.Carry(AsDone(op), StateFor(op));
   done_[optional] = true;
   ++taken_;
   ++since_;
@@ -277,6 +283,8 @@ bool GroupSearch::StepHarmless(Frame* frame) {
       continue;
     }
     if (state_.ViewOf(op.account).presence == AccountView::kUnknown || !InPlace(i)) continue;
+    // It may tell something about the receiver that only later operations bring about.
+    if (op.to != kNoAccount && state_.ViewOf(op.to).presence == AccountView::kUnknown) continue;
     if (!Agrees(op, StateFor(op))) continue;
     Take(frame, link);
     return true;

@@ -49,6 +49,11 @@ class GroupSearch {
     bool dense = false;
     // Try operations of unknown outcome everywhere. Slow, and never wrong.
     bool everywhere = false;
+    // The group is the whole history: what all accounts hold together counts, and how many there
+    // are; exactly so if all of them are known.
+    bool whole = false;
+    bool complete = false;
+    uint64_t accounts_max = UINT64_MAX;
     // All money, or all accounts, that can ever have been there may have been too much.
     bool total_may_overflow = true;
     bool accounts_may_run_out = true;

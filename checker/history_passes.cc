@@ -39,8 +39,10 @@ void HistoryPasses::Prepare() {
   initial_ = reader_->initial();
   Certificate::Options options;
   options.foreign_writers = options_.foreign_writers;
-  options.only_account = focus_.only_account;
   options.order_only = focus_.order_only;
+  options.total_unknown = focus_.total_unknown;
+  options.keep_all = focus_.keep_all;
+  options.placed = focus_.placed;
   certificate_ = std::make_unique<Certificate>(initial_, &judgement_.names, options);
   bool again = false;
   for (const auto& [id, op] : knowledge_.operations) Feed(op, &again);

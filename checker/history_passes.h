@@ -28,9 +28,11 @@ namespace bank::checker {
 class HistoryPasses {
  public:
   // What of the history the certificate looks at.
-  struct Focus {
+  struct Focus {  // as in Certificate::Options
     bool order_only = false;
-    uint32_t only_account = kNoAccount;  // kNoAccount: all
+    bool total_unknown = false;
+    bool keep_all = false;
+    const std::vector<Operation>* placed = nullptr;
   };
 
   // Both must outlive this. `judgement` has the inputs, and gets counts, lines and passes.

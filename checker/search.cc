@@ -90,6 +90,19 @@ class Searcher {
       }
     }
     accounts += strangers.size();
+    group_options_.complete = initial.given && strangers.empty();
+    group_options_.accounts_max = static_cast<uint64_t>(initial.accounts_max);
+    // What is told of them is the most that is ever known of them.
+    Wide known = total;
+    for (uint32_t account : strangers) {
+      int64_t most = 0;
+      for (const Operation& op : operations) {
+        if (op.account == account && op.has_balance) most = std::max(most, op.balance);
+        if (op.account == account && op.kind != OpKind::kOpen) most = std::max(most, op.amount);
+      }
+      known += most;
+    }
+    is_tight_ = known > kBalanceMax || accounts > group_options_.accounts_max;
     if (!strangers.empty()) total = kBalanceMax + 1;
     if (initial.given) {
       group_options_.total_may_overflow = total > kBalanceMax;
@@ -123,10 +136,13 @@ class Searcher {
     for (const auto& [root, group] : by_group) {
       if (members[root].size() > 1 && !Judge(group, false)) return Violation(group);
     }
-    if (!options_.positions || result_.answer != SearchAnswer::kLinearizable) return result_;
+    const bool needs_all = options_.positions || is_tight_;
+    if (!needs_all || result_.answer != SearchAnswer::kLinearizable) return result_;
     std::vector<Operation> all;
     for (auto& [root, group] : by_group) all.insert(all.end(), group.begin(), group.end());
-    if (!Judge(all, true)) return Violation(all);
+    group_options_.whole = is_tight_;
+    if (!Judge(all, options_.positions)) return Violation(all);
+    if (!options_.positions) return result_;
     if (result_.answer != SearchAnswer::kLinearizable || HasRoom()) return result_;
     // Unknown operations stand right before the answers that need them: they may have to be
     // earlier.
@@ -198,7 +214,11 @@ class Searcher {
     int64_t newest = std::numeric_limits<int64_t>::min();
     for (const Operation& op : order_) {
       newest = std::max(newest, op.invoke_ns);
-      state.Carry(op, IsRequired(op));
+      BankView before;
+      before.account = state.ViewOf(op.account);
+      before.bad_account = names_.is_bad(op.account);
+      if (op.to != kNoAccount) before.to = state.ViewOf(op.to);
+      state.Carry(IsRequired(op) ? op : AsDone(op), before);
       note(op.account, newest);
       note(op.to, newest);
     }
@@ -292,6 +312,7 @@ class Searcher {
   const AccountNames& names_;
   const SearchOptions& options_;
   GroupSearch::Options group_options_;
+  bool is_tight_ = false;  // money, or room for accounts, may have run out
   std::vector<Operation> searched_;
   std::vector<Operation> order_;
   std::set<std::pair<uint64_t, uint64_t>> added_;
