@@ -43,6 +43,9 @@ struct Branch {
 absl::StatusOr<std::vector<Branch>> Connect(const std::vector<Target>& targets,
                                             const net::TlsFiles& tls);
 
+// After this time a branch that does not answer is asked again.
+inline constexpr std::chrono::milliseconds kRedial{100};
+
 // Before asking again a branch that has not answered: returns when its connection changes, as when
 // it is back, or after `at_most` if it does not.
 void AwaitChange(const Branch& branch, std::chrono::milliseconds at_most);

@@ -261,7 +261,7 @@ absl::StatusOr<std::vector<std::string>> AgentsOf(const std::string& target,
   return agents;
 }
 
-int Complain(int exit_code, std::string_view message) {
+int Refuse(int exit_code, std::string_view message) {
   std::cerr << "bankctl: " << message << "\n";
   return exit_code;
 }
@@ -279,10 +279,10 @@ std::string CommandList() {
 
 int Exec(const Context& context, const ExecOptions& options) {
   if (options.words.size() < 2) {
-    return Complain(kExitUsage, "exec needs BRANCH (or 'all') and COMMAND; see exec --help");
+    return Refuse(kExitUsage, "exec needs BRANCH (or 'all') and COMMAND; see exec --help");
   }
   const auto command = command::Parse({options.words.begin() + 1, options.words.end()});
-  if (!command.ok()) return Complain(kExitUsage, std::string(command.status().message()));
+  if (!command.ok()) return Refuse(kExitUsage, std::string(command.status().message()));
   v1::RunCommandRequest request;
   request.set_id(options.id.empty() ? NewId() : options.id);
   request.set_issuer(options.issuer);
@@ -290,15 +290,15 @@ int Exec(const Context& context, const ExecOptions& options) {
   command::ToWire(*command, request.mutable_command());
   absl::Status good = command::CheckId(request.id());
   if (good.ok()) good = command::CheckDeadline(request.deadline_ms());
-  if (!good.ok()) return Complain(kExitUsage, std::string(good.message()));
+  if (!good.ok()) return Refuse(kExitUsage, std::string(good.message()));
 
   Interrupt interrupt;
   auto branches = WholeBank(context);
   if (!branches.ok()) return Fail(branches.status());
   const auto agents = AgentsOf(options.words[0], *branches, context.DeadlineFromNow());
   if (!agents.ok()) {
-    return Complain(absl::IsUnavailable(agents.status()) ? kExitUnavailable : kExitUsage,
-                    std::string(agents.status().message()));
+    return Refuse(absl::IsUnavailable(agents.status()) ? kExitUnavailable : kExitUsage,
+                  std::string(agents.status().message()));
   }
   request.mutable_agent()->Assign(agents->begin(), agents->end());
   interrupt.Watch([&] { Cancel(*branches, request.id(), request.issuer()); });
@@ -317,22 +317,20 @@ int Exec(const Context& context, const ExecOptions& options) {
     while (stream->Read(&update)) printer.Take(update);
     const grpc::Status status = stream->Finish();
     sent = sent || status.error_message().find("failed to connect") == std::string::npos;
-    if (status.ok() && !printer.heard())
-      return Complain(kExitUnavailable, "no branch is connected");
+    if (status.ok() && !printer.heard()) return Refuse(kExitUnavailable, "no branch is connected");
     if (status.ok()) return printer.exit_code();
     if (!AskAnother(status.error_code())) {
-      return Worse(printer.exit_code(), Complain(ExitCodeOf(status), status.error_message()));
+      return Worse(printer.exit_code(), Refuse(ExitCodeOf(status), status.error_message()));
     }
     if (std::chrono::system_clock::now() + kBetweenRounds >= give_up) {
-      return Complain(
-          sent ? kExitUnknown : kExitUnavailable,
-          fmt::format("{}: {}{}", branch.target.address, status.error_message(),
-                      sent ? fmt::format("; ask again with --id {}", request.id()) : ""));
+      return Refuse(sent ? kExitUnknown : kExitUnavailable,
+                    fmt::format("{}: {}{}", branch.target.address, status.error_message(),
+                                sent ? fmt::format("; ask again with --id {}", request.id()) : ""));
     }
     const bool round_done = (attempt + 1) % branches->size() == 0;
     if (round_done && !sent && attempt >= 2 * branches->size()) {
-      return Complain(kExitUnavailable,
-                      fmt::format("{}: {}", branch.target.address, status.error_message()));
+      return Refuse(kExitUnavailable,
+                    fmt::format("{}: {}", branch.target.address, status.error_message()));
     }
     if (round_done) AwaitChange(branches->front(), kBetweenRounds);
   }

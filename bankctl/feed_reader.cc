@@ -14,7 +14,6 @@ using std::chrono::steady_clock;
 // A branch says something twice a second; one that does not, hangs.
 constexpr milliseconds kSilenceMax{2500};
 constexpr absl::Duration kLook = absl::Milliseconds(200);
-constexpr milliseconds kRedial{100};
 
 }  // namespace
 

@@ -13,8 +13,6 @@ namespace {
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 
-constexpr std::chrono::milliseconds kRedial{100};
-
 // Empty when the branch serves; else why it does not, after `deadline`.
 std::string AwaitServing(Branch& branch, Deadline deadline) {
   std::string last = "never reached";

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 
+#include "common/agreement.h"
 #include "fmt/format.h"
 
 namespace bank::checker {
@@ -111,37 +113,66 @@ void CheckTotal(const Digest& digest, const Standing& standing, DigestCheck* che
                : ""));
 }
 
+std::string MoneyOf(const Digest& digest) {
+  std::string text;
+  if (digest.accounts >= 0) text += fmt::format("{} accounts", digest.accounts);
+  if (digest.has_balance_total) {
+    text += fmt::format("{}total {}", text.empty() ? "" : ", ", digest.balance_total);
+  }
+  return text;
+}
+
+std::string AllOf(const Digest& digest) {
+  std::string text = "state " + digest.state;
+  if (!digest.history.empty()) text += ", history " + digest.history;
+  const std::string money = MoneyOf(digest);
+  return money.empty() ? text : text + ", " + money;
+}
+
+std::string TextOf(const Agreement::Difference& difference, std::string_view place) {
+  std::string camps;
+  for (const auto& [what, branches] : difference.branches_of) {
+    camps += camps.empty() ? "" : "; ";
+    camps += branches.size() == 1 ? "branch" : "branches";
+    for (const BranchId branch : branches) camps += fmt::format(" {}", branch.value);
+    camps += ": " + what;
+  }
+  return fmt::format("branches differ at {} {}: {}", place, difference.applied.value, camps);
+}
+
+// Where all say how many entries they had applied, they are compared there: an entry of retries
+// changes a state and takes no position. It changes no money, so that must be equal at equal
+// positions too. Where one does not say it, all is compared at equal positions.
+std::optional<Violation> FindDifference(const std::vector<Digest>& digests) {
+  const bool by_entry = std::all_of(digests.begin(), digests.end(),
+                                    [](const Digest& d) { return d.applied_index.has_value(); });
+  Agreement at_entry(digests.size() + 1);
+  Agreement at_position(digests.size() + 1);
+  for (const Digest& digest : digests) {
+    const BranchId branch(digest.branch);
+    const LogIndex position(digest.log_index);
+    if (by_entry) at_entry.Note(branch, LogIndex(*digest.applied_index), AllOf(digest));
+    at_position.Note(branch, position, by_entry ? MoneyOf(digest) : AllOf(digest));
+  }
+  if (const auto& difference = at_entry.difference()) {
+    return Make(ViolationKind::kDigest, TextOf(*difference, "entry"), 0);
+  }
+  if (const auto& difference = at_position.difference()) {
+    return Make(ViolationKind::kDigest, TextOf(*difference, "log index"),
+                difference->applied.value);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 DigestCheck CheckDigests(const std::vector<Digest>& digests, const Standing* standing) {
   DigestCheck check;
   std::vector<Violation>& violations = check.violations;
-  std::map<uint64_t, std::vector<const Digest*>> by_index;
   std::map<uint64_t, const Digest*> last;
-  for (const Digest& digest : digests) {
-    by_index[digest.log_index].push_back(&digest);
-    last[digest.branch] = &digest;
-  }
-  for (const auto& [index, group] : by_index) {
-    // Which branches say what.
-    std::map<std::tuple<std::string, std::string, int64_t, int64_t>, std::set<uint64_t>> camps;
-    for (const Digest* d : group) {
-      camps[{d->state, d->history, d->accounts, d->has_balance_total ? d->balance_total : -1}]
-          .insert(d->branch);
-    }
-    if (camps.size() < 2) continue;
-    std::string text;
-    for (const auto& [what, branches] : camps) {
-      if (!text.empty()) text += "; ";
-      text += branches.size() == 1 ? "branch" : "branches";
-      for (uint64_t branch : branches) text += fmt::format(" {}", branch);
-      text += fmt::format(": state {}", std::get<0>(what));
-      if (!std::get<1>(what).empty()) text += fmt::format(", history {}", std::get<1>(what));
-      if (std::get<3>(what) >= 0) text += fmt::format(", total {}", std::get<3>(what));
-    }
-    violations.push_back(Make(ViolationKind::kDigest,
-                              fmt::format("branches differ at log index {}: {}", index, text),
-                              index));
+  for (const Digest& digest : digests) last[digest.branch] = &digest;
+  if (std::optional<Violation> difference = FindDifference(digests); difference.has_value()) {
+    violations.push_back(*std::move(difference));
   }
   std::map<uint64_t, std::string> standings;
   for (const auto& [branch, digest] : last) {

@@ -10,9 +10,7 @@
 namespace bank::checker {
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
-
-constexpr size_t kSumsMax = 256;  // tables of sums kept at a time
+constexpr size_t kSumTablesMax = 256;  // tables of sums kept at a time
 
 // What brings money goes first: it never hinders the others, short of an overflow.
 int RankOf(const Operation& op) {
@@ -77,6 +75,21 @@ GroupSearch::GroupSearch(const std::vector<Operation>& operations,
     auto [it, fresh] = newest.try_emplace({op.kind, op.account, op.to, op.amount}, i);
     if (!fresh) earlier_[i] = std::exchange(it->second, i);
   }
+  std::map<std::tuple<OpKind, uint32_t, uint32_t, int64_t, Answer, bool, int64_t>,
+           std::vector<uint32_t>>
+      alike;
+  for (uint32_t i = 0; i < required_.size(); ++i) {
+    const Operation& op = required_[i];
+    if (op.has_index || !op.is_write()) continue;
+    alike[{op.kind, op.account, op.to, op.amount, op.answer, op.has_balance, op.balance}].push_back(
+        i);
+  }
+  twins_.assign(required_.size(), 0);
+  uint32_t number = 0;
+  for (const auto& [what, members] : alike) {
+    ++number;
+    for (uint32_t i : members) twins_[i] = members.size() > 1 ? number : 0;
+  }
   done_.assign(optional_.size(), false);
   absl::flat_hash_set<OperationKey> keys;
   for (const Operation& op : optional_) {
@@ -114,11 +127,25 @@ BankView GroupSearch::StateFor(const Operation& op) const {
 
 // Nothing that names an earlier position is left, and there is room for what names none.
 bool GroupSearch::InPlace(uint32_t required) const {
-  if (!agenda_.IsNextPlace(required)) return false;
-  if (!options_.dense || !agenda_.HasPlace(required)) return true;
   const Operation& op = required_[required];
+  if (!agenda_.IsNextPlace(required)) return false;
+  if (!options_.dense) return true;
+  if (!agenda_.HasPlace(required)) return !op.is_read() || agenda_.IsReached(op.minimum_index);
   const uint64_t own = op.is_read() ? 0 : 1;
   return op.index >= taken_ + own && (since_ == 0 || op.index >= last_index_ + since_ + own);
+}
+
+// Of operations that are alike and may both come now, the one that is over first comes first.
+bool GroupSearch::HasTwinBefore(uint32_t link) const {
+  const uint32_t i = agenda_.at(link).op;
+  if (twins_[i] == 0) return false;
+  const auto end = [&](uint32_t op) { return std::pair(required_[op].return_ns, op); };
+  for (uint32_t at = agenda_.First(); at != 0 && !agenda_.at(at).is_return;
+       at = agenda_.at(at).next) {
+    const uint32_t other = agenda_.at(at).op;
+    if (other != i && twins_[other] == twins_[i] && end(other) < end(i)) return true;
+  }
+  return false;
 }
 
 void GroupSearch::Begin(Frame* frame) {
@@ -145,6 +172,9 @@ void GroupSearch::Take(Frame* frame, uint32_t link) {
     last_index_ = std::max(last_index_, op.index);
   } else if (op.is_positioned()) {
     ++since_;
+  } else if (op.minimum_index >= last_index_ + since_) {
+    last_index_ = op.minimum_index;
+    since_ = 0;
   }
 }
 
@@ -189,7 +219,7 @@ SearchAnswer GroupSearch::Run() {
   frames_.emplace_back().at = agenda_.First();
   Begin(&frames_.back());
   while (left != 0) {
-    if ((++steps & 1023) == 0 && SteadyClock::now() > options_.deadline) {
+    if ((++steps & 1023) == 0 && options_.budget.IsOver()) {
       return SearchAnswer::kUnknown;
     }
     Frame& frame = frames_.back();
@@ -242,7 +272,10 @@ bool GroupSearch::StepHarmless(Frame* frame) {
     const Operation& op = required_[i];
     if (op.took_effect()) continue;
     // Writes without a position may have to come before it, to find room.
-    if (options_.dense && (!op.is_read() || (op.has_index && op.index != last_index_))) continue;
+    if (options_.dense && (!op.is_read() || (op.has_index && op.index != last_index_) ||
+                           op.minimum_index > last_index_)) {
+      continue;
+    }
     if (state_.ViewOf(op.account).presence == AccountView::kUnknown || !InPlace(i)) continue;
     if (!Agrees(op, StateFor(op))) continue;
     Take(frame, link);
@@ -257,6 +290,7 @@ bool GroupSearch::StepPlain(Frame* frame) {
     const uint32_t i = agenda_.at(link).op;
     frame->at = agenda_.at(link).next;
     if (!InPlace(i) || !Agrees(required_[i], StateFor(required_[i]))) continue;
+    if (HasTwinBefore(link)) continue;
     Take(frame, link);
     return true;
   }
@@ -297,7 +331,7 @@ UnknownSums* GroupSearch::SumsFor(uint32_t account, int64_t until) {
     set.Toggle((uint64_t{i} << 33) + 7);
   }
   if (items.empty()) return nullptr;
-  if (sums_.size() > kSumsMax) sums_.clear();
+  if (sums_.size() > kSumTablesMax) sums_.clear();
   std::unique_ptr<UnknownSums>& sums = sums_[set.pair()];
   if (sums == nullptr) {
     std::stable_sort(items.begin(), items.end(),

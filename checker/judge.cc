@@ -5,6 +5,7 @@
 #include <set>
 
 #include "checker/certificate.h"
+#include "checker/counter_example.h"
 #include "checker/digests.h"
 #include "checker/history_passes.h"
 #include "checker/search.h"
@@ -18,14 +19,30 @@ constexpr size_t kPairsOf = 400;
 // So many operations are loaded for a search; each takes about 120 bytes.
 constexpr size_t kSearchedMax = 4'000'000;
 constexpr size_t kSecondOpinionMax = 20'000;
+constexpr size_t kCompletedMax = 20'000;
+constexpr int64_t kAloneBudgetMs = 200;
+constexpr std::chrono::seconds kCompletingTime{3};
+constexpr const char* kBudgetEnded = "the budget of CPU time ended before the verdict";
+
+bool IsOver(const absl::Status& status) { return absl::IsDeadlineExceeded(status); }
 
 class HistoryJudge {
  public:
-  HistoryJudge(const JudgeOptions& options, Judgement* judgement)
-      : options_(options), judgement_(*judgement), passes_(options, judgement) {}
+  // `judgement` has the histories.
+  HistoryJudge(const JudgeOptions& options, InputFiles digests, Judgement* judgement)
+      : options_(options),
+        judgement_(*judgement),
+        budget_(Budget::OfMs(options.budget_ms)),
+        passes_(options, budget_, judgement),
+        digest_inputs_(std::move(digests)) {}
 
   absl::Status Run() {
-    if (absl::Status status = passes_.Settle({}); !status.ok()) return status;
+    if (absl::Status status = passes_.Settle({}); !status.ok()) {
+      if (!IsOver(status)) return status;
+      judgement_.method = "certificate";
+      judgement_.undecided_because = kBudgetEnded;
+      return absl::OkStatus();
+    }
     return Conclude();
   }
 
@@ -34,6 +51,8 @@ class HistoryJudge {
   absl::Status ReadDigests();
   absl::Status Confirm(std::optional<Violation>* violation, bool* certain);
   absl::Status Explain(Violation* violation);
+  absl::Status CompleteViolations();
+  bool IsWrong(const std::string& text) const;
   absl::Status RunSearch(size_t operations_max, bool positions, SearchResult* result);
   absl::Status JudgeByCertificate();
   absl::Status JudgeBySearch();
@@ -43,14 +62,16 @@ class HistoryJudge {
 
   const JudgeOptions& options_;
   Judgement& judgement_;
+  const Budget budget_;
   HistoryPasses passes_;
+  InputFiles digest_inputs_;
   std::vector<Digest> digests_;
 };
 
 absl::Status HistoryJudge::ReadDigests() {
   digests_ = passes_.digests();
   if (options_.digests.empty()) return absl::OkStatus();
-  HistoryReader reader(options_.digests, &judgement_.names);
+  HistoryReader reader(digest_inputs_, &judgement_.names);
   if (absl::Status opened = reader.Open(); !opened.ok()) return opened;
   Operation op;
   if (reader.Next(&op)) {
@@ -66,7 +87,7 @@ absl::Status HistoryJudge::ReadDigests() {
 
 absl::Status HistoryJudge::Conclude() {
   if (judgement_.lines == 0) {
-    return absl::InvalidArgumentError(options_.histories.front() + ": no line of a history");
+    return absl::InvalidArgumentError(judgement_.inputs.front()->path() + ": no line of a history");
   }
   judgement_.notes = passes_.notes();
   if (!passes_.initial().given) {
@@ -88,8 +109,13 @@ absl::Status HistoryJudge::Conclude() {
     if (absl::Status status = JudgeBySearch(); !status.ok()) return status;
     if (!digests_.empty() && judgement_.operations <= kSearchedMax) {
       absl::StatusOr<Standing> counted = StandingByCounting();
-      if (!counted.ok()) return counted.status();
-      standing = *std::move(counted);
+      if (counted.ok()) {
+        standing = *std::move(counted);
+      } else if (!IsOver(counted.status())) {
+        return counted.status();
+      } else if (judgement_.undecided_because.empty()) {
+        judgement_.undecided_because = kBudgetEnded;
+      }
     }
   }
   DigestCheck check = CheckDigests(digests_, standing ? &*standing : nullptr);
@@ -100,7 +126,12 @@ absl::Status HistoryJudge::Conclude() {
     judgement_.undecided_because = std::move(check.undecided_because);
   }
   for (Violation& violation : judgement_.violations) {
-    if (absl::Status status = Explain(&violation); !status.ok()) return status;
+    absl::Status status = options_.explains ? Explain(&violation) : absl::OkStatus();
+    if (!status.ok() && !IsOver(status)) return status;
+  }
+  if (options_.explains && !judgement_.violations.empty()) {
+    absl::Status status = CompleteViolations();
+    if (!status.ok() && !IsOver(status)) return status;
   }
   if (!judgement_.violations.empty()) judgement_.undecided_because.clear();
   judgement_.verdict = !judgement_.violations.empty()         ? Verdict::kInconsistent
@@ -147,7 +178,11 @@ absl::Status HistoryJudge::JudgeBySearch() {
       fmt::format("{} answers have no position in the bank's order", passes_.indexless()));
   const bool positions = passes_.indexed() != 0;
   if (positions) {
-    if (absl::Status status = passes_.Settle({.order_only = true}); !status.ok()) return status;
+    if (absl::Status status = passes_.Settle({.order_only = true}); !status.ok()) {
+      if (!IsOver(status)) return status;
+      judgement_.undecided_because = kBudgetEnded;
+      return absl::OkStatus();
+    }
     certificate().Finish();
     judgement_.last_index = certificate().last_index();
     if (certificate().violation()) {
@@ -166,11 +201,6 @@ absl::Status HistoryJudge::JudgeBySearch() {
     judgement_.undecided_because =
         search.lacks_room ? "an order was found, but not where all of it took a position"
                           : "the search came to the end of its budget";
-  }
-  if (passes_.freshness_unknown() != 0 && judgement_.undecided_because.empty()) {
-    judgement_.undecided_because =
-        fmt::format("{} reads that had to see a position do not tell which one they saw",
-                    passes_.freshness_unknown());
   }
   return absl::OkStatus();
 }
@@ -224,7 +254,7 @@ absl::Status HistoryJudge::Confirm(std::optional<Violation>* violation, bool* ce
   }
   for (uint32_t account : accounts) {
     if (absl::Status status = passes_.Settle({.only_account = account}); !status.ok()) {
-      return status;
+      return IsOver(status) ? absl::OkStatus() : status;
     }
     certificate().Finish();
     if (certificate().violation() && !certificate().inexact()) {
@@ -283,15 +313,44 @@ absl::Status HistoryJudge::Explain(Violation* violation) {
   return absl::OkStatus();
 }
 
+// Whether a small history is inconsistent for certain.
+bool HistoryJudge::IsWrong(const std::string& text) const {
+  JudgeOptions options;
+  options.foreign_writers = options_.foreign_writers;
+  options.explains = false;
+  options.budget_ms = kAloneBudgetMs;
+  Judgement alone;
+  alone.inputs = {InputFile::OfText("counter-example", text)};
+  const absl::Status status = HistoryJudge(options, {}, &alone).Run();
+  return status.ok() && alone.verdict == Verdict::kInconsistent;
+}
+
+absl::Status HistoryJudge::CompleteViolations() {
+  std::vector<Operation> operations;
+  if (judgement_.operations <= kCompletedMax) {
+    absl::Status status =
+        passes_.ForEachEffect([&](const Operation& op) { operations.push_back(op); });
+    if (!status.ok()) return status;
+  }
+  const auto attempts = passes_.attempts();
+  const Evidence evidence{passes_.initial(), judgement_.names, digests_, operations, attempts};
+  for (Violation& violation : judgement_.violations) {
+    Complete(evidence, budget_.AtMost(kCompletingTime),
+             [this](const std::string& text) { return IsWrong(text); }, &violation);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status HistoryJudge::RunSearch(size_t operations_max, bool positions, SearchResult* result) {
   *result = {};
   if (judgement_.operations > operations_max || options_.foreign_writers) return absl::OkStatus();
   std::vector<Operation> operations;
   absl::Status status =
       passes_.ForEachEffect([&](const Operation& op) { operations.push_back(op); });
-  if (!status.ok()) return status;
+  if (!status.ok()) return IsOver(status) ? absl::OkStatus() : status;
   SearchOptions options;
-  options.budget_ms = options_.budget_ms;
+  options.searching = budget_.Share(4, 5);
+  options.minimizing = budget_;
   options.positions = positions;
   *result = Search(operations, passes_.initial(), judgement_.names, options);
   judgement_.searched_states += result->states;
@@ -313,8 +372,15 @@ std::string_view VerdictName(Verdict verdict) {
 }
 
 absl::StatusOr<Judgement> JudgeHistory(const JudgeOptions& options) {
+  std::vector<std::string> paths = options.histories;
+  paths.insert(paths.end(), options.digests.begin(), options.digests.end());
+  absl::StatusOr<InputFiles> inputs = OpenInputs(paths);
+  if (!inputs.ok()) return inputs.status();
   Judgement judgement;
-  if (absl::Status status = HistoryJudge(options, &judgement).Run(); !status.ok()) return status;
+  const auto histories = inputs->begin() + std::ssize(options.histories);
+  judgement.inputs.assign(inputs->begin(), histories);
+  HistoryJudge judge(options, InputFiles(histories, inputs->end()), &judgement);
+  if (absl::Status status = judge.Run(); !status.ok()) return status;
   return judgement;
 }
 

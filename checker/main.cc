@@ -1,12 +1,12 @@
 // checker: judges whether a recorded history is one that a single, correct bank could have given.
 #include <chrono>
-#include <fstream>
 #include <iostream>
 #include <string>
 #include <vector>
 
 #include "checker/jepsen.h"
 #include "checker/judge.h"
+#include "checker/page_file.h"
 #include "checker/report.h"
 #include "checker/timeline.h"
 #include "common/exit_code.h"
@@ -21,8 +21,12 @@ Examples:
   checker --html timeline.html out/history.jsonl
   checker store/latest/history.edn
   checker --foreign-writers -w json mine.jsonl
+  zcat history.jsonl.gz | checker -
 
-Exit codes: 0 consistent, 1 usage, 2 bad input, 4 undecided, 6 inconsistent.
+Exit codes: 0 consistent, 1 usage, 2 bad input, 4 undecided, 6 inconsistent. A timeline that cannot
+be written is told on stderr and changes none of them.
+A pipe may be given for a file, also as -, which is the standard input: what is read from it is
+copied to a temporary file without a name in $TMPDIR (else /tmp).
 The format of a history: docs/HISTORY.md. Positions ("index") may be given by all answers, by
 some, or by none; answers without one are judged by searching.
 
@@ -34,6 +38,12 @@ one vector or list, with :type (:invoke :ok :fail :info), :process, :f and :valu
 Both also behind keys of jepsen.independent: :value [k v], for cas [k [old new]]; each key is judged
 alone. Other :f are refused; processes named by a keyword (:nemesis) are skipped.
 )";
+
+// Says why there is no timeline, if there is none.
+bool TellNoTimeline(const absl::Status& status) {
+  if (!status.ok()) std::cerr << "checker: no timeline: " << status.message() << "\n";
+  return status.ok();
+}
 
 }  // namespace
 
@@ -48,11 +58,13 @@ int main(int argc, char** argv) {
       "answer?",
       "checker"};
   app.footer(kExamples);
-  app.add_option("history", options.histories, "history files, read as one history")->required();
+  app.add_option("history", options.histories, "history files, read as one history; - is stdin")
+      ->required();
   app.add_option("--digests", options.digests, "files with the branches' final digests");
   app.add_flag("--foreign-writers", options.foreign_writers,
                "others than the recorded customers wrote too");
-  app.add_option("--budget-ms", options.budget_ms, "time for searching, in milliseconds")
+  app.add_option("--budget-ms", options.budget_ms, "CPU time for reading, searching and minimizing, in ms;\n"
+                 "reading once takes what it takes")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_option("--format", input, "of the histories: auto (by extension), json or edn")
@@ -68,6 +80,14 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   if (const auto code = bank::ParseFlags(app, argc, argv)) return *code;
 
+  std::vector<std::string> inputs = options.histories;
+  inputs.insert(inputs.end(), options.digests.begin(), options.digests.end());
+  // Told before the work, not after it. The verdict is worth having without a timeline, too.
+  if (!html.empty() &&
+      !TellNoTimeline(bank::checker::CanWritePage(
+          html, inputs))) {
+    html.clear();
+  }
   const auto start = std::chrono::steady_clock::now();
   const bool edn = input == "edn" || (input == "auto" && options.histories[0].ends_with(".edn"));
   bank::checker::JepsenJudgement jepsen;
@@ -94,14 +114,9 @@ int main(int argc, char** argv) {
   std::cout << (format == "json" ? bank::checker::JsonReport(*judgement, elapsed_ms)
                                  : bank::checker::TableReport(*judgement, elapsed_ms));
   if (!html.empty()) {
-    const auto page = edn ? bank::checker::JepsenTimeline(jepsen)
-                          : bank::checker::Timeline(options.histories, *judgement);
-    std::ofstream file(html, std::ios::binary | std::ios::trunc);
-    if (page.ok()) file << *page << std::flush;
-    if (!page.ok() || !file) {
-      std::cerr << "checker: cannot write " << html << "\n";
-      return bank::kExitUsage;
-    }
+    const auto page =
+        edn ? bank::checker::JepsenTimeline(jepsen) : bank::checker::Timeline(*judgement);
+    TellNoTimeline(page.ok() ? bank::checker::WritePage(html, *page) : page.status());
   }
   switch (judgement->verdict) {
     case bank::checker::Verdict::kConsistent:

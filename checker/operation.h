@@ -123,6 +123,9 @@ class AccountNames {
   uint32_t last_ = 0;
 };
 
+// The name as it may stand in a line for people: escaped, cut, and in quotes unless it is one plain
+// word.
+std::string ShownName(std::string_view name);
 // "17:3" and what it did, on one line, for people.
 std::string Describe(const Operation& op, const AccountNames& names);
 

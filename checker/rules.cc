@@ -49,19 +49,19 @@ class Refusals {
   bool certain_ = false;
 };
 
-Truth Known(bool value) { return value ? Truth::kYes : Truth::kNo; }
+Truth TruthOf(bool value) { return value ? Truth::kYes : Truth::kNo; }
 
 Answers PossibleAnswers(const Operation& op, const BankView& state) {
   Refusals refusals;
-  refusals.Add(Known(state.bad_account), Answer::kBadAccount);
+  refusals.Add(TruthOf(state.bad_account), Answer::kBadAccount);
   switch (op.kind) {
     case OpKind::kOpen:
-      refusals.Add(Known(op.amount < 0), Answer::kBadAmount);
+      refusals.Add(TruthOf(op.amount < 0), Answer::kBadAmount);
       refusals.Add(state.account.presence == AccountView::kUnknown
                        ? Truth::kMaybe
-                       : Known(state.account.presence == AccountView::kPresent),
+                       : TruthOf(state.account.presence == AccountView::kPresent),
                    Answer::kAccountExists);
-      refusals.Add(state.accounts_known         ? Known(state.accounts >= state.accounts_max)
+      refusals.Add(state.accounts_known         ? TruthOf(state.accounts >= state.accounts_max)
                    : state.accounts_may_run_out ? Truth::kMaybe
                                                 : Truth::kNo,
                    Answer::kTooManyAccounts);
@@ -71,19 +71,19 @@ Answers PossibleAnswers(const Operation& op, const BankView& state) {
       refusals.Add(IsAbsent(state.account), Answer::kUnknownAccount);
       break;
     case OpKind::kDeposit:
-      refusals.Add(Known(op.amount <= 0), Answer::kBadAmount);
+      refusals.Add(TruthOf(op.amount <= 0), Answer::kBadAmount);
       refusals.Add(IsAbsent(state.account), Answer::kUnknownAccount);
       refusals.Add(
           Or(WouldOverflow(state.account, op.amount), TotalWouldOverflow(state, op.amount)),
           Answer::kOverflow);
       break;
     case OpKind::kWithdraw:
-      refusals.Add(Known(op.amount <= 0), Answer::kBadAmount);
+      refusals.Add(TruthOf(op.amount <= 0), Answer::kBadAmount);
       refusals.Add(IsAbsent(state.account), Answer::kUnknownAccount);
       refusals.Add(IsBelow(state.account, op.amount), Answer::kInsufficientFunds);
       break;
     case OpKind::kTransfer:
-      refusals.Add(Known(op.amount <= 0), Answer::kBadAmount);
+      refusals.Add(TruthOf(op.amount <= 0), Answer::kBadAmount);
       refusals.Add(Or(IsAbsent(state.account), IsAbsent(state.to)), Answer::kUnknownAccount);
       refusals.Add(IsBelow(state.account, op.amount), Answer::kInsufficientFunds);
       refusals.Add(WouldOverflow(state.to, op.amount), Answer::kOverflow);

@@ -3,16 +3,15 @@
 #include <algorithm>
 #include <tuple>
 
+#include "checker/quiet_sums.h"
 #include "checker/witness.h"
 
 namespace bank::checker {
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
-
-constexpr size_t kPairsOf = 30;  // each try is a search
+constexpr size_t kTriedPairsOf = 30;  // each try is a search
 constexpr size_t kStretchMax = 256;
-constexpr uint64_t kStatesMax = 50'000;
+constexpr uint64_t kTryStatesMax = 50'000;
 constexpr std::chrono::milliseconds kTryTime{200};
 
 // The history as it stood at `now`: what was not over then may or may not have happened.
@@ -100,7 +99,7 @@ class Minimizer {
       }
       return Fails(all, initial);
     };
-    return Minimize(required, shows, kPairsOf);
+    return Minimize(required, shows, kTriedPairsOf);
   }
 
  private:
@@ -116,11 +115,10 @@ class Minimizer {
   }
 
   bool Fails(const std::vector<Operation>& operations, const HistoryReader::Initial& initial) {
-    const auto now = SteadyClock::now();
-    if (now > options_.deadline) return false;
+    if (options_.budget.IsOver()) return false;
     GroupSearch::Options once = options_;
-    once.states_max = std::min<uint64_t>(options_.states_max, kStatesMax);
-    once.deadline = std::min(options_.deadline, now + kTryTime);
+    once.states_max = std::min<uint64_t>(options_.states_max, kTryStatesMax);
+    once.budget = options_.budget.AtMost(kTryTime);
     return SearchGroup(operations, initial, names_, once, nullptr).answer ==
            SearchAnswer::kViolation;
   }
@@ -136,6 +134,10 @@ GroupAnswer SearchGroup(const std::vector<Operation>& group, const HistoryReader
                         const AccountNames& names, const GroupSearch::Options& options,
                         std::vector<Operation>* order) {
   GroupAnswer result;
+  if (SumsContradict(group, initial)) {
+    result.answer = SearchAnswer::kViolation;
+    return result;
+  }
   GroupSearch::Options way = options;
   for (;; way.everywhere = true) {
     GroupSearch search(group, initial, names, way);

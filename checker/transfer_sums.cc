@@ -9,7 +9,7 @@ namespace {
 
 constexpr size_t kTableMax = 1 << 18;
 constexpr size_t kLookUpsMax = 4'000'000;
-constexpr size_t kBlocksMax = 4'000;
+constexpr size_t kTransferBlocksMax = 4'000;
 
 }  // namespace
 
@@ -144,7 +144,7 @@ bool TransferSums::Match(const std::vector<uint64_t>& sums, Parts table, const P
     table[i].next = head->second;
     head->second = i + 1;
   }
-  const size_t most = blocks->size() + kBlocksMax;
+  const size_t most = blocks->size() + kTransferBlocksMax;
   for (size_t s = 0; s < sums.size(); ++s) {
     for (const Part& other : others) {
       const uint64_t wanted = sums[s] - other.sum;

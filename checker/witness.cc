@@ -64,11 +64,11 @@ Contradiction::Contradiction(const std::vector<Operation>& around,
 }
 
 bool Contradiction::Shows(const std::vector<Operation>& some) const {
-  struct Known {
+  struct Shown {
     AccountView view;
     uint64_t effects = 0;  // the view holds after so many effects on the account
   };
-  absl::flat_hash_map<uint32_t, Known> accounts;
+  absl::flat_hash_map<uint32_t, Shown> accounts;
   if (from_the_start_) {
     for (const auto& [account, balance] : initial_.balances) {
       accounts[account] = {{AccountView::kPresent, balance}, 0};

@@ -5,12 +5,15 @@
 
 namespace bank {
 
+inline constexpr int64_t kNsPerMs = 1'000'000;
+inline constexpr int64_t kNsPerS = 1'000'000'000;
+
 // A steady, never decreasing clock. Thread-safe. The zero point means nothing.
 class Clock {
  public:
   virtual ~Clock() = default;
   virtual int64_t NowNs() const = 0;
-  int64_t NowMs() const { return NowNs() / 1'000'000; }
+  int64_t NowMs() const { return NowNs() / kNsPerMs; }
 };
 
 // CLOCK_MONOTONIC: one zero point for all processes of a machine, which is what lets the checker

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/exit_code.h"
+#include "common/version.h"
 
 namespace bank {
 namespace {
@@ -47,8 +48,6 @@ void NameVariables(CLI::App& app) {
 }
 
 }  // namespace
-
-std::string_view Version() { return BANK_VERSION; }
 
 std::optional<int> ParseFlags(CLI::App& app, int argc, const char* const* argv) {
   app.set_version_flag("--version", app.get_name() + " " + std::string(Version()));

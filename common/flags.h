@@ -7,12 +7,8 @@
 #include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
-#include <string_view>
 
 namespace bank {
-
-// "0.1.0"
-std::string_view Version();
 
 // Call when all options are added. Adds --version and --config, gives every option its environment
 // variable, and parses. A value: leave main() with this exit code; help, version or one line about

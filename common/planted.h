@@ -35,6 +35,7 @@ enum class Planted {
   kAckBeforeSync,           // entries are called durable before the sync
   kVoteNotSaved,            // a vote is not written
   kRebuildingVotes,         // a branch that lost its log votes before it is whole again
+  kLostEndsIntroduction,    // a wiped branch goes on when another is being rebuilt, unheard the rest
   kChecksumUnchecked,       // the log is believed without its checksums
   kTornTailKept,            // a torn write at the end of the log is left there
   kRetryWithNewKey,         // the client repeats an unknown write under a new key
@@ -69,6 +70,7 @@ inline constexpr std::string_view kPlantedNames[] = {
     "ack_before_sync",
     "vote_not_saved",
     "rebuilding_votes",
+    "lost_ends_introduction",
     "checksum_unchecked",
     "torn_tail_kept",
     "retry_with_new_key",

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "branch/replication/role_name.h"
+#include "common/clock.h"
 #include "common/one_line.h"
 
 namespace bank::agent {
@@ -201,7 +202,6 @@ void ToWire(monitor::Liveness liveness, const monitor::Life& life, int64_t now_n
 }
 
 monitor::Life FromWire(const v1::MetricUpdate::Life& wire, int64_t now_ns) {
-  constexpr int64_t kNsPerMs = 1'000'000;
   monitor::Life life;
   if (wire.silent_ms() != UINT32_MAX) life.heard_ns = now_ns - wire.silent_ms() * kNsPerMs;
   if (wire.broken_ms() != 0) {

@@ -10,7 +10,7 @@
 namespace bank::agent {
 namespace {
 
-constexpr int64_t kTickNs = 250'000'000;
+constexpr int64_t kLookNs = 250'000'000;
 
 }  // namespace
 
@@ -66,7 +66,7 @@ void MetricLink::OnEnded(const grpc::Status& status) {
 void MetricLink::Tick() {
   if (stopping_) return;
   if (stream_ != nullptr) stream_->Pump();  // there may be a sign of life to give
-  worker_.PostAt(worker_.clock().NowNs() + kTickNs, [this] { Tick(); });
+  worker_.PostAt(worker_.clock().NowNs() + kLookNs, [this] { Tick(); });
 }
 
 }  // namespace bank::agent

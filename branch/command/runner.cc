@@ -15,8 +15,6 @@ using monitor::CommandOutcome;
 
 namespace {
 
-constexpr int64_t kNsPerMs = 1'000'000;
-
 Ended Refusal(std::string message, int64_t now_unix_ns) {
   Ended ended;
   ended.outcome = CommandOutcome::kRefused;

@@ -7,7 +7,8 @@
 #include <vector>
 
 #include "branch/monitor/catalog.h"
-#include "common/flags.h"
+#include "common/clock.h"
+#include "common/version.h"
 
 namespace bank::console {
 namespace {
@@ -19,7 +20,6 @@ using prometheus::MetricType;
 // Buckets end at 2^k nanoseconds, where the branch's own counts have an end too: 65 us to 8.6 s.
 constexpr int kLowestExponent = 16;
 constexpr int kHighestExponent = 33;
-constexpr double kNsPerS = 1e9;
 
 ClientMetric Labelled(const std::vector<std::pair<std::string, std::string>>& attributes) {
   ClientMetric metric;

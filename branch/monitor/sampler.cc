@@ -8,12 +8,6 @@
 #include "absl/time/time.h"
 
 namespace bank::monitor {
-namespace {
-
-constexpr int64_t kNsPerMs = 1'000'000;
-
-}  // namespace
-
 Sampler::Sampler(SamplerOptions options, std::vector<std::unique_ptr<Collector>> collectors,
                  StatusSource status, const Clock& clock, std::function<int64_t()> unix_ns,
                  Sink sink)

@@ -1,7 +1,11 @@
 // Branch: all pieces of one branch, wired; who owns them, and in which order they start and stop.
 //
-// Start: data folder, peers, monitoring, replicator, teller, services, server, readiness.
-// Stop (bounded; docs/ARCHITECTURE.md):
+// Start: what can be refused without the disk (credentials, addresses in use), data folder; then
+// all pieces are made; then the ports are bound; and only then does the branch speak to anybody:
+// replicator, monitoring, readiness. A process that could not bind has greeted no peer, which would
+// end the streams of the living branch whose place it wanted (branch/peers/connection_numbers.h).
+// Between the ports and the replicator, customers are refused, and messages of peers wait.
+// Stop (bounded):
 //   1. health says NOT_SERVING, and new calls are refused with ABORTED: certainly not applied;
 //   2. a leader hands over, if somebody takes over quickly;
 //   3. calls in flight are completed, for up to a second;
@@ -59,11 +63,14 @@ class Branch {
   void Stop();
 
   int port() const { return server_->port(); }
+  // As --listen, with the port that was got if any free one was asked for.
+  std::string listen_address() const;
 
  private:
   explicit Branch(const Config& config) : config_(config) {}
   absl::Status Open(replication::FatalHandler on_fatal);
-  absl::Status Serve();
+  absl::Status Listen();
+  absl::Status Run();
   monitor::ProcessMetrics ReadMetrics() const;
   std::string OwnAddress() const;
   CommandsOptions MakeCommandsOptions(uint64_t bank);

@@ -42,14 +42,13 @@ int ExitCodeOf(const absl::Status& status) {
   std::_Exit(absl::IsDataLoss(status) ? kExitInconsistent : kExitUnavailable);
 }
 
-void Say(const Config& config, const char* event, int port) {
+void Say(const Config& config, const char* event, const std::string& address, int port) {
   if (config.json) {
     std::cout << fmt::format(R"({{"event":"{}","branch":{},"listen":"{}","port":{}}})", event,
-                             config.self.value, config.listen, port)
+                             config.self.value, address, port)
               << std::endl;
   } else {
-    std::cout << fmt::format("branch {} {} ({})", config.self.value, event, config.listen)
-              << std::endl;
+    std::cout << fmt::format("branch {} {} ({})", config.self.value, event, address) << std::endl;
   }
 }
 
@@ -78,7 +77,7 @@ int Main(int argc, const char* const* argv) {
     std::cerr << "branch: " << branch.status().message() << std::endl;
     return ExitCodeOf(branch.status());
   }
-  Say(config, "listens", (*branch)->port());
+  Say(config, "listens", (*branch)->listen_address(), (*branch)->port());
   int signal = 0;
   sigwait(&signals, &signal);
   spdlog::info("stopping: {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");

@@ -23,6 +23,9 @@
 
 namespace bank::replication {
 
+// What is answered to whoever asks a branch that stops.
+inline constexpr char kStopping[] = "this branch is stopping";
+
 enum class Fate { kApplied, kNotApplied, kUnknown };
 
 struct ProposeResult {

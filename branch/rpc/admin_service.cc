@@ -5,7 +5,7 @@
 #include "branch/agent/convert.h"
 #include "branch/rpc/convert.h"
 #include "branch/rpc/deadline.h"
-#include "common/flags.h"
+#include "common/version.h"
 
 namespace bank::rpc {
 

@@ -8,12 +8,12 @@
 #include "branch/agent/convert.h"
 #include "branch/command/catalog.h"
 #include "branch/command/wire/convert.h"
+#include "common/clock.h"
 #include "common/one_line.h"
 
 namespace bank::rpc {
 namespace {
 
-constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kSettleLookNs = 50'000'000;
 constexpr size_t kRunningMax = 1'000;  // ids of one agent
 

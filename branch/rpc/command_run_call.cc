@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/clock.h"
+
 namespace bank::rpc {
 namespace {
 
-constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kAskAgainNs = 100'000'000;
 // Beyond a command's own deadline: for a new leader to be found, and asked.
 constexpr int64_t kPatienceNs = 5'000'000'000;

@@ -68,7 +68,7 @@ grpc::ServerUnaryReactor* Deliver(const Desk& desk, grpc::CallbackServerContext*
 grpc::Status StatusOfEntry(Gate::Entry entry) {
   return {grpc::StatusCode::ABORTED, entry == Gate::Entry::kBusy
                                          ? "not applied: the branch is busy"
-                                         : "not applied: the branch is stopping"};
+                                         : "not applied: the branch is starting or stopping"};
 }
 
 grpc::ServerUnaryReactor* CustomerService::MsgDelivery(grpc::CallbackServerContext* context,

@@ -20,7 +20,6 @@ inline constexpr int64_t kDeadlineMsMax = 3'600'000;
 // now (if > 0), whichever comes first.
 inline int64_t DeadlineNs(const Clock& clock, const grpc::CallbackServerContext& call,
                           int64_t deadline_ms) {
-  constexpr int64_t kNsPerMs = 1'000'000;
   const auto own = call.deadline();
   int64_t left_ns = kDeadlineMsDefault * kNsPerMs;
   if (own != std::chrono::system_clock::time_point::max()) {

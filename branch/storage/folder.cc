@@ -18,11 +18,11 @@
 namespace bank::storage {
 namespace {
 
-constexpr std::string_view kMagic = "BANKIDN1";
+constexpr std::string_view kIdentityMagic = "BANKIDN1";
 constexpr std::string_view kDamagedPrefix = "damaged-";
 
 std::string EncodeIdentity(const Identity& identity) {
-  std::string bytes(kMagic);
+  std::string bytes(kIdentityMagic);
   ByteWriter out(&bytes);
   out.U64(identity.bank);
   out.U64(identity.branch.value);
@@ -53,7 +53,7 @@ absl::Status Folder::CheckIdentity() const {
   if (!bytes.ok()) return bytes.status();
   if (*bytes == EncodeIdentity(identity_)) return absl::OkStatus();
   ByteReader in(*bytes);
-  in.Raw(kMagic.size());
+  in.Raw(kIdentityMagic.size());
   const uint64_t bank = in.U64();
   const BranchId branch{in.U64()};
   if (!in.ok() || *bytes != EncodeIdentity({bank, branch})) {

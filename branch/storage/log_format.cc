@@ -12,7 +12,7 @@
 namespace bank::storage {
 namespace {
 
-constexpr std::string_view kMagic = "BANKLOG1";
+constexpr std::string_view kSegmentMagic = "BANKLOG1";
 constexpr uint64_t kBatchHeaderBytes = 41;
 constexpr uint64_t kRecordHeaderBytes = 25;
 
@@ -109,14 +109,14 @@ class SegmentReader {
       return Damage(path_, 0, "the header of this log file is gone");
     }
     ByteReader in(Sector(0).substr(1, kSectorContentBytes));
-    const std::string_view magic = in.Raw(kMagic.size());
+    const std::string_view magic = in.Raw(kSegmentMagic.size());
     const uint64_t bank = in.U64();
     const BranchId branch{in.U64()};
     header->segment = in.U64();
     header->next_batch = in.U64();
     header->next_index = LogIndex(in.U64());
     header->previous_end = in.U64();
-    if (magic != kMagic || bank != identity.bank || branch != identity.branch ||
+    if (magic != kSegmentMagic || bank != identity.bank || branch != identity.branch ||
         header->segment != segment_ || header->next_batch == 0 || header->next_index.value == 0) {
       return Damage(path_, 0, "this log file's header is not of this format, branch and file");
     }
@@ -203,7 +203,7 @@ class SegmentReader {
 }  // namespace
 
 void EncodeSegmentHeader(const Identity& identity, const SegmentHeader& header, std::string* out) {
-  std::string content(kMagic);
+  std::string content(kSegmentMagic);
   ByteWriter fields(&content);
   fields.U64(identity.bank);
   fields.U64(identity.branch.value);

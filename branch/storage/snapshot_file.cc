@@ -13,13 +13,13 @@
 namespace bank::storage {
 namespace {
 
-constexpr std::string_view kMagic = "BANKSNP1";
+constexpr std::string_view kSnapshotMagic = "BANKSNP1";
 constexpr std::string_view kPrefix = "snapshot-";
 constexpr uint64_t kHeaderBytes = 76;
 constexpr uint64_t kPieceBytes = 1 << 20;  // between two syncs
 
 std::string EncodeHeader(const Identity& identity, const Snapshot& snapshot) {
-  std::string bytes(kMagic);
+  std::string bytes(kSnapshotMagic);
   ByteWriter out(&bytes);
   out.U64(identity.bank);
   out.U64(identity.branch.value);
@@ -82,7 +82,7 @@ absl::StatusOr<Snapshot> LoadSnapshotFile(FileSystem& fs, const std::string& fol
   const absl::StatusOr<std::string> bytes = fs.ReadAll(path);
   if (!bytes.ok()) return bytes.status();
   ByteReader in(*bytes);
-  const std::string_view magic = in.Raw(kMagic.size());
+  const std::string_view magic = in.Raw(kSnapshotMagic.size());
   const Identity owner{in.U64(), BranchId(in.U64())};
   Snapshot snapshot;
   snapshot.index = LogIndex(in.U64());
@@ -93,7 +93,7 @@ absl::StatusOr<Snapshot> LoadSnapshotFile(FileSystem& fs, const std::string& fol
   const uint32_t configuration_checksum = in.U32();
   const uint32_t state_checksum = in.U32();
   const uint32_t header_checksum = in.U32();
-  if (!in.ok() || magic != kMagic ||
+  if (!in.ok() || magic != kSnapshotMagic ||
       header_checksum != Crc32c(std::string_view(*bytes).substr(0, kHeaderBytes - 4))) {
     return Damage(path, 0, "the header of this snapshot is damaged");
   }

@@ -126,6 +126,7 @@ class BranchProcess final : public replication::DriverPorts {
   void QueueInstallSnapshot(storage::Snapshot snapshot) override;
   void QueueTrimPrefix(LogIndex first) override;
   void QueueFinishRebuild(Term vote_floor) override;
+  void OnRefused(BranchId from, const char* reason) override;
   void Fatal(const std::string& reason) override;
   void BeginApply() override;
   void EndApply() override;

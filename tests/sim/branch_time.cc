@@ -1,4 +1,5 @@
 // The steps of a branch process: when they are taken, and what is looked at after each.
+#include "common/clock.h"
 #include "tests/sim/branch_process.h"
 
 #include <algorithm>
@@ -11,12 +12,6 @@
 #include "tests/sim/nemesis.h"
 
 namespace bank::sim {
-namespace {
-
-constexpr int64_t kNsPerMs = 1'000'000;
-
-}  // namespace
-
 void BranchProcess::Later(SimTime delay, Scheduler::Task task) {
   world_.scheduler.After(delay, [this, life = life_, task = std::move(task)]() mutable {
     if (life == life_) Enter(std::move(task));

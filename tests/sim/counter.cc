@@ -2,12 +2,11 @@
 
 #include <utility>
 
+#include "common/clock.h"
 #include "tests/sim/branch_process.h"
 
 namespace bank::sim {
 namespace {
-
-constexpr int64_t kNsPerMs = 1'000'000;
 
 // Some branches gather much, some send at once, as their load would have it.
 replication::ForwarderOptions ForwarderOf(Random& random) {

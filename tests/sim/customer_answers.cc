@@ -9,7 +9,7 @@ namespace {
 
 using ledger::Code;
 
-std::string Told(const ledger::Outcome& outcome) {
+std::string Answered(const ledger::Outcome& outcome) {
   return absl::StrCat(std::string(CodeName(outcome.code)), " at position ", outcome.position.value,
                       ", balance ", outcome.balance);
 }
@@ -48,7 +48,7 @@ void Customer::OnReply(const Request& asked, const CallReply& reply) {
 void Customer::OnSession(const CallReply& reply) {
   const ledger::Outcome& outcome = reply.outcomes.front();
   if (outcome.code != Code::kOk || outcome.position == Position(0)) {
-    return world_.Violate(absl::StrCat("a session is refused: ", Told(outcome)));
+    return world_.Violate(absl::StrCat("a session is refused: ", Answered(outcome)));
   }
   opening_session_ = false;
   session_ = reply.session;
@@ -67,8 +67,8 @@ void Customer::CheckPlaces(const Request& asked, const CallReply& reply) {
       return;
     }
     if (before != nullptr && outcome.position != before->position.Next()) {
-      return world_.Violate(absl::StrCat("a batch was torn apart: ", Told(*before),
-                                         " is followed by ", Told(outcome)));
+      return world_.Violate(absl::StrCat("a batch was torn apart: ", Answered(*before),
+                                         " is followed by ", Answered(outcome)));
     }
     before = &outcome;
   }
@@ -105,14 +105,14 @@ void Customer::OnOutcome(Purpose purpose, bool certain, size_t index,
         if (op.never_applied && outcome.code != Code::kNotApplied) {
           world_.Violate(absl::StrCat(KeyOf(op),
                                       " was answered 'not applied' each time it was sent, and is ",
-                                      Told(outcome)));
+                                      Answered(outcome)));
         }
         ++(outcome.code == Code::kNotApplied ? world_.statistics.writes_resolved_not_applied
                                              : world_.statistics.writes_resolved_applied);
       }
       return Complete(&op, outcome);
   }
-  world_.Violate(absl::StrCat(KeyOf(op), " has no answer yet and is told ", Told(outcome)));
+  world_.Violate(absl::StrCat(KeyOf(op), " has no answer yet and is told ", Answered(outcome)));
 }
 
 // Not the first answer: it must be the same again, or say that nothing is known any more.
@@ -130,16 +130,16 @@ void Customer::OnAnswerAgain(Purpose purpose, const ledger::Outcome& outcome, Op
   if (purpose == Purpose::kKeyReuse) {
     // A key that was sealed answers that it was; the seal has no content to compare.
     if (outcome.code != Code::kKeyReused && op->outcome.code != Code::kNotApplied) {
-      world_.Violate(
-          absl::StrCat(KeyOf(*op), " came with other content and was answered ", Told(outcome)));
+      world_.Violate(absl::StrCat(KeyOf(*op), " came with other content and was answered ",
+                                  Answered(outcome)));
     }
     ++world_.statistics.key_reuses_refused;
     return;
   }
   if (outcome.code != op->outcome.code || outcome.position != op->outcome.position ||
       outcome.balance != op->outcome.balance) {
-    world_.Violate(
-        absl::StrCat(KeyOf(*op), " was answered ", Told(op->outcome), " and then ", Told(outcome)));
+    world_.Violate(absl::StrCat(KeyOf(*op), " was answered ", Answered(op->outcome), " and then ",
+                                Answered(outcome)));
   }
 }
 

@@ -4,11 +4,10 @@
 
 #include <utility>
 
+#include "common/clock.h"
+
 namespace bank::monitor {
 namespace {
-
-constexpr double kNsPerMs = 1e6;
-constexpr double kNsPerS = 1e9;
 
 LatencyCounts Since(const LatencyCounts& before, LatencyCounts now) {
   now -= before;

@@ -1,12 +1,12 @@
 #include "branch/monitor/collectors/device_rates.h"
 
 #include "branch/monitor/collectors/counter.h"
+#include "common/clock.h"
 
 namespace bank::monitor {
 namespace {
 
 constexpr double kBytesPerKiB = 1024;
-constexpr double kNsPerS = 1e9;
 
 }  // namespace
 

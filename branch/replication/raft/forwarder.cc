@@ -7,9 +7,6 @@
 namespace bank::replication {
 namespace {
 
-constexpr int64_t kNsPerMs = 1'000'000;
-constexpr char kStopping[] = "this branch is stopping";
-
 // The ledger does not know the key any more: what an attempt before this one did, nobody can say.
 bool SaysNothingOfBefore(const ledger::Outcome& outcome) {
   return outcome.code == ledger::Code::kUnknownSession || outcome.code == ledger::Code::kForgotten;

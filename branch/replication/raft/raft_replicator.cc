@@ -5,12 +5,6 @@
 #include <utility>
 
 namespace bank::replication {
-namespace {
-
-constexpr int64_t kNsPerMs = 1'000'000;
-
-}  // namespace
-
 RaftReplicator::RaftReplicator(const RaftOptions& options, storage::Storage& storage,
                                const Clock& clock, Peers& peers, FatalHandler on_fatal)
     : driver_options_(options.driver),
@@ -80,6 +74,8 @@ void RaftReplicator::ReadLedger(absl::FunctionRef<void(const ledger::Ledger&)> r
 void RaftReplicator::OnMessage(BranchId from, Message message) {
   loop_.OnMessage(from, std::move(message));
 }
+
+void RaftReplicator::OnConnectionLost(BranchId from) { loop_.OnConnectionLost(from); }
 
 void RaftReplicator::OnForward(BranchId /*from*/, ForwardRequest request, ForwardCallback reply) {
   dispatcher_.OnForward(std::move(request), std::move(reply));

@@ -8,9 +8,6 @@
 namespace bank::replication {
 namespace {
 
-constexpr int64_t kNsPerMs = 1'000'000;
-constexpr char kStopping[] = "this branch is stopping";
-
 template <class T>
 void MoveAll(std::vector<T>& from, std::vector<T>* to) {
   std::move(from.begin(), from.end(), std::back_inserter(*to));

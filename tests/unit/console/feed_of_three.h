@@ -18,8 +18,6 @@ class HandClock final : public Clock {
 };
 
 struct FeedOfThree {
-  static constexpr int64_t kNsPerMs = 1'000'000;
-
   HandClock clock;
   monitor::Feed feed{monitor::FeedOptions{}, clock};
   std::vector<monitor::AgentPtr> agents;

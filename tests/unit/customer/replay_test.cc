@@ -6,8 +6,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/exit_code.h"
@@ -15,6 +17,7 @@
 #include "customer/replay/files.h"
 #include "customer/replay/order.h"
 #include "customer/replay/report.h"
+#include "customer/replay/worker.h"
 #include "customer/script/answers.h"
 #include "tests/support/temp_folder.h"
 #include "tests/unit/customer/fake_bank.h"
@@ -48,11 +51,45 @@ TEST(Order, OthersAllAtOnceAndOnceMoreAtTheBarrier) {
   EXPECT_EQ(ToRelease(Order::kConcurrent, {}), Numbers{});
 }
 
+TEST(Order, FewEntriesHaveAProcessEachAndManyShareAFew) {
+  const OrderLimits limits{.processes_max = 4, .processes_shared = 3};
+  EXPECT_EQ(Divide(0, limits), std::vector<Share>{});
+  EXPECT_EQ(Divide(4, limits), (std::vector<Share>{{0, 0}, {1, 1}, {2, 2}, {3, 3}}));
+  EXPECT_EQ(Divide(5, limits), (std::vector<Share>{{0, 0}, {1, 2}, {3, 4}}));
+  EXPECT_EQ(Divide(3000, limits), (std::vector<Share>{{0, 999}, {1000, 1999}, {2000, 2999}}));
+}
+
+// Every entry waits for a go, and is told once that there is none.
+TEST(Worker, StartsAndReleasesEachOfItsEntriesAsItIsTold) {
+  std::istringstream commands("start 3\nstart 4\nnonsense\ngo 9\nstart 9\nstart 3\ngo 4\n");
+  std::ostringstream reports;
+  RunWorker(
+      {2, 4},
+      [](size_t number, const Conductor& conductor) {
+        conductor.tell({.type = Report::Type::kReady});
+        const bool go = conductor.await_go();
+        EXPECT_EQ(go, number == 3) << number;
+        conductor.tell({.type = go ? Report::Type::kDone : Report::Type::kWaiting});
+      },
+      commands, reports);
+  std::multiset<std::pair<size_t, Report::Type>> told;
+  std::istringstream lines(reports.str());
+  for (std::string line; std::getline(lines, line);) {
+    const auto report = ParseReport(line);
+    ASSERT_TRUE(report.ok()) << line;
+    told.emplace(report->entry, report->type);
+  }
+  using Type = Report::Type;
+  EXPECT_EQ(told,
+            (std::multiset<std::pair<size_t, Type>>{
+                {2, Type::kReady}, {2, Type::kWaiting}, {3, Type::kReady}, {3, Type::kDone}}));
+}
+
 TEST(Report, ComesBackAsItWas) {
   const std::vector<Report> reports = {
       {.type = Report::Type::kReady},
       {.type = Report::Type::kAnswer, .answer = {script::Interface::kQuery, true, 400}},
-      {.type = Report::Type::kWaiting},
+      {.type = Report::Type::kWaiting, .entry = 7},
       {.type = Report::Type::kDone},
       {.type = Report::Type::kFailed, .exit_code = kExitUnknown, .reason = "a \"b\"\n"}};
   for (const Report& report : reports) {
@@ -85,7 +122,7 @@ TEST(Answers, OutputAndReportLines) {
 TEST(Conducting, WhoEndsWithoutAWordHasFailed) {
   const ConductResult result =
       Conduct({{.customer = 1, .operations = {}}},
-              {.command = [](size_t) { return std::vector<std::string>{"/bin/true"}; },
+              {.command = [](Share) { return std::vector<std::string>{"/bin/true"}; },
                .show = [](uint64_t, const script::Answer&) {}});
   EXPECT_EQ(result.exit_code, kExitUnavailable);
   EXPECT_NE(result.reason.find("ended early"), std::string::npos) << result.reason;

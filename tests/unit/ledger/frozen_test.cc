@@ -9,11 +9,6 @@
 namespace bank::ledger {
 namespace {
 
-void Feed(Ledger* ledger, const std::vector<std::string>& entries) {
-  std::vector<Outcome> outcomes;
-  for (const std::string& entry : entries) ASSERT_TRUE(ledger->Apply(entry, &outcomes).ok());
-}
-
 std::string NameOf(uint64_t i) { return "account-" + std::to_string(i); }
 
 // Enough accounts for several pages, each with a balance of its own, and sessions that remember.

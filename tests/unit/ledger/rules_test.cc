@@ -7,7 +7,7 @@
 namespace bank::ledger {
 namespace {
 
-constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+constexpr int64_t kMoneyMax = std::numeric_limits<int64_t>::max();
 constexpr int64_t kMin = std::numeric_limits<int64_t>::min();
 
 struct Case {
@@ -42,8 +42,8 @@ std::vector<Case> Cases() {
       {"open, no name", open("", 1), Code::kBadAccount, 0},
       {"open, negative", open("carol", -1), Code::kBadAmount, 0},
       {"open again", open("alice", 1), Code::kAccountExists, 100},
-      {"open, total beyond the limit", open("carol", kMax - 119), Code::kOverflow, 0},
-      {"open, total at the limit", open("carol", kMax - 120), Code::kOk, kMax - 120},
+      {"open, total beyond the limit", open("carol", kMoneyMax - 119), Code::kOverflow, 0},
+      {"open, total at the limit", open("carol", kMoneyMax - 120), Code::kOk, kMoneyMax - 120},
 
       {"deposit", deposit("alice", 5), Code::kOk, 105, 105},
       {"deposit zero", deposit("alice", 0), Code::kBadAmount, 100},
@@ -52,14 +52,15 @@ std::vector<Case> Cases() {
       {"deposit, no such account", deposit("nobody", 1), Code::kUnknownAccount, 0},
       {"deposit, no name", deposit("", 1), Code::kBadAccount, 0},
       {"deposit, name too long", deposit(too_long, 1), Code::kBadAccount, 0},
-      {"deposit up to the limit", deposit("alice", kMax - 120), Code::kOk, kMax - 20, kMax - 20},
-      {"deposit, total beyond the limit", deposit("alice", kMax - 119), Code::kOverflow, 100},
-      {"deposit, the most", deposit("alice", kMax), Code::kOverflow, 100},
+      {"deposit up to the limit", deposit("alice", kMoneyMax - 120), Code::kOk, kMoneyMax - 20,
+       kMoneyMax - 20},
+      {"deposit, total beyond the limit", deposit("alice", kMoneyMax - 119), Code::kOverflow, 100},
+      {"deposit, the most", deposit("alice", kMoneyMax), Code::kOverflow, 100},
 
       {"withdraw", withdraw("alice", 30), Code::kOk, 70, 70},
       {"withdraw all", withdraw("alice", 100), Code::kOk, 0, 0},
       {"withdraw too much", withdraw("alice", 101), Code::kInsufficientFunds, 100},
-      {"withdraw the most", withdraw("alice", kMax), Code::kInsufficientFunds, 100},
+      {"withdraw the most", withdraw("alice", kMoneyMax), Code::kInsufficientFunds, 100},
       {"withdraw zero", withdraw("alice", 0), Code::kBadAmount, 100},
       {"withdraw negative", withdraw("alice", -5), Code::kBadAmount, 100},
       {"withdraw, no such account", withdraw("nobody", 1), Code::kUnknownAccount, 0},

@@ -12,12 +12,6 @@ bool operator==(const Summary& a, const Summary& b) {
          a.state_digest == b.state_digest && a.history_digest == b.history_digest;
 }
 
-std::vector<Outcome> Feed(Ledger* ledger, const std::vector<std::string>& entries) {
-  std::vector<Outcome> outcomes;
-  for (const std::string& entry : entries) EXPECT_TRUE(ledger->Apply(entry, &outcomes).ok());
-  return outcomes;
-}
-
 // A ledger with something of everything, small enough to damage at every byte.
 std::string SmallSnapshot() {
   TestLedger ledger(SmallLimits());

@@ -23,6 +23,12 @@ inline std::string EntryOf(int64_t time_ms, const std::vector<Command>& commands
   return EncodeEntry({time_ms, commands.size()}, batch);
 }
 
+inline std::vector<Outcome> Feed(Ledger* ledger, const std::vector<std::string>& entries) {
+  std::vector<Outcome> outcomes;
+  for (const std::string& entry : entries) EXPECT_TRUE(ledger->Apply(entry, &outcomes).ok());
+  return outcomes;
+}
+
 class TestLedger {
  public:
   explicit TestLedger(Limits limits = {}) : ledger_(limits) {}

@@ -130,6 +130,7 @@ class FakeBranch final : public DriverPorts {
     EXPECT_TRUE(applying);
     applying = false;
   }
+  void OnRefused(BranchId, const char* reason) override { refused.push_back(reason); }
   void Fatal(const std::string& reason) override { fatal = reason; }
 
   const DriverOptions& options() const { return options_; }
@@ -154,6 +155,7 @@ class FakeBranch final : public DriverPorts {
   bool writer_held = false;
   bool applying = false;
   std::string fatal;
+  std::vector<std::string> refused;  // reasons
   std::vector<size_t> appended_sizes;
   std::unique_ptr<Driver> driver;  // null while down
 
@@ -417,6 +419,26 @@ inline void ExpectPromised(const storage::HardState& saved, BranchId to, const M
 inline void FakeBranch::Send(BranchId to, Message message) {
   ExpectPromised(disk.hard_state, to, message);
   bank_.Post(options_.self, to, std::move(message));
+}
+
+// Snapshots after few entries, so that a test reaches several.
+inline DriverOptions SmallSnapshots() {
+  DriverOptions options;
+  options.snapshot_every_entries = 20;
+  options.inflight_entries_max = 8;
+  options.trailing_entries = 10;
+  return options;
+}
+
+// Each is applied before the next, without time passing.
+inline void Deposits(BankOf& bank, uint64_t leader, uint64_t n) {
+  for (uint64_t i = 0; i < n; ++i) {
+    std::optional<ProposeResult> result;
+    bank.Deposit(leader, 1, &result);
+    bank.Run();
+    ASSERT_TRUE(result.has_value());
+    ASSERT_EQ(result->fate, Fate::kApplied) << result->reason;
+  }
 }
 
 }  // namespace bank::replication

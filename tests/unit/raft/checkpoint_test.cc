@@ -7,15 +7,6 @@
 namespace bank::replication {
 namespace {
 
-void Deposits(BankOf& bank, uint64_t leader, uint64_t n) {
-  for (uint64_t i = 0; i < n; ++i) {
-    std::optional<ProposeResult> result;
-    bank.Deposit(leader, 1, &result);
-    bank.Run();
-    ASSERT_TRUE(result.has_value());
-  }
-}
-
 TEST(Checkpoint, SameIndexesAndDigestsOnAllBranches) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();

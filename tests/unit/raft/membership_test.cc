@@ -22,21 +22,13 @@ size_t MemberCount(BankOf& bank, uint64_t at) {
   return bank.driver(at).GetMembership().members.size();
 }
 
-void Deposits(BankOf& bank, uint64_t leader, int n) {
+void DepositsInTime(BankOf& bank, uint64_t leader, int n) {
   for (int i = 0; i < n; ++i) {
     std::optional<ProposeResult> result;
     bank.Deposit(leader, 1, &result);
     ASSERT_TRUE(bank.AdvanceUntil([&] { return result.has_value(); }));
     ASSERT_EQ(result->fate, Fate::kApplied) << result->reason;
   }
-}
-
-DriverOptions SmallSnapshots() {
-  DriverOptions options;
-  options.snapshot_every_entries = 20;
-  options.inflight_entries_max = 8;
-  options.trailing_entries = 10;
-  return options;
 }
 
 // ---- joining
@@ -49,7 +41,7 @@ TEST(Membership, ABranchJoinsAsAVoterWhileDepositsFlow) {
   std::optional<ChangeResult> changed;
   bank.BeginChange(leader, 4, MemberTarget::kVoter, &changed);
   int deposited = 0;
-  for (; !changed.has_value(); ++deposited) Deposits(bank, leader, 1);
+  for (; !changed.has_value(); ++deposited) DepositsInTime(bank, leader, 1);
   ExpectDone(changed);
   bank.Advance(300);
   EXPECT_EQ(Voting(bank, 4), (Ids{1, 2, 3, 4}));
@@ -76,7 +68,7 @@ TEST(Membership, EachTargetIsReachedFromEachOther) {
     ExpectDone(changed);
     EXPECT_GT(changed->index, last);
     last = changed->index;
-    Deposits(bank, leader, 3);
+    DepositsInTime(bank, leader, 3);
     EXPECT_EQ(Voting(bank, leader).size(), target == kVoter ? 4u : 3u);
     EXPECT_EQ(MemberCount(bank, leader), target == kGone ? 3u : 4u);
     bank.Advance(300);
@@ -102,14 +94,14 @@ TEST(Membership, ANewBranchIsFilledThroughASnapshot) {
   BankOf bank(3, SmallSnapshots());
   const uint64_t leader = bank.Elect();
   bank.Open(leader, 0);
-  Deposits(bank, leader, 100);
+  DepositsInTime(bank, leader, 100);
   bank.Join(4);
   ExpectDone(bank.Change(leader, 4, MemberTarget::kVoter));
   EXPECT_GE(bank.driver(4).GetStatus().snapshot_index, LogIndex(80));
   bank.Advance(300);
   EXPECT_EQ(bank.Balance(4), 100);
   // The next snapshots carry the changed membership, and a restart begins with it.
-  Deposits(bank, leader, 60);
+  DepositsInTime(bank, leader, 60);
   bank.Advance(300);
   for (uint64_t id : {1, 2, 3, 4}) bank.Crash(id);
   for (uint64_t id : {1, 2, 3, 4}) bank[id].Start(bank.now_ms);
@@ -129,10 +121,10 @@ TEST(Membership, ASnapshotAfterOneThatWasReceivedCarriesItsMembership) {
   bank.Isolate(laggard);
   ExpectDone(bank.Change(leader, 4, MemberTarget::kGone));
   const LogIndex changed = bank.driver(leader).GetMembership().index;
-  Deposits(bank, leader, 100);
+  DepositsInTime(bank, leader, 100);
   bank.Heal();
   ASSERT_TRUE(bank.AdvanceUntil([&] { return bank.Balance(laggard) == 100; }));
-  Deposits(bank, leader, 1);
+  DepositsInTime(bank, leader, 1);
   bank.Run();
   bank.driver(laggard).TakeSnapshot(bank.now_ms);
   bank.Run();
@@ -161,7 +153,7 @@ TEST(Membership, AStandbyThatRestartsInTheMiddleJoinsAllTheSame) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();
   bank.Open(leader, 0);
-  Deposits(bank, leader, 200);
+  DepositsInTime(bank, leader, 200);
   bank.Join(4);
   bank[4].disk_held = true;
   std::optional<ChangeResult> changed;
@@ -185,7 +177,7 @@ TEST(Membership, AJoinedVoterWhoseFolderIsLostIsFilledBeforeItVotes) {
   bank.Open(leader, 0);
   bank.Join(4);
   ExpectDone(bank.Change(leader, 4, MemberTarget::kVoter));
-  Deposits(bank, leader, 5);
+  DepositsInTime(bank, leader, 5);
   bank.Crash(4);
   bank[4].disk = FakeDisk{};
   bank[4].Start(bank.now_ms);
@@ -208,7 +200,7 @@ TEST(Membership, AWipedStandbyOfTheFoundingThatHadBecomeAVoterDoesNotVoteEither)
   const uint64_t leader = bank.Elect();
   bank.Open(leader, 0);
   ExpectDone(bank.Change(leader, 4, MemberTarget::kVoter));
-  Deposits(bank, leader, 5);
+  DepositsInTime(bank, leader, 5);
   bank.Isolate(4);
   bank.Wipe(4);
   EXPECT_TRUE(bank.driver(4).GetStatus().founding);
@@ -236,7 +228,7 @@ TEST(Membership, AFollowerIsRemovedAndSaysSo) {
   bank.Advance(10'000);
   EXPECT_EQ(bank.driver(leader).GetStatus().term, term);
   EXPECT_EQ(bank.driver(gone).NextDeadlineMs(), kNever);
-  Deposits(bank, leader, 3);
+  DepositsInTime(bank, leader, 3);
   EXPECT_EQ(bank.Balance(leader), 8);
 }
 
@@ -262,7 +254,7 @@ TEST(Membership, ARemovedBranchComesBack) {
   bank.Open(leader, 0);
   const uint64_t gone = BankOf::Other(leader);
   ExpectDone(bank.Change(leader, gone, MemberTarget::kGone));
-  Deposits(bank, leader, 5);
+  DepositsInTime(bank, leader, 5);
   std::optional<ChangeResult> changed;
   bank.driver(leader).ChangeMember(
       bank.now_ms, {BranchId(gone), MemberTarget::kVoter, BankOf::Address(gone)},
@@ -282,7 +274,7 @@ TEST(Membership, TheLeaderRemovesItself) {
   EXPECT_TRUE(bank.driver(leader).GetStatus().removed);
   ASSERT_TRUE(bank.AdvanceUntil([&] { return bank.leader() != leader && bank.leader() != 0; }));
   const uint64_t next = bank.Elect();
-  Deposits(bank, next, 3);
+  DepositsInTime(bank, next, 3);
   EXPECT_EQ(bank.Balance(next), 8);
   EXPECT_EQ(Voting(bank, next).size(), 2u);
   bank.Crash(leader);
@@ -297,7 +289,7 @@ TEST(Membership, TheLeaderBecomesAStandby) {
   ExpectDone(bank.Change(leader, leader, MemberTarget::kStandby));
   ASSERT_TRUE(bank.AdvanceUntil([&] { return bank.leader() != leader && bank.leader() != 0; }));
   const uint64_t next = bank.Elect();
-  Deposits(bank, next, 3);
+  DepositsInTime(bank, next, 3);
   bank.Advance(300);
   EXPECT_EQ(bank.Balance(leader), 8);
   EXPECT_EQ(bank.driver(leader).GetStatus().role, Role::kLearner);
@@ -311,11 +303,11 @@ TEST(Membership, AllFoundersAreReplaced) {
   for (uint64_t id : {4, 5, 6}) {
     bank.Join(id);
     ExpectDone(bank.Change(bank.Elect(), id, MemberTarget::kVoter));
-    Deposits(bank, bank.Elect(), 7);
+    DepositsInTime(bank, bank.Elect(), 7);
     ExpectDone(bank.Change(bank.Elect(), id - 3, MemberTarget::kGone));
     ASSERT_TRUE(bank.AdvanceUntil(
         [&] { return bank.leader() != 0 && !bank.driver(bank.leader()).GetStatus().removed; }));
-    Deposits(bank, bank.Elect(), 8);
+    DepositsInTime(bank, bank.Elect(), 8);
     deposited += 15;
     bank.Crash(id - 3);
   }
@@ -469,7 +461,7 @@ TEST(MembershipRefusal, PromotionOfALaggard) {
   ExpectDone(bank.Change(leader, 4, MemberTarget::kStandby));
   bank.Advance(300);
   bank[4].disk_held = true;
-  Deposits(bank, leader, 100);
+  DepositsInTime(bank, leader, 100);
   ExpectRefused(bank.Change(leader, 4, MemberTarget::kVoter, 20'000), "brought up to date");
   bank.Isolate(4);
   bank.Advance(1'500);
@@ -496,7 +488,7 @@ TEST(MembershipRefusal, NoTransferMeanwhileAndNoChangeDuringATransfer) {
   const uint64_t to = BankOf::Other(leader);
   bank.Join(4);
   bank[to].disk_held = true;
-  Deposits(bank, leader, 0);
+  DepositsInTime(bank, leader, 0);
   std::optional<ProposeResult> result;
   bank.Propose(leader, {.kind = ledger::Kind::kOpenSession}, &result);
   bank.Run();
@@ -536,7 +528,7 @@ TEST(MembershipUnknown, TheLeaderIsCutOffWithTheChangeInItsLog) {
   EXPECT_EQ(changed->fate, ChangeFate::kUnknown);
   ASSERT_TRUE(bank.AdvanceUntil([&] { return bank.leader() != old && bank.leader() != 0; }));
   const uint64_t next = bank.Elect();
-  Deposits(bank, next, 3);
+  DepositsInTime(bank, next, 3);
   bank.Heal();
   bank.Advance(500);
   EXPECT_EQ(MemberCount(bank, old), 3u) << "another entry stands in its place";

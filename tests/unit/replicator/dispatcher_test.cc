@@ -28,7 +28,7 @@ class FakeOrders final : public Orders {
   absl::StatusOr<LogIndex> index = absl::UnavailableError("no quorum");
 };
 
-class NoPeers final : public Peers {
+class MutePeers final : public Peers {
  public:
   void Send(BranchId, Message) override {}
   void Forward(BranchId, ForwardRequest, ForwardCallback done) override { done({}); }
@@ -48,7 +48,7 @@ class DispatcherTest : public testing::Test {
   }
 
   SteadyClock clock_;
-  NoPeers peers_;
+  MutePeers peers_;
   FakeOrders orders_;
   Dispatcher dispatcher_{BranchId(1), {}, clock_, peers_, orders_};
 };

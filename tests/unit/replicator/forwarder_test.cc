@@ -14,8 +14,6 @@
 namespace bank::replication {
 namespace {
 
-constexpr int64_t kMs = 1'000'000;
-
 class ForwarderTest : public testing::Test {
  protected:
   struct Proposal {
@@ -26,7 +24,7 @@ class ForwarderTest : public testing::Test {
   Proposal& Propose(std::string batch, uint64_t count = 1, int64_t timeout_ms = 5000) {
     proposals_.push_back(std::make_unique<Proposal>());
     Proposal& proposal = *proposals_.back();
-    forwarder_.Propose(std::move(batch), count, clock_.now_ns + timeout_ms * kMs,
+    forwarder_.Propose(std::move(batch), count, clock_.now_ns + timeout_ms * kNsPerMs,
                        [&proposal](ProposeResult r) { proposal.results.push_back(std::move(r)); });
     return proposal;
   }
@@ -42,7 +40,7 @@ class ForwarderTest : public testing::Test {
   }
   static ForwardResult Failed(Fate fate) { return {fate, {}, "because", {}, {}}; }
   void PassMs(int64_t ms) {
-    clock_.now_ns += ms * kMs;
+    clock_.now_ns += ms * kNsPerMs;
     if (forwarder_.NextDeadlineNs() <= clock_.now_ns) forwarder_.OnTimer(clock_.now_ns);
   }
   void TearDown() override {
@@ -110,9 +108,9 @@ TEST_F(ForwarderTest, ASmallFurtherCallWaitsForTheFirst) {
   forwarder.OnLeader(BranchId(1));
   int answers = 0;
   const auto count = [&answers](const ProposeResult&) { ++answers; };
-  for (const char* op : {"a", "b", "c"}) forwarder.Propose(op, 1, clock_.now_ns + kMs, count);
+  for (const char* op : {"a", "b", "c"}) forwarder.Propose(op, 1, clock_.now_ns + kNsPerMs, count);
   EXPECT_EQ(route_.submitted.size(), 1u);
-  forwarder.Propose("d", 1, clock_.now_ns + kMs, count);
+  forwarder.Propose("d", 1, clock_.now_ns + kNsPerMs, count);
   ASSERT_EQ(route_.submitted.size(), 2u);
   EXPECT_EQ(route_.submitted[1].request.batch, "bcd");
   forwarder.Stop();

@@ -15,7 +15,7 @@
 namespace bank::replication {
 namespace {
 
-constexpr int64_t kLongNs = 20'000'000'000;
+constexpr int64_t kPatienceNs = 20'000'000'000;
 
 class RaftReplicatorTest : public testing::Test {
  protected:
@@ -24,7 +24,7 @@ class RaftReplicatorTest : public testing::Test {
     ProposeResult result;
   };
   std::shared_ptr<Write> Propose(RaftCluster& cluster, size_t branch,
-                                 const ledger::Command& command, int64_t timeout_ns = kLongNs) {
+                                 const ledger::Command& command, int64_t timeout_ns = kPatienceNs) {
     auto write = std::make_shared<Write>();
     std::string batch;
     ledger::AppendCommand(command, &batch);
@@ -55,7 +55,7 @@ class RaftReplicatorTest : public testing::Test {
   int64_t Read(RaftCluster& cluster, size_t branch) {
     absl::Notification answered;
     absl::Status status;
-    cluster.branch(branch).ReadBarrier(clock_.NowNs() + kLongNs, [&](absl::Status s) {
+    cluster.branch(branch).ReadBarrier(clock_.NowNs() + kPatienceNs, [&](absl::Status s) {
       status = std::move(s);
       answered.Notify();
     });
@@ -97,7 +97,7 @@ TEST_F(RaftReplicatorTest, CountsItsOwnWork) {
 
   Read(cluster, 1);  // it holds something to take now
   absl::Notification taken;
-  cluster.branch(1).TakeSnapshot(clock_.NowNs() + kLongNs, [&](const absl::Status& status) {
+  cluster.branch(1).TakeSnapshot(clock_.NowNs() + kPatienceNs, [&](const absl::Status& status) {
     EXPECT_TRUE(status.ok()) << status;
     taken.Notify();
   });
@@ -147,7 +147,7 @@ TEST_F(RaftReplicatorTest, ALeaderThatIsCutOffAnswersNoReadAndNoWrite) {
   auto write = Propose(cluster, old_leader, doubtful);
   absl::Notification read_answered;
   std::atomic<int64_t> seen{0};
-  cluster.branch(old_leader).ReadBarrier(clock_.NowNs() + kLongNs, [&](absl::Status status) {
+  cluster.branch(old_leader).ReadBarrier(clock_.NowNs() + kPatienceNs, [&](absl::Status status) {
     EXPECT_TRUE(status.ok()) << status;
     seen = cluster.branch(old_leader).Query(ledger::kSharedAccount).balance;
     read_answered.Notify();

@@ -13,8 +13,6 @@
 namespace bank::replication {
 namespace {
 
-constexpr int64_t kMs = 1'000'000;
-
 class ReadGateTest : public testing::Test {
  protected:
   using Read = std::vector<absl::Status>;
@@ -22,7 +20,7 @@ class ReadGateTest : public testing::Test {
   Read& Enter(int64_t timeout_ms = 5000) {
     reads_.push_back(std::make_unique<Read>());
     Read& read = *reads_.back();
-    gate_.Enter(clock_.now_ns + timeout_ms * kMs,
+    gate_.Enter(clock_.now_ns + timeout_ms * kNsPerMs,
                 [&read](absl::Status status) { read.push_back(std::move(status)); });
     return read;
   }
@@ -30,7 +28,7 @@ class ReadGateTest : public testing::Test {
     return {Fate::kNotApplied, {}, "", LogIndex(index), {}};
   }
   void PassMs(int64_t ms) {
-    clock_.now_ns += ms * kMs;
+    clock_.now_ns += ms * kNsPerMs;
     if (gate_.NextDeadlineNs() <= clock_.now_ns) gate_.OnTimer(clock_.now_ns);
   }
   void TearDown() override {

@@ -14,6 +14,7 @@
 #include "branch/rpc/batch_stream.h"
 #include "branch/rpc/customer_service.h"
 #include "branch/rpc/server.h"
+#include "common/clock.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "net/channel.h"
 #include "tests/support/seeded_entropy.h"
@@ -299,7 +300,6 @@ TEST_F(Services, ABusyStreamIsCertainAndLeavesTheGateAsItWas) {
 // The call's own deadline or the one it carries, whichever comes first; gRPC rounds the former.
 TEST_F(Services, CallsEndAtTheirDeadline) {
   ASSERT_TRUE(Ask("deposit", 1).success());  // the branch's own session is open
-  constexpr int64_t kNsPerMs = 1'000'000;
   const auto left_ms = [&](int64_t begin_ns) {
     return (replicator_.deadline_ns() - begin_ns) / kNsPerMs;
   };
