@@ -10,15 +10,15 @@ namespace bank::teller {
 namespace {
 
 using ledger::Code;
-using OwnFate = OwnWriteVerdict::Fate;
+using Effect = OwnWriteVerdict::Effect;
 
 OwnWriteVerdict JudgeOne(const ledger::Outcome& outcome, bool repeated) {
-  constexpr OwnWriteVerdict kMisused{OwnFate::kNothing, true, true};
+  constexpr OwnWriteVerdict kMisused{Effect::kNothing, true, true};
   switch (outcome.code) {
     case Code::kUnknownSession:
-      return {repeated ? OwnFate::kUnclear : OwnFate::kNothing, true, false};
+      return {repeated ? Effect::kUnclear : Effect::kNothing, true, false};
     case Code::kForgotten:
-      return {repeated ? OwnFate::kUnclear : OwnFate::kNothing, true, true};
+      return {repeated ? Effect::kUnclear : Effect::kNothing, true, true};
     case Code::kKeyReused:
       return kMisused;
     case Code::kNotApplied:
@@ -35,7 +35,7 @@ OwnWriteVerdict JudgeOwnWrite(std::string_view rows, std::span<const ledger::Out
   if (IsPlanted(Planted::kOwnKeyReplayTrusted)) repeated = true;
   // Almost always. A query's outcome is always of this kind.
   if (std::all_of(outcomes.begin(), outcomes.end(), [repeated](const ledger::Outcome& outcome) {
-        return JudgeOne(outcome, repeated).fate == OwnFate::kApplied;
+        return JudgeOne(outcome, repeated).effect == Effect::kApplied;
       })) {
     return {};
   }
@@ -49,7 +49,7 @@ OwnWriteVerdict JudgeOwnWrite(std::string_view rows, std::span<const ledger::Out
     const OwnWriteVerdict one = JudgeOne(outcome, repeated);
     all.session_gone |= one.session_gone;
     all.misuse |= one.misuse;
-    all.fate = first || all.fate == one.fate ? one.fate : OwnFate::kUnclear;
+    all.effect = first || all.effect == one.effect ? one.effect : Effect::kUnclear;
     first = false;
   }
   return all;

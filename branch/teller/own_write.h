@@ -27,12 +27,12 @@
 namespace bank::teller {
 
 struct OwnWriteVerdict {
-  enum class Fate {
+  enum class Effect {
     kApplied,  // every write: the outcomes are the answer
     kNothing,  // no write: the call may be made again under a new key
     kUnclear,  // some of the writes, or perhaps some
   };
-  Fate fate = Fate::kApplied;
+  Effect effect = Effect::kApplied;
   bool session_gone = false;  // expired, or not to be used any more
   bool misuse = false;
 };

@@ -281,16 +281,16 @@ void Teller::OnSent(WorkPtr work, ProposeResult result) {
     someone_waits = !waiting_.empty();
   }
   if (verdict.session_gone) CloseOwnSession(grant.session, verdict.misuse);
-  switch (verdict.fate) {
-    case OwnWriteVerdict::Fate::kNothing:
+  switch (verdict.effect) {
+    case OwnWriteVerdict::Effect::kNothing:
       if (work->attempts < kAttemptsMax) return Wait(std::move(work));
       Refuse(std::move(work), "the branch's own sessions ended again and again");
       break;
-    case OwnWriteVerdict::Fate::kUnclear:
+    case OwnWriteVerdict::Effect::kUnclear:
       Complete<BatchReply>(work->done, Fate::kUnknown,
                            "somebody else used a key of the branch, or its session ended");
       break;
-    case OwnWriteVerdict::Fate::kApplied:
+    case OwnWriteVerdict::Effect::kApplied:
       // The customer asked once and gave no key: to him no answer is a second one.
       for (Outcome& outcome : result.outcomes) outcome.replayed = false;
       work->done(ReplyOf(std::move(result), grant.session, grant.first_sequence));

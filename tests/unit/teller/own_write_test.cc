@@ -15,7 +15,7 @@ namespace {
 using ledger::Code;
 using ledger::Kind;
 using ledger::Outcome;
-using Fate = OwnWriteVerdict::Fate;
+using Effect = OwnWriteVerdict::Effect;
 
 std::string Rows(const std::vector<Kind>& kinds) {
   std::string rows;
@@ -32,30 +32,30 @@ struct Row {
   Code code;
   bool replayed;
   bool repeated;
-  Fate fate;
+  Effect effect;
   bool session_gone;
   bool misuse;
 };
 
 constexpr Row kTable[] = {
-    {Code::kOk, false, false, Fate::kApplied, false, false},
-    {Code::kOk, false, true, Fate::kApplied, false, false},
-    {Code::kInsufficientFunds, false, false, Fate::kApplied, false, false},
-    {Code::kInsufficientFunds, false, true, Fate::kApplied, false, false},
-    {Code::kOk, true, false, Fate::kNothing, true, true},
-    {Code::kOk, true, true, Fate::kApplied, false, false},
-    {Code::kInsufficientFunds, true, false, Fate::kNothing, true, true},
-    {Code::kInsufficientFunds, true, true, Fate::kApplied, false, false},
-    {Code::kNotApplied, true, false, Fate::kNothing, true, true},
-    {Code::kNotApplied, true, true, Fate::kNothing, true, true},
-    {Code::kKeyReused, false, false, Fate::kNothing, true, true},
-    {Code::kKeyReused, false, true, Fate::kNothing, true, true},
-    {Code::kForgotten, false, false, Fate::kNothing, true, true},
-    {Code::kForgotten, false, true, Fate::kUnclear, true, true},
-    {Code::kUnknownSession, false, false, Fate::kNothing, true, false},
-    {Code::kUnknownSession, false, true, Fate::kUnclear, true, false},
-    {Code::kWindowFull, false, false, Fate::kApplied, false, false},
-    {Code::kWindowFull, false, true, Fate::kApplied, false, false},
+    {Code::kOk, false, false, Effect::kApplied, false, false},
+    {Code::kOk, false, true, Effect::kApplied, false, false},
+    {Code::kInsufficientFunds, false, false, Effect::kApplied, false, false},
+    {Code::kInsufficientFunds, false, true, Effect::kApplied, false, false},
+    {Code::kOk, true, false, Effect::kNothing, true, true},
+    {Code::kOk, true, true, Effect::kApplied, false, false},
+    {Code::kInsufficientFunds, true, false, Effect::kNothing, true, true},
+    {Code::kInsufficientFunds, true, true, Effect::kApplied, false, false},
+    {Code::kNotApplied, true, false, Effect::kNothing, true, true},
+    {Code::kNotApplied, true, true, Effect::kNothing, true, true},
+    {Code::kKeyReused, false, false, Effect::kNothing, true, true},
+    {Code::kKeyReused, false, true, Effect::kNothing, true, true},
+    {Code::kForgotten, false, false, Effect::kNothing, true, true},
+    {Code::kForgotten, false, true, Effect::kUnclear, true, true},
+    {Code::kUnknownSession, false, false, Effect::kNothing, true, false},
+    {Code::kUnknownSession, false, true, Effect::kUnclear, true, false},
+    {Code::kWindowFull, false, false, Effect::kApplied, false, false},
+    {Code::kWindowFull, false, true, Effect::kApplied, false, false},
 };
 
 TEST(OwnWrite, TheTable) {
@@ -64,7 +64,7 @@ TEST(OwnWrite, TheTable) {
                  (row.repeated ? ", sent more than once" : ", sent once"));
     const OwnWriteVerdict verdict =
         Judge({Kind::kDeposit}, {{.code = row.code, .replayed = row.replayed}}, row.repeated);
-    EXPECT_EQ(verdict.fate, row.fate);
+    EXPECT_EQ(verdict.effect, row.effect);
     EXPECT_EQ(verdict.session_gone, row.session_gone);
     EXPECT_EQ(verdict.misuse, row.misuse);
   }
@@ -75,23 +75,23 @@ TEST(OwnWrite, ABatchIsAnsweredOnlyIfAllOfItIs) {
   const Outcome taken{.code = Code::kOk, .replayed = true};
   const Outcome gone{.code = Code::kUnknownSession};
   const std::vector<Kind> two = {Kind::kDeposit, Kind::kWithdraw};
-  EXPECT_EQ(Judge(two, {fresh, fresh}, false).fate, Fate::kApplied);
-  EXPECT_EQ(Judge(two, {taken, taken}, false).fate, Fate::kNothing);
-  EXPECT_EQ(Judge(two, {gone, gone}, false).fate, Fate::kNothing);
-  EXPECT_EQ(Judge(two, {fresh, taken}, false).fate, Fate::kUnclear) << "half of it is in the order";
-  EXPECT_EQ(Judge(two, {taken, fresh}, false).fate, Fate::kUnclear);
+  EXPECT_EQ(Judge(two, {fresh, fresh}, false).effect, Effect::kApplied);
+  EXPECT_EQ(Judge(two, {taken, taken}, false).effect, Effect::kNothing);
+  EXPECT_EQ(Judge(two, {gone, gone}, false).effect, Effect::kNothing);
+  EXPECT_EQ(Judge(two, {fresh, taken}, false).effect, Effect::kUnclear) << "half of it is in the order";
+  EXPECT_EQ(Judge(two, {taken, fresh}, false).effect, Effect::kUnclear);
   EXPECT_TRUE(Judge(two, {fresh, taken}, false).misuse);
-  EXPECT_EQ(Judge(two, {taken, taken}, true).fate, Fate::kApplied) << "an earlier attempt of it";
-  EXPECT_EQ(Judge(two, {taken, {.code = Code::kKeyReused}}, true).fate, Fate::kUnclear);
+  EXPECT_EQ(Judge(two, {taken, taken}, true).effect, Effect::kApplied) << "an earlier attempt of it";
+  EXPECT_EQ(Judge(two, {taken, {.code = Code::kKeyReused}}, true).effect, Effect::kUnclear);
 }
 
 TEST(OwnWrite, QueriesSayNothing) {
   const Outcome read{.code = Code::kOk};
   const Outcome taken{.code = Code::kOk, .replayed = true};
   const std::vector<Kind> kinds = {Kind::kQuery, Kind::kDeposit, Kind::kQuery};
-  EXPECT_EQ(Judge(kinds, {read, taken, read}, false).fate, Fate::kNothing);
-  EXPECT_EQ(Judge(kinds, {{.code = Code::kUnknownAccount}, read, read}, false).fate,
-            Fate::kApplied);
+  EXPECT_EQ(Judge(kinds, {read, taken, read}, false).effect, Effect::kNothing);
+  EXPECT_EQ(Judge(kinds, {{.code = Code::kUnknownAccount}, read, read}, false).effect,
+            Effect::kApplied);
 }
 
 }  // namespace
