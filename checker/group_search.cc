@@ -57,7 +57,10 @@ GroupSearch::~GroupSearch() = default;
 GroupSearch::GroupSearch(const std::vector<Operation>& operations,
                          const HistoryReader::Initial& initial, const AccountNames& names,
                          const Options& options)
-    : names_(names), options_(options), agenda_(required_) {
+    : names_(names),
+      options_(options),
+      accounts_max_(static_cast<uint64_t>(initial.accounts_max)),
+      agenda_(required_) {
   for (const Operation& op : operations) {
     (IsRequired(op) ? required_ : optional_).push_back(op);
   }
@@ -106,6 +109,12 @@ BankView GroupSearch::StateFor(const Operation& op) const {
   if (op.kind == OpKind::kTransfer) {
     state.to = state_.ViewOf(op.to);
     state.bad_account = state.bad_account || names_.is_bad(op.to) || op.account == op.to;
+  }
+  if (options_.is_bank) {
+    state.total = state_.total();
+    state.accounts = state_.account_count();
+    state.accounts_max = accounts_max_;
+    state.total_known = state.accounts_known = true;
   }
   state.total_may_overflow = options_.total_may_overflow;
   state.accounts_may_run_out = options_.accounts_may_run_out;

@@ -47,6 +47,8 @@ class GroupSearch {
     bool dense = false;
     // Try operations of unknown outcome everywhere. Slow, and never wrong.
     bool everywhere = false;
+    // The group is all that the bank holds: it may not come to the bank's limits.
+    bool is_bank = false;
     // All money, or all accounts, that can ever have been there may have been too much.
     bool total_may_overflow = true;
     bool accounts_may_run_out = true;
@@ -88,6 +90,7 @@ class GroupSearch {
 
   const AccountNames& names_;
   const Options options_;
+  const uint64_t accounts_max_;
   std::vector<Operation> required_;  // by invocation, as are the optional ones
   std::vector<Operation> optional_;
   std::vector<size_t> earlier_;  // the optional operation of the same content before

@@ -31,7 +31,11 @@ void GroupState::Set(uint32_t account, const AccountView& view) {
 }
 
 void GroupState::Carry(const Operation& op, BankView state) {
+  const Wide total = state.total;
+  const uint64_t accounts = state.accounts;
   bank::checker::Carry(op, &state);
+  total_ += state.total - total;
+  account_count_ += state.accounts - accounts;
   Set(op.account, state.account);
   if (op.kind == OpKind::kTransfer && op.to != op.account) Set(op.to, state.to);
 }
@@ -42,6 +46,8 @@ void GroupState::BackTo(const Mark& mark) {
     saved_.pop_back();
   }
   fingerprint_ = mark.fingerprint;
+  total_ = mark.total;
+  account_count_ = mark.accounts;
 }
 
 }  // namespace bank::checker

@@ -18,12 +18,19 @@ class GroupState {
   struct Mark {
     Fingerprint fingerprint;
     size_t saved = 0;
+    Wide total = 0;
+    uint64_t accounts = 0;
   };
 
   // Before the search: not part of the fingerprint, and never undone.
   void Begin(uint32_t account, int64_t balance) {
     accounts_[account] = {AccountView::kPresent, balance};
+    total_ += balance;
+    ++account_count_;
   }
+  // What they hold together, and how many there are, at least.
+  Wide total() const { return total_; }
+  uint64_t account_count() const { return account_count_; }
   bool knows(uint32_t account) const { return accounts_.contains(account); }
   AccountView ViewOf(uint32_t account) const;
   // `op` was answered as it says, and agrees with `state`, which is that of its accounts.
@@ -32,7 +39,7 @@ class GroupState {
   void Done(uint64_t number) { fingerprint_.Toggle(number); }
   const Fingerprint& fingerprint() const { return fingerprint_; }
 
-  Mark Here() const { return {fingerprint_, saved_.size()}; }
+  Mark Here() const { return {fingerprint_, saved_.size(), total_, account_count_}; }
   void BackTo(const Mark& mark);
 
  private:
@@ -43,6 +50,8 @@ class GroupState {
   void Set(uint32_t account, const AccountView& view);
 
   absl::flat_hash_map<uint32_t, AccountView> accounts_;
+  Wide total_ = 0;  // follows from what each holds: not part of the fingerprint
+  uint64_t account_count_ = 0;
   Fingerprint fingerprint_;
   std::vector<Saved> saved_;  // views before they changed
 };

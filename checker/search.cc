@@ -85,6 +85,9 @@ class Searcher {
     for (const Operation& op : operations_) {
       if (op.to != kNoAccount && op.fate != Fate::kFail) groups.Join(op.account, op.to);
     }
+    if (IsBankAtItsLimits()) {
+      for (uint32_t account = 1; account < names_.size(); ++account) groups.Join(0, account);
+    }
     std::map<uint32_t, std::vector<Operation>> by_account;
     std::map<uint32_t, std::vector<Operation>> by_group;
     for (const Operation& op : operations_) {
@@ -101,8 +104,10 @@ class Searcher {
     for (const auto& [account, alone] : by_account) {
       if (!Judge(alone, false)) return Violation(alone);
     }
+    group_options_.is_bank = IsBankAtItsLimits();
     for (const auto& [root, group] : by_group) {
-      if (members[root].size() > 1 && !Judge(group, false)) return Violation(group);
+      const bool is_more = members[root].size() > 1 || group_options_.is_bank;
+      if (is_more && !Judge(group, false)) return Violation(group);
     }
     if (!options_.positions || result_.answer != SearchAnswer::kLinearizable) return result_;
     std::vector<Operation> all;
@@ -121,6 +126,20 @@ class Searcher {
   }
 
  private:
+  // All accounts are known, and may come to hold too much together, or be too many.
+  bool IsBankAtItsLimits() const {
+    if (!initial_.given) return false;
+    if (!group_options_.total_may_overflow && !group_options_.accounts_may_run_out) return false;
+    std::set<uint32_t> known;
+    for (const auto& [account, balance] : initial_.balances) known.insert(account);
+    for (const Operation& op : operations_) {
+      if (op.kind == OpKind::kOpen) known.insert(op.account);
+    }
+    return std::all_of(operations_.begin(), operations_.end(), [&](const Operation& op) {
+      return known.contains(op.account) && (op.to == kNoAccount || known.contains(op.to));
+    });
+  }
+
   // False: no order explains it. `order_` is what was found else.
   bool Judge(const std::vector<Operation>& group, bool dense) {
     group_options_.positions = options_.positions;
