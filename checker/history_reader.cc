@@ -1,6 +1,8 @@
 #include "checker/history_reader.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/one_line.h"
@@ -96,7 +98,23 @@ void HistoryReader::Advance(Source* source) {
 }
 
 void HistoryReader::ParseHeader(const Source& source, std::string_view text) {
-  const nlohmann::json header = nlohmann::json::parse(text, nullptr, false);
+  // Of what is written twice the parser would keep the last.
+  std::set<std::pair<int, std::string>> keys;  // by depth; those of one object at a time
+  std::string twice;
+  const auto watch = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
+    using Event = nlohmann::json::parse_event_t;
+    if (event == Event::object_start) {
+      std::erase_if(keys, [&](const auto& key) { return key.first > depth; });
+    } else if (event == Event::key && !keys.emplace(depth, value.get<std::string>()).second) {
+      twice = value.get<std::string>();
+    }
+    return true;
+  };
+  const nlohmann::json header = nlohmann::json::parse(text, watch, false);
+  if (!twice.empty()) {
+    Fail(source, absl::StrCat("the key \"", OneLine(twice), "\" stands twice"));
+    return;
+  }
   if (!header.is_object()) {
     Fail(source, "not a JSON object");
     return;
@@ -166,6 +184,10 @@ void HistoryReader::ParseDigest(const Source& source, std::string_view text) {
       return;
     }
     digest.applied_index = it->get<uint64_t>();
+  }
+  if (digest.log_index > kPositionMax) {
+    Fail(source, "\"log_index\" must be at most 2^63-1");
+    return;
   }
   for (const char* key : {"state", "history"}) {
     const auto it = object.find(key);

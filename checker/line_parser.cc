@@ -229,8 +229,8 @@ class GeneralParser {
     Unsigned(object, "id", Line::kId, &line_->id);
     Unsigned(object, "session", Line::kSession, &line_->session);
     Unsigned(object, "sequence", Line::kSequence, &line_->sequence);
-    Unsigned(object, "index", Line::kIndex, &line_->index);
-    Unsigned(object, "minimum", Line::kMinimumIndex, &line_->minimum_index);
+    Position(object, "index", Line::kIndex, &line_->index);
+    Position(object, "minimum", Line::kMinimumIndex, &line_->minimum_index);
     Unsigned(object, "branch", Line::kBranch, &line_->branch);
     Signed(object, "amount", Line::kAmount, &line_->amount);
     Signed(object, "balance", Line::kBalance, &line_->balance);
@@ -268,6 +268,12 @@ class GeneralParser {
       return Fail(absl::StrCat("\"", key, "\" must be an integer >= 0"));
     }
     *value = found->get<uint64_t>();
+  }
+  // Positions are int64, as the bank counts them; ids may be any number of 64 bits.
+  void Position(const nlohmann::json& object, const char* key, Line::Field field,
+                uint64_t* value) {
+    Unsigned(object, key, field, value);
+    if (line_->has(field) && *value > kPositionMax) Fail(absl::StrCat("\"", key, "\" must be at most 2^63-1"));
   }
   void Signed(const nlohmann::json& object, const char* key, Line::Field field, int64_t* value) {
     const nlohmann::json* found = Find(object, key, field);

@@ -51,6 +51,7 @@ enum class Fate : uint8_t {
 // How fresh a query had to be; anything but kLinearizable may see an old balance.
 enum class Freshness : uint8_t { kLinearizable, kAtLeast, kLocal };
 
+inline constexpr uint64_t kPositionMax = std::numeric_limits<int64_t>::max();
 inline constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 inline constexpr uint32_t kNoAccount = std::numeric_limits<uint32_t>::max();
 

@@ -5,8 +5,11 @@
 namespace bank::checker {
 namespace {
 
-constexpr size_t kUsersMax = 64;  // more are taken for all levels since the first of them
+// What is spent at most on choices that make up for nothing, before all are tried; and before it is
+// looked for what others use.
 constexpr uint8_t kEffortMax = 6;
+constexpr uint8_t kEffortAlone = 2;
+constexpr uint64_t kTakenBackMax = 5'000;
 constexpr uint8_t kAllEffort = UINT8_MAX;
 
 }  // namespace
@@ -124,15 +127,6 @@ void Placement::BlameAccount(uint32_t account) {
   if (interval == nullptr || interval->first_gap >= level_at_gap_.size()) return;
   const uint32_t first = level_at_gap_[interval->first_gap];
   if (first < levels_.size()) low_ = std::min(low_, first);
-}
-
-void Placement::BlameUsers(const std::vector<uint32_t>& users) {
-  if (users.empty()) return;
-  if (users.size() > kUsersMax) {
-    low_ = std::min(low_, users.front());
-    return;
-  }
-  users_.insert(users_.end(), users.begin(), users.end());
 }
 
 bool Placement::PassEvent(uint32_t number) {
@@ -304,6 +298,23 @@ void Placement::Gather(Level* level) {
   });
 }
 
+bool Placement::IsLeft(const Level& level, uint32_t content, uint32_t first_user) const {
+  return supply_.IsLeft(content, level.gap, problem_.gaps[level.gap].return_min, first_user);
+}
+
+// Whether one is left, or may be borrowed. Blames those that use it else.
+bool Placement::TakesTurn(const Level& level, uint32_t content) {
+  if (IsLeft(level, content, may_borrow_ ? borrow_from_ : 0)) return true;
+  if (!may_borrow_) {
+    is_short_ = is_short_ || IsLeft(level, content, kNone);
+    return false;
+  }
+  const std::vector<uint32_t>& users = supply_.Users(content);
+  const auto own = std::lower_bound(users.begin(), users.end(), borrow_from_);
+  if (own != users.end()) low_ = std::min(low_, *own);
+  return false;
+}
+
 // Whether `content` may stand here, by what is missing, by the rules, and as one is left of it.
 bool Placement::Fits(Level* level, uint32_t content) {
   ++steps_;
@@ -318,9 +329,7 @@ bool Placement::Fits(Level* level, uint32_t content) {
     if (problem_.has_all_events) low_ = 0;
     return false;
   }
-  if (supply_.IsLeft(content, level->gap, gap.return_min)) return true;
-  BlameUsers(supply_.Users(content));
-  return false;
+  return TakesTurn(*level, content);
 }
 
 uint8_t Placement::CostOf(Stage stage) {
@@ -340,7 +349,7 @@ Placement::Stage Placement::NextStage(const Level& level) const {
 bool Placement::ChooseAsEarlier(Level* level) {
   const uint32_t earlier = level->earlier;
   const uint32_t low = low_;
-  const size_t users = users_.size();
+  const bool is_short = is_short_;
   if (earlier != kNone && (earlier == kLeave ? MayLeave(level) : Fits(level, earlier))) {
     level->chosen = earlier;
     return true;
@@ -348,7 +357,7 @@ bool Placement::ChooseAsEarlier(Level* level) {
   // It is tried once more in its turn.
   level->earlier = kNone;
   low_ = low;
-  users_.resize(users);
+  is_short_ = is_short;
   return false;
 }
 
@@ -393,6 +402,7 @@ void Placement::Place(Level* level, uint32_t content) {
   };
   change(c.op.account, state.account);
   if (c.op.to != kNoAccount) change(c.op.to, state.to);
+  level->is_borrowed = may_borrow_ && !IsLeft(*level, content, 0);
   supply_.Take(content, level->gap, static_cast<uint32_t>(levels_.size() - 1));
 }
 
@@ -420,24 +430,16 @@ void Placement::Undo(Level* level) {
 void Placement::MergeBlame(Level* level) {
   const auto own = static_cast<uint32_t>(level - levels_.data());
   if (low_ < own) level->low = std::min(level->low, low_);
-  for (uint32_t user : users_) {
-    if (user < own) level->users.push_back(user);
-  }
+  level->is_short = level->is_short || is_short_;
   low_ = kNone;
-  users_.clear();
-  std::sort(level->users.begin(), level->users.end());
-  level->users.erase(std::unique(level->users.begin(), level->users.end()), level->users.end());
-  if (level->users.size() > kUsersMax) {
-    level->low = std::min(level->low, level->users.front());
-    level->users.clear();
-  }
+  is_short_ = false;
 }
 
 // Takes the newest level's next choice, and goes on to the next one. False: none of them will do.
 bool Placement::Advance(Level* level) {
   while (steps_ <= steps_max_) {
     low_ = kNone;
-    users_.clear();
+    is_short_ = false;
     const bool chosen = Choose(level);
     MergeBlame(level);
     if (!chosen) return false;
@@ -455,21 +457,7 @@ bool Placement::Advance(Level* level) {
   return false;
 }
 
-// Goes back to the newest level that had to do with the failure of the last one. False: none had.
-bool Placement::BackUp() {
-  const Level& failed = levels_.back();
-  const auto own = static_cast<uint32_t>(levels_.size() - 1);
-  low_ = failed.low;
-  users_ = failed.users;
-  uint32_t target = kNone;
-  if (low_ < own) {
-    target = own - 1;
-  } else if (TryHarder()) {
-    return true;
-  } else if (!users_.empty()) {
-    target = users_.back();
-  }
-  if (target == kNone) return false;
+void Placement::BackTo(uint32_t target) {
   while (levels_.size() - 1 > target) {
     const Level& level = levels_.back();
     std::vector<uint32_t>& earlier = earlier_[level.gap];
@@ -479,8 +467,51 @@ bool Placement::BackUp() {
     levels_.pop_back();
   }
   Undo(&levels_.back());
-  MergeBlame(&levels_.back());
-  return true;
+}
+
+// Goes back to the newest level that had to do with the failure of the last one, or tries more.
+// False: none had, and everything was tried.
+bool Placement::BackUp() {
+  Level& failed = levels_.back();
+  const auto own = static_cast<uint32_t>(levels_.size() - 1);
+  low_ = failed.low;
+  is_short_ = failed.is_short;
+  if (low_ < own) {
+    BackTo(own - 1);
+    MergeBlame(&levels_.back());
+    return true;
+  }
+  if (failed.is_short && effort_[failed.gap] >= kEffortAlone &&
+      (!may_borrow_ || own < borrow_from_)) {
+    may_borrow_ = true;
+    borrow_from_ = own;
+    borrow_until_ = furthest_;
+    TryAgain(&failed);
+    return true;
+  }
+  return TryHarder();
+}
+
+// Somebody who uses what was borrowed, and was not asked as often as others; nothing: nothing was.
+std::optional<uint32_t> Placement::WhoLent() const {
+  for (size_t i = borrow_from_; i < levels_.size(); ++i) {
+    if (!levels_[i].is_borrowed) continue;
+    std::optional<uint32_t> user;
+    for (uint32_t other : supply_.Users(levels_[i].chosen)) {
+      if (other >= borrow_from_) break;
+      if (user && taken_back_[levels_[other].gap] > taken_back_[levels_[*user].gap]) continue;
+      user = other;
+    }
+    if (user) return user;
+  }
+  return std::nullopt;
+}
+
+void Placement::TakeBack(uint32_t user) {
+  ++taken_back_[levels_[user].gap];
+  BackTo(user);
+  levels_.back().is_short = true;
+  furthest_ = levels_.back().gap;
 }
 
 // Nothing explains the answers within what was tried in the gaps from the newest level's on. False:
@@ -493,14 +524,17 @@ bool Placement::TryHarder() {
   if (least == kAllEffort) return false;
   const uint8_t more = least >= kEffortMax ? kAllEffort : static_cast<uint8_t>(least + 1);
   std::for_each(first, end, [&](uint8_t& effort) { effort = std::max(effort, more); });
-  level.stage = Stage::kLeave;
-  level.earlier = kNone;
-  level.cost = 0;
-  level.low = kNone;
-  level.users.clear();
-  level.candidates.clear();
-  level.next = 0;
+  TryAgain(&level);
   return true;
+}
+
+void Placement::TryAgain(Level* level) {
+  level->stage = Stage::kLeave;
+  level->earlier = kNone;
+  level->low = kNone;
+  level->is_short = false;
+  level->candidates.clear();
+  level->next = 0;
 }
 
 Placement::Answer Placement::Find(std::optional<Wide> total) {
@@ -525,14 +559,26 @@ Placement::Answer Placement::Find(std::optional<Wide> total) {
   effort_.assign(problem_.gaps.size(), 0);
   furthest_ = 0;
   earlier_.assign(problem_.gaps.size(), {});
+  taken_back_.assign(problem_.gaps.size(), 0);
+  taken_back_total_ = 0;
+  may_borrow_ = false;
   if (problem_.gaps.empty()) return Answer::kNone;
   Reach(0);
   for (;;) {
     Level& level = levels_.back();
     if (Advance(&level)) {
       const uint32_t next = level.chosen == kLeave ? level.gap + 1 : level.gap;
-      if (next == problem_.gaps.size()) return Answer::kFound;
-      Reach(next);
+      const bool is_end = next == problem_.gaps.size();
+      if (!is_end) Reach(next);
+      if (may_borrow_ && (is_end || (next > borrow_until_ && uneven_.empty()))) {
+        may_borrow_ = false;
+        if (const std::optional<uint32_t> user = WhoLent()) {
+          if (++taken_back_total_ > kTakenBackMax) return Answer::kUnknown;
+          TakeBack(*user);
+          continue;
+        }
+      }
+      if (is_end) return Answer::kFound;
       continue;
     }
     if (steps_ > steps_max_) return Answer::kUnknown;

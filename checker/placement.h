@@ -6,9 +6,10 @@
 // decides nearly everything beforehand: between two of them that tell an account's balance, the
 // operations placed have to add up to the difference, so the last gap between them has to make up
 // for what is missing. A dead end goes back to the newest choice that had to do with it (conflict-
-// directed backjumping, Prosser 1993): gaps since the accounts in question were known, and whoever
-// uses up what is wanted. Every choice that could matter is tried in the end, so that kNone is a
-// proof. One owner. Memory: about 150 bytes for each gap.
+// directed backjumping, Prosser 1993): gaps since the accounts in question were known. Choices that
+// make up for nothing at once are tried after all others. Where nothing is left to explain the
+// answers because others have used it, it is borrowed, and then taken back from one of them. kNone
+// is a proof: nothing explains the answers even with all that others use. One owner. Memory: about 150 bytes for each gap.
 #pragma once
 
 #include <cstdint>
@@ -59,9 +60,11 @@ class Placement {
     uint32_t spent = 0;  // by the choices before it, since nothing was missing
     uint32_t next = 0;
     std::vector<uint32_t> candidates;
-    // What had to do with dead ends behind it: all levels from `low` on, and `users`.
+    // What had to do with dead ends behind it: all levels from `low` on, and whoever used up what
+    // was wanted.
     uint32_t low = kNone;
-    std::vector<uint32_t> users;
+    bool is_short = false;
+    bool is_borrowed = false;  // the choice was used up elsewhere
     size_t trail = 0;
     Wide total = 0;
     uint64_t accounts = 0;
@@ -106,11 +109,16 @@ class Placement {
   // Back.
   bool BackUp();
   bool ChooseAsEarlier(Level* level);
+  bool IsLeft(const Level& level, uint32_t content, uint32_t first_user) const;
+  bool TakesTurn(const Level& level, uint32_t content);
   void Undo(Level* level);
   void BlameAccount(uint32_t account);
-  void BlameUsers(const std::vector<uint32_t>& users);
   void MergeBlame(Level* level);
   bool TryHarder();
+  void TryAgain(Level* level);
+  void BackTo(uint32_t target);
+  std::optional<uint32_t> WhoLent() const;
+  void TakeBack(uint32_t user);
 
   const Interval* IntervalOf(uint32_t account) const;
   bool IsUneven(uint32_t account) const;
@@ -142,7 +150,14 @@ class Placement {
   uint64_t account_count_ = 0;
   // Why the last step failed.
   uint32_t low_ = kNone;
-  std::vector<uint32_t> users_;
+  bool is_short_ = false;
+  // Operations used elsewhere may be used as well, from level `borrow_from_` up to a gap: to see
+  // what is wanted most.
+  bool may_borrow_ = false;
+  uint32_t borrow_from_ = 0;
+  uint32_t borrow_until_ = 0;
+  std::vector<uint32_t> taken_back_;  // by gap: how often what was chosen was wanted elsewhere
+  uint64_t taken_back_total_ = 0;
   Failure failure_;
 };
 

@@ -80,16 +80,21 @@ bool UnknownSupply::IsReserved(const Content& content, uint32_t gap) {
   return std::binary_search(content.reserved.begin(), content.reserved.end(), gap);
 }
 
-bool UnknownSupply::IsLeft(uint32_t content, uint32_t gap, int64_t return_min) const {
+bool UnknownSupply::IsLeft(uint32_t content, uint32_t gap, int64_t return_min,
+                           uint32_t first_user) const {
   const Content& c = contents_[content];
-  if (c.key != 0 && !key_users_[c.key].empty()) return false;
+  const auto count = [&](const std::vector<uint32_t>& users) {
+    return users.end() - std::lower_bound(users.begin(), users.end(), first_user);
+  };
+  if (c.key != 0 && count(key_users_[c.key]) != 0) return false;
+  const auto users = count(c.users);
   const auto before = std::lower_bound(c.reserved.begin(), c.reserved.end(), gap);
   const auto reserved_before = before - c.reserved.begin();
   const auto invoked = std::upper_bound(c.invocations.begin(), c.invocations.end(), return_min) -
                        c.invocations.begin();
-  if (std::ssize(c.users) + reserved_before + 1 > invoked) return false;
+  if (users + reserved_before + 1 > invoked) return false;
   if (before == c.reserved.end() || *before == gap) return true;
-  return std::ssize(c.users) + 1 <= c.reserved_slack[static_cast<size_t>(reserved_before)];
+  return users + 1 <= c.reserved_slack[static_cast<size_t>(reserved_before)];
 }
 
 const std::vector<uint32_t>& UnknownSupply::Users(uint32_t content) const {

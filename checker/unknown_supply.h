@@ -47,14 +47,14 @@ class UnknownSupply {
   bool Exists(uint32_t content, int64_t return_min) const {
     return contents_[content].invocations.front() <= return_min;
   }
-  // And whether one is left.
-  bool IsLeft(uint32_t content, uint32_t gap, int64_t return_min) const;
+  // And whether one is left, as far as users from `first_user` on are concerned.
+  bool IsLeft(uint32_t content, uint32_t gap, int64_t return_min, uint32_t first_user) const;
   // How many are left for nobody in particular.
   int64_t Spare(uint32_t content) const {
     const Content& c = contents_[content];
     return std::ssize(c.members) - std::ssize(c.users) - std::ssize(c.reserved);
   }
-  // Who has to give one back before another may use it, if any.
+  // Who has to give one back before another may use it, ascending.
   const std::vector<uint32_t>& Users(uint32_t content) const;
   void Take(uint32_t content, uint32_t gap, uint32_t user);
   void GiveBack(uint32_t content, uint32_t gap);
