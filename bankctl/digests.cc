@@ -17,15 +17,15 @@ namespace {
 // More often than this a bank that is written to need not be asked: it moves on in between.
 constexpr int kRoundsMax = 5;
 
-struct Answer {
+struct BranchAnswer {
   grpc::Status state;
   v1::BranchStatus status;
 };
 
 // Asks a branch for its status once it has applied all that was committed anywhere before the call:
 // a linearizable query waits for that.
-Answer Ask(Branch& branch, Deadline deadline) {
-  Answer answer;
+BranchAnswer Ask(Branch& branch, Deadline deadline) {
+  BranchAnswer answer;
   grpc::ClientContext query;
   query.set_deadline(deadline);
   // None may be missing: a connection that fails is tried again until the deadline.
@@ -43,9 +43,9 @@ Answer Ask(Branch& branch, Deadline deadline) {
 
 // Brings all to the newest entry that one of them has applied, if the bank stands still. Notes all
 // that was seen.
-std::vector<Answer> AskAll(std::vector<Branch>& branches, Deadline deadline,
+std::vector<BranchAnswer> AskAll(std::vector<Branch>& branches, Deadline deadline,
                            LedgerAgreement* agreement) {
-  std::vector<Answer> answers(branches.size());
+  std::vector<BranchAnswer> answers(branches.size());
   uint64_t newest = 1;
   for (int round = 0; round < kRoundsMax; ++round) {
     ForEach(branches, [&](size_t i, Branch& branch) {
@@ -53,12 +53,12 @@ std::vector<Answer> AskAll(std::vector<Branch>& branches, Deadline deadline,
       if (again && answers[i].status.applied_index() < newest) answers[i] = Ask(branch, deadline);
     });
     bool equal = true;
-    for (const Answer& answer : answers) {
+    for (const BranchAnswer& answer : answers) {
       if (!answer.state.ok()) continue;
       agreement->Note(answer.status);
       newest = std::max(newest, answer.status.applied_index());
     }
-    for (const Answer& answer : answers) {
+    for (const BranchAnswer& answer : answers) {
       equal = equal && (!answer.state.ok() || answer.status.applied_index() == newest);
     }
     if (equal) break;
@@ -94,7 +94,7 @@ int CompareDigests(const Context& context, const std::string& output) {
                                                                            : kExitBadInput;
   }
   LedgerAgreement agreement;
-  const std::vector<Answer> answers = AskAll(*branches, context.DeadlineFromNow(), &agreement);
+  const std::vector<BranchAnswer> answers = AskAll(*branches, context.DeadlineFromNow(), &agreement);
   int exit_code = kExitOk;
   std::string lines;
   for (size_t i = 0; i < answers.size(); ++i) {

@@ -17,8 +17,6 @@ constexpr size_t kExamplePairsOf = 12;
 constexpr size_t kMinimizedMax = 2'000;  // operations that are looked through for a smaller set
 constexpr size_t kDigestsMax = 64;
 
-OperationId IdOf(const Operation& op) { return {op.process, op.id}; }
-
 ordered_json LineOf(const char* type, const Operation& op, const AccountNames& names) {
   ordered_json line = {{"type", type},
                        {"process", op.process},
@@ -117,7 +115,7 @@ class Completer {
       return Shows(example);
     };
     if (!shows(all)) return false;
-    violation_.operations = keeps_all && all.size() > kExamplePairsOf * kPairsOf
+    violation_.operations = keeps_all && all.size() > kExamplePairsOf * kExamplePairsOf
                                 ? all
                                 : Minimize(all, shows, kExamplePairsOf);
     const bool has_initial = std::exchange(violation_.has_initial, false);

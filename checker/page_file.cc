@@ -13,7 +13,7 @@
 namespace bank::checker {
 namespace {
 
-absl::Status Refused(const std::string& path, std::string_view why) {
+absl::Status NoPage(const std::string& path, std::string_view why) {
   return absl::InvalidArgumentError(fmt::format("{}: {}", OneLine(path, 400), why));
 }
 
@@ -22,23 +22,23 @@ absl::Status Refused(const std::string& path, std::string_view why) {
 absl::Status CanWritePage(const std::string& path, const std::vector<std::string>& inputs) {
   struct stat page {};
   if (stat(path.c_str(), &page) != 0) {
-    if (errno != ENOENT) return Refused(path, std::strerror(errno));
+    if (errno != ENOENT) return NoPage(path, std::strerror(errno));
     const size_t slash = path.rfind('/');
     const std::string folder = slash == path.npos ? "." : path.substr(0, slash + 1);
-    if (slash + 1 == path.size()) return Refused(path, "is the name of a directory");
+    if (slash + 1 == path.size()) return NoPage(path, "is the name of a directory");
     struct stat about {};
-    if (stat(folder.c_str(), &about) != 0) return Refused(path, std::strerror(errno));
-    if (access(folder.c_str(), W_OK | X_OK) != 0) return Refused(path, std::strerror(errno));
+    if (stat(folder.c_str(), &about) != 0) return NoPage(path, std::strerror(errno));
+    if (access(folder.c_str(), W_OK | X_OK) != 0) return NoPage(path, std::strerror(errno));
     return absl::OkStatus();
   }
-  if (S_ISDIR(page.st_mode)) return Refused(path, "is a directory");
-  if (access(path.c_str(), W_OK) != 0) return Refused(path, std::strerror(errno));
+  if (S_ISDIR(page.st_mode)) return NoPage(path, "is a directory");
+  if (access(path.c_str(), W_OK) != 0) return NoPage(path, std::strerror(errno));
   if (!S_ISREG(page.st_mode)) return absl::OkStatus();
   for (const std::string& input : inputs) {
     struct stat about {};
     const int found = input == "-" ? fstat(STDIN_FILENO, &about) : stat(input.c_str(), &about);
     if (found == 0 && about.st_dev == page.st_dev && about.st_ino == page.st_ino) {
-      return Refused(path, "is a history to be judged");
+      return NoPage(path, "is a history to be judged");
     }
   }
   return absl::OkStatus();
@@ -47,7 +47,7 @@ absl::Status CanWritePage(const std::string& path, const std::vector<std::string
 absl::Status WritePage(const std::string& path, std::string_view page) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file << page << std::flush;
-  if (!file) return Refused(path, errno == 0 ? "cannot be written" : std::strerror(errno));
+  if (!file) return NoPage(path, errno == 0 ? "cannot be written" : std::strerror(errno));
   return absl::OkStatus();
 }
 
