@@ -205,7 +205,7 @@ class Replay final : public Command {
     if (history_place_) {
       if (absl::Status status = MergeHistories(); !status.ok()) {
         return Complain(kExitUnavailable, fmt::format("{} (each customer's part is in {})",
-                                                      status.message(), parts_));
+                                                      std::string(status.message()), parts_));
       }
     }
     if (result.exit_code != kExitOk) return Complain(result.exit_code, result.reason);
