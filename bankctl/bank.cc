@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <thread>
 
 #include "absl/strings/str_split.h"
+#include "common/decimal.h"
 #include "common/exit_code.h"
 #include "net/channel.h"
 
@@ -18,11 +18,11 @@ absl::StatusOr<std::vector<Target>> ParseTargets(const std::vector<std::string>&
       const std::string part(piece);
       Target target{.branch = 0, .address = part};
       if (const size_t equals = part.find('='); equals != std::string::npos) {
-        const char* end = part.data() + equals;
-        const auto [stop, error] = std::from_chars(part.data(), end, target.branch);
-        if (error != std::errc() || stop != end) {
+        const auto id = ParseDecimal<uint32_t>(std::string_view(part).substr(0, equals), 1);
+        if (!id) {
           return absl::InvalidArgumentError(fmt::format("--at: '{}' is not [ID=]host:port", part));
         }
+        target.branch = *id;
         target.address = part.substr(equals + 1);
       }
       if (!net::HostOf(target.address).ok()) {

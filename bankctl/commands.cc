@@ -237,8 +237,10 @@ int TransferLeadership(const Context& context, uint32_t to) {
     request.set_branch(to);
     const grpc::Status status = (*bank)[i].admin->TransferLeadership(&call, request, &reply);
     if (status.ok()) {
-      std::cout << fmt::format("branch {} has handed over{}\n", answers[i].branch.branch(),
-                               to == 0 ? "" : fmt::format(" to branch {}", to));
+      const uint32_t from = answers[i].branch.branch();
+      std::cout << (context.json ? Json{{"from", from}, {"to", to}}.dump() + "\n"
+                                 : fmt::format("branch {} has handed over{}\n", from,
+                                               to == 0 ? "" : fmt::format(" to branch {}", to)));
       return kExitOk;
     }
     Complain((*bank)[i], status);

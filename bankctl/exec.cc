@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "branch/command/catalog.h"
 #include "branch/command/wire/convert.h"
@@ -103,6 +104,7 @@ class Printer {
 
   int exit_code() const { return exit_code_; }
   bool heard() const { return !agents_.empty(); }
+  bool heard(const std::string& agent) const { return agents_.contains(agent); }
   bool all_ended() const {
     return std::all_of(agents_.begin(), agents_.end(),
                        [](const auto& a) { return a.second.ended; });
@@ -233,6 +235,22 @@ bool AskAnother(grpc::StatusCode code) {
          code == grpc::StatusCode::DEADLINE_EXCEEDED;
 }
 
+// What those branches say that answer in time. All are asked at once: one that hangs holds up none.
+std::vector<v1::BranchStatus> StatusesOf(std::vector<Branch>& branches, Deadline deadline) {
+  std::vector<grpc::Status> ends(branches.size());
+  std::vector<v1::BranchStatus> statuses(branches.size());
+  ForEach(branches, [&](size_t i, Branch& branch) {
+    grpc::ClientContext call;
+    call.set_deadline(deadline);
+    ends[i] = branch.admin->Status(&call, {}, &statuses[i]);
+  });
+  std::vector<v1::BranchStatus> answered;
+  for (size_t i = 0; i < ends.size(); ++i) {
+    if (ends[i].ok()) answered.push_back(std::move(statuses[i]));
+  }
+  return answered;
+}
+
 // "3" and "branch-3" are a branch, "all" every branch that is connected, "leader" the one that
 // leads; other names are foreign agents.
 absl::StatusOr<std::vector<std::string>> AgentsOf(const std::string& target,
@@ -246,11 +264,8 @@ absl::StatusOr<std::vector<std::string>> AgentsOf(const std::string& target,
     if (number) name = "branch-" + name;
     if (name == "leader") {
       uint32_t leader = 0;
-      for (size_t i = 0; i < branches.size() && leader == 0; ++i) {
-        grpc::ClientContext call;
-        call.set_deadline(deadline);
-        v1::BranchStatus status;
-        if (branches[i].admin->Status(&call, {}, &status).ok()) leader = status.leader();
+      for (const v1::BranchStatus& status : StatusesOf(branches, deadline)) {
+        if (leader == 0) leader = status.leader();
       }
       if (leader == 0) return absl::UnavailableError("nobody says who leads");
       name = fmt::format("branch-{}", leader);
@@ -259,6 +274,23 @@ absl::StatusOr<std::vector<std::string>> AgentsOf(const std::string& target,
     agents.push_back(std::move(name));
   }
   return agents;
+}
+
+bool NamesLeader(const std::string& target) {
+  const std::vector<std::string> names = absl::StrSplit(target, ',');
+  return std::find(names.begin(), names.end(), "leader") != names.end();
+}
+
+// The agents of the bank's branches, connected or not, as the first branch that answers knows them.
+absl::StatusOr<std::vector<std::string>> MemberNames(std::vector<Branch>& branches,
+                                                     Deadline deadline) {
+  const std::vector<v1::BranchStatus> statuses = StatusesOf(branches, deadline);
+  if (statuses.empty()) return absl::UnavailableError("no branch answers");
+  std::vector<std::string> names;
+  for (const v1::Member& member : statuses.front().members()) {
+    names.push_back(fmt::format("branch-{}", member.branch()));
+  }
+  return names;
 }
 
 int Refuse(int exit_code, std::string_view message) {
@@ -284,13 +316,19 @@ int Exec(const Context& context, const ExecOptions& options) {
   const auto command = command::Parse({options.words.begin() + 1, options.words.end()});
   if (!command.ok()) return Refuse(kExitUsage, std::string(command.status().message()));
   v1::RunCommandRequest request;
-  request.set_id(options.id.empty() ? NewId() : options.id);
+  request.set_id(options.id_given ? options.id : NewId());
   request.set_issuer(options.issuer);
   request.set_deadline_ms(static_cast<int64_t>(options.deadline_s * 1000));
   command::ToWire(*command, request.mutable_command());
   absl::Status good = command::CheckId(request.id());
   if (good.ok()) good = command::CheckDeadline(request.deadline_ms());
   if (!good.ok()) return Refuse(kExitUsage, std::string(good.message()));
+
+  if (options.id_given && NamesLeader(options.words[0])) {
+    return Refuse(kExitUsage,
+                    "--id with 'leader': another branch may lead when it is asked again, and would "
+                    "run the command too; name the branch");
+  }
 
   Interrupt interrupt;
   auto branches = WholeBank(context);
@@ -301,6 +339,14 @@ int Exec(const Context& context, const ExecOptions& options) {
                   std::string(agents.status().message()));
   }
   request.mutable_agent()->Assign(agents->begin(), agents->end());
+  std::vector<std::string> expected;  // of "all"
+  if (agents->empty()) {
+    auto members = MemberNames(*branches, context.DeadlineFromNow());
+    if (!members.ok()) {
+      return Refuse(kExitUnavailable, std::string(members.status().message()));
+    }
+    expected = *std::move(members);
+  }
   interrupt.Watch([&] { Cancel(*branches, request.id(), request.issuer()); });
 
   Printer printer(context.json, agents->size() != 1, request.id(), *command);
@@ -317,15 +363,30 @@ int Exec(const Context& context, const ExecOptions& options) {
     while (stream->Read(&update)) printer.Take(update);
     const grpc::Status status = stream->Finish();
     sent = sent || status.error_message().find("failed to connect") == std::string::npos;
-    if (status.ok() && !printer.heard()) return Refuse(kExitUnavailable, "no branch is connected");
-    if (status.ok()) return printer.exit_code();
+    if (status.ok() && !printer.heard())
+      return Refuse(kExitUnavailable, "no branch is connected");
+    if (status.ok()) {
+      int exit_code = printer.exit_code();
+      for (const std::string& name : expected) {
+        if (printer.heard(name)) continue;
+        exit_code = Worse(exit_code, Refuse(kExitUnavailable,
+                                              fmt::format("{}: not connected; the command did not "
+                                                          "run there",
+                                                          name)));
+      }
+      return exit_code;
+    }
     if (!AskAnother(status.error_code())) {
       return Worse(printer.exit_code(), Refuse(ExitCodeOf(status), status.error_message()));
     }
     if (std::chrono::system_clock::now() + kBetweenRounds >= give_up) {
-      return Refuse(sent ? kExitUnknown : kExitUnavailable,
-                    fmt::format("{}: {}{}", branch.target.address, status.error_message(),
-                                sent ? fmt::format("; ask again with --id {}", request.id()) : ""));
+      return Refuse(
+          sent ? kExitUnknown : kExitUnavailable,
+          fmt::format("{}: {}{}", branch.target.address, status.error_message(),
+                      sent ? fmt::format("; ask again: exec {} ... --id {}",
+                                         agents->empty() ? "all" : absl::StrJoin(*agents, ","),
+                                         request.id())
+                           : ""));
     }
     const bool round_done = (attempt + 1) % branches->size() == 0;
     if (round_done && !sent && attempt >= 2 * branches->size()) {

@@ -5,11 +5,15 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <optional>
 
 #include "bankctl/commands.h"
 #include "bankctl/exec.h"
+#include "common/decimal.h"
 #include "common/exit_code.h"
 #include "common/flags.h"
+#include "common/one_line.h"
+#include "common/program.h"
 
 namespace bank::bankctl {
 namespace {
@@ -27,11 +31,13 @@ Examples:
   bankctl events --follow
   bankctl exec all uptime
   bankctl exec 2 top-accounts 20
-  bankctl exec leader transfer-leadership 3 --id move-1
+  bankctl exec leader transfer-leadership 3
+  bankctl exec 2 take-snapshot --id snapshot-1    once, however often it is asked
   bankctl audit --limit 20
 
 Exit codes: 0 ok; 1 usage; 2 bad input; 3 unavailable; 4 outcome unknown; 5 denied or refused;
-6 branches differ, or a digest is wrong; 7 a command failed, was cancelled or ran out of time.)";
+6 branches differ, or a digest is wrong; 7 a command failed, was cancelled or ran out of time.
+The environment (--at is BANK_AT) and a config file give no ids, targets or outputs.)";
 
 constexpr const char* kExecHelp =
     "runs a command: BRANCH (3, branch-3, leader, all, or an agent's name), COMMAND, its argument";
@@ -41,6 +47,19 @@ std::string UserName() {
   if (const char* user = std::getenv("USER"); user != nullptr && *user != '\0') return user;
   const passwd* entry = getpwuid(geteuid());
   return entry != nullptr ? entry->pw_name : fmt::format("uid {}", geteuid());
+}
+
+// '90', '90s', '10m', '1h'.
+std::optional<std::chrono::seconds> ParseSpan(std::string_view text) {
+  constexpr int64_t kSecondsMax = 366LL * 24 * 3600;
+  int64_t unit_s = 1;
+  if (text.ends_with('s') || text.ends_with('m') || text.ends_with('h')) {
+    unit_s = text.back() == 'h' ? 3600 : text.back() == 'm' ? 60 : 1;
+    text.remove_suffix(1);
+  }
+  const auto number = ParseDecimal<int64_t>(text, 0, kSecondsMax / unit_s);
+  if (!number) return std::nullopt;
+  return std::chrono::seconds(*number * unit_s);
 }
 
 int Main(int argc, const char* const* argv) {
@@ -71,15 +90,20 @@ int Main(int argc, const char* const* argv) {
   const FlagSet& wait_ready = flags.AddCommand("wait-ready", "returns when all branches serve");
   const FlagSet& snapshot = flags.AddCommand("snapshot", "takes a snapshot and compacts the log");
   FlagSet& transfer = flags.AddCommand("transfer", "hands leadership over");
-  transfer.Add("--to", to, "the branch that shall lead (0: the most up to date)");
+  transfer.Add("--to", to, "the branch that shall lead (0: the most up to date)").OfOneCall();
   FlagSet& digests = flags.AddCommand("digests", "digests of all branches at the newest write");
-  digests.Add("-o,--output", output, "file for the JSON lines (-: stdout)").ShowDefault();
+  digests.Add("-o,--output", output, "file for the JSON lines (-: stdout)")
+      .OfOneCall()
+      .ShowDefault();
   FlagSet& exec = flags.AddCommand("exec", kExecHelp);
   ExecOptions exec_options;
   exec_options.issuer = UserName();
   exec.Add("words", exec_options.words, "BRANCH COMMAND [ARGUMENT]").Required();
-  exec.Add("--id", exec_options.id,
-           "the command's id: asked again with it, it is not run again (default: a new one)");
+  const Flag id =
+      exec.Add("--id", exec_options.id,
+               "the command's id: a branch asked again with it does not run it again (default: a "
+               "new one)")
+          .OfOneCall();
   exec.Add("--deadline", exec_options.deadline_s, "seconds after which it is ended")
       .Between(0.001, 600.0)
       .ShowDefault();
@@ -93,14 +117,13 @@ int Main(int argc, const char* const* argv) {
   MetricsOptions metrics_options;
   std::vector<std::string> hostnames, names, agents;
   std::vector<uint32_t> branches;
-  int64_t since_s = 0;
+  std::string since;
   metrics.AddSwitch("-f,--follow", metrics_options.follow, "go on with what comes");
   metrics.Add("--hostname", hostnames, "of these hosts; may end in '*'").SplitAt(',');
   metrics.Add("--metric", names, "these metrics; may end in '*'").SplitAt(',');
   metrics.Add("--agent", agents, "of these agents; may end in '*'").SplitAt(',');
   metrics.Add("--branch", branches, "of these branches").SplitAt(',');
-  metrics.Add("--since", since_s, "how far back, such as 90s, 10m or 1h (default: newest)")
-      .WithUnits({{"s", 1}, {"m", 60}, {"h", 3600}});
+  metrics.Add("--since", since, "how far back, such as 90s, 10m or 1h (default: newest)");
   FlagSet& events = flags.AddCommand("events", "elections, joins, losses, customers, commands");
   EventsOptions events_options;
   events.AddSwitch("-f,--follow", events_options.follow, "go on with what comes");
@@ -130,7 +153,14 @@ int Main(int argc, const char* const* argv) {
     request.mutable_metric()->Assign(names.begin(), names.end());
     request.mutable_agent()->Assign(agents.begin(), agents.end());
     request.mutable_branch()->Assign(branches.begin(), branches.end());
-    metrics_options.since = std::chrono::seconds(since_s);
+    if (!since.empty()) {
+      const auto span = ParseSpan(since);
+      if (!span) {
+        std::cerr << "bankctl: --since: '" << OneLine(since) << "' is not such as 90s, 10m or 1h\n";
+        return kExitUsage;
+      }
+      metrics_options.since = *span;
+    }
     return ShowMetrics(context, metrics_options);
   }
   if (events.called()) return ShowEvents(context, events_options);
@@ -141,7 +171,10 @@ int Main(int argc, const char* const* argv) {
   if (wait_ready.called()) return WaitReady(context);
   if (snapshot.called()) return TakeSnapshots(context);
   if (transfer.called()) return TransferLeadership(context, to);
-  if (exec.called()) return Exec(context, exec_options);
+  if (exec.called()) {
+    exec_options.id_given = id.given();
+    return Exec(context, exec_options);
+  }
   if (audit.called()) return ShowAudit(context, limit);
   return CompareDigests(context, output);
 }
@@ -149,4 +182,6 @@ int Main(int argc, const char* const* argv) {
 }  // namespace
 }  // namespace bank::bankctl
 
-int main(int argc, char** argv) { return bank::bankctl::Main(argc, argv); }
+int main(int argc, char** argv) {
+  return bank::RunProgram("bankctl", [&] { return bank::bankctl::Main(argc, argv); });
+}

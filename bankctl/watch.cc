@@ -18,6 +18,7 @@
 
 #include "bankctl/commands.h"
 #include "bankctl/feed_reader.h"
+#include "bankctl/ledger_agreement.h"
 #include "bankctl/table.h"
 #include "common/exit_code.h"
 
@@ -59,6 +60,7 @@ struct View {
   std::map<std::pair<uint32_t, std::string>, AgentNow> agents;  // others than branches last
   std::deque<v1::Event> events;
   std::set<std::tuple<std::string, uint64_t, uint64_t>> known;
+  LedgerAgreement agreement;
 
   static std::pair<uint32_t, std::string> Key(const v1::Agent& agent) {
     return {agent.branch() == 0 ? UINT32_MAX : agent.branch(), agent.agent()};
@@ -71,7 +73,11 @@ struct View {
                                      : sample.series->metric() + "{" + attributes + "}"] =
           sample.value;
     }
-    for (auto& life : update.lives) agents[Key(life.agent())].life = std::move(life);
+    for (auto& life : update.lives) {
+      AgentNow& agent = agents[Key(life.agent())];
+      agent.life = std::move(life);
+      if (agent.is_branch() && agent.live()) agreement.Note(agent.status());
+    }
     for (v1::Event& event : update.events) {
       if (known.emplace(event.agent(), event.incarnation(), event.number()).second) {
         events.push_back(std::move(event));
@@ -95,35 +101,37 @@ std::string_view StateWord(v1::MetricUpdate::Life::State state) {
   }
 }
 
-struct Agreement {
+// What is said of the live branches' ledgers in one word, and the newest write.
+struct Ledgers {
   std::string_view word = "unknown";
-  uint64_t log_index = 0;  // the newest
+  uint64_t log_index = 0;
   int64_t total = 0;
 };
 
-// Live branches at one place must have one digest.
-Agreement AgreementOf(const View& view) {
-  Agreement agreement;
-  std::map<uint64_t, std::string> digest_at;
-  bool differ = false;
+Ledgers LedgersOf(const View& view) {
+  Ledgers ledgers;
+  std::vector<BranchId> live;
   for (const auto& [key, agent] : view.agents) {
     if (!agent.is_branch() || !agent.live()) continue;
-    const v1::BranchStatus& status = agent.status();
-    const auto [at, first] = digest_at.emplace(status.log_index(), status.state_digest());
-    differ = differ || (!first && at->second != status.state_digest());
-    if (status.log_index() >= agreement.log_index) {
-      agreement.log_index = status.log_index();
-      agreement.total = status.balance_total();
+    live.emplace_back(agent.status().branch());
+    if (agent.status().log_index() >= ledgers.log_index) {
+      ledgers.log_index = agent.status().log_index();
+      ledgers.total = agent.status().balance_total();
     }
   }
-  if (differ) {
-    agreement.word = "DIFFERENT";
-  } else if (digest_at.size() == 1) {
-    agreement.word = "equal";
-  } else if (!digest_at.empty()) {
-    agreement.word = "moving";  // seen at different writes: not comparable
+  switch (view.agreement.Judge(live, live.size()).state) {
+    case AgreementState::kHolds:
+    case AgreementState::kPartial:
+      ledgers.word = "equal";
+      break;
+    case AgreementState::kBroken:
+      ledgers.word = "DIFFERENT";
+      break;
+    case AgreementState::kUnknown:
+      if (!live.empty()) ledgers.word = "moving";  // not yet seen at one entry
+      break;
   }
-  return agreement;
+  return ledgers;
 }
 
 std::string Cell(const std::optional<double>& value) {
@@ -161,9 +169,9 @@ void Draw(const View& view, const std::string& address, const std::string& fault
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   lines.push_back(fmt::format("{} of {} branches live, {}   {}   by {}", live, branches, leader,
                               LocalTime(std::chrono::nanoseconds(now).count()), address));
-  const Agreement agreement = AgreementOf(view);
-  lines.push_back(fmt::format("money {}, write {}, ledgers {}{}", agreement.total,
-                              agreement.log_index, agreement.word,
+  const Ledgers ledgers = LedgersOf(view);
+  lines.push_back(fmt::format("money {}, write {}, ledgers {}{}", ledgers.total,
+                              ledgers.log_index, ledgers.word,
                               fault.empty() ? "" : "   (no answer: " + fault + ")"));
   lines.emplace_back();
   lines.push_back(fmt::format("{:<10} {:<7} {:<9} {:<5} {:>9} {:>6} {:>8} {:>7} {:>4} {:>4}",
@@ -200,7 +208,7 @@ void Draw(const View& view, const std::string& address, const std::string& fault
 }
 
 void PrintJson(const View& view, const std::string& fault) {
-  const Agreement agreement = AgreementOf(view);
+  const Ledgers ledgers = LedgersOf(view);
   Json agents = Json::array();
   for (const auto& [key, agent] : view.agents) {
     Json line{{"agent", key.second},
@@ -226,9 +234,9 @@ void PrintJson(const View& view, const std::string& fault) {
   }
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   Json line{{"time", IsoTime(std::chrono::nanoseconds(now).count())},
-            {"ledgers", agreement.word},
-            {"log_index", agreement.log_index},
-            {"balance_total", agreement.total},
+            {"ledgers", ledgers.word},
+            {"log_index", ledgers.log_index},
+            {"balance_total", ledgers.total},
             {"agents", std::move(agents)}};
   if (!fault.empty()) line["fault"] = fault;
   std::cout << line.dump() << std::endl;

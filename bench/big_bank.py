@@ -23,6 +23,7 @@ import grpc_stubs  # noqa: E402
 
 BATCH = 8192  # operations; the largest the service takes
 IN_FLIGHT = 16  # batches
+OPENED_EACH = 1000  # sessions of one connection; the most that a branch lets it open
 pb, stubs = grpc_stubs.load("customer", (bank.ROOT / "proto/bank/v1/customer.proto").read_text())
 
 
@@ -53,7 +54,10 @@ def fill(at, accounts, sessions, remembered):
                            session=session, first_sequence=first + 1, answered_below=max(1, first + 1 - BATCH))
 
     send(stub, openings())
-    ids = [call.result().session for call in [stub.OpenSession.future(pb.OpenSessionRequest()) for _ in range(sessions)]]
+    # A connection may open so many sessions and no more.
+    others = [connect(at) for _ in range(0, sessions, OPENED_EACH)]
+    ids = [call.result().session for call in [others[i // OPENED_EACH].OpenSession.future(pb.OpenSessionRequest())
+                                              for i in range(sessions)]]
     # Each gives the window away only if its answers are never acknowledged.
     send(stub, (pb.Batch(kind=[pb.Batch.DEPOSIT] * remembered, money=[1] * remembered, session=s, first_sequence=1,
                          answered_below=1) for s in ids if remembered))

@@ -12,6 +12,7 @@
 #include "bank/v1/customer.grpc.pb.h"
 #include "common/exit_code.h"
 #include "common/flags.h"
+#include "common/program.h"
 #include "net/runtime.h"
 
 namespace bank {
@@ -100,12 +101,11 @@ class EchoService final : public v1::Customer::CallbackService {
 
 int Main(int argc, char** argv) {
   net::PrepareRuntime();
-  bank::FlagSet flags{
-      "Answers the bank's calls at once: the ceiling that the benchmark compares with.",
-      "echo_server"};
+  FlagSet flags("Answers the bank's calls at once: the ceiling that the benchmark compares with.",
+                "echo_server");
   std::string listen = "localhost:50050";
   flags.Add("--listen", listen, "host:port");
-  if (auto exit_code = flags.Parse(argc, argv)) return *exit_code;
+  if (const auto exit_code = flags.Parse(argc, argv)) return *exit_code;
 
   sigset_t signals;
   sigemptyset(&signals);
@@ -134,4 +134,6 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace bank
 
-int main(int argc, char** argv) { return bank::Main(argc, argv); }
+int main(int argc, char** argv) {
+  return bank::RunProgram("echo_server", [&] { return bank::Main(argc, argv); });
+}

@@ -130,7 +130,7 @@ def main():
     commit = subprocess.run(["git", "-C", bank.ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     (folder / f"{today}-{number}.md").write_text(
         f"# {today}, record {number}\n\nCommand: `bench/run.py --rounds {options.rounds} --seconds {options.seconds:g}` at {commit}, "
-        f"{os.cpu_count()} cores, {platform.system()} {platform.release()}.\n\n"
+        f"{os.cpu_count()} cores, {platform.system()} {".".join(platform.release().split(".")[:2])}.\n\n"
         "Three branches (or echo servers), durable, one process each, one client process; unary: 64 in flight at each of the three, one hot "
         "account; stream: 4 batches in flight at each. Median of the rounds (minimum to maximum). All digests equal at the end, no errors.\n\n"
         f"{table}\n")

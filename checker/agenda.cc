@@ -67,6 +67,11 @@ bool Agenda::IsNextPlace(uint32_t op) const {
   return place_of_[at_place_[places_[0].second]] == place_of_[op];
 }
 
+bool Agenda::IsReached(uint64_t index) const {
+  if (places_.empty() || places_[0].second == 0) return true;
+  return place_of_[at_place_[places_[0].second]] >= index * 2 + 2;
+}
+
 void Agenda::Take(uint32_t link) {
   const uint32_t op = links_[link].op;
   Unlink(link);

@@ -33,6 +33,8 @@ class Agenda {
   // Whether nothing is left that names a position before that of `op`; true if it names none, or
   // there was no MakePlaces().
   bool IsNextPlace(uint32_t op) const;
+  // Whether nothing is left that stands before the answer of a read of position `index`.
+  bool IsReached(uint64_t index) const;
   bool HasPlace(uint32_t op) const { return !place_of_.empty() && place_of_[op] != 0; }
 
   // `link`: of an invocation.

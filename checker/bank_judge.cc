@@ -12,22 +12,18 @@ namespace bank::checker {
 namespace {
 
 using Function = JepsenOperation::Function;
-using SteadyClock = std::chrono::steady_clock;
-
 constexpr int64_t kMorePatience = 3 * BankSearch::kPatience;
 constexpr std::chrono::milliseconds kBankTryTime{50};
-constexpr std::chrono::seconds kBankMinimizeTime{3};
 
 }  // namespace
 
-BankAnswer JudgeBank(const BankSteps& bank, SteadyClock::time_point deadline) {
+BankAnswer JudgeBank(const BankSteps& bank, const Budget& budget) {
   // What one search loses itself in, another way of choosing may find at once.
-  const auto now = SteadyClock::now();
-  BankSearch hasty(bank, now + (deadline - now) * 2 / 3);
+  BankSearch hasty(bank, budget.Share(2, 3));
   BankSearch::Answer answer = hasty.Run();
   std::vector<size_t> order = hasty.order();
   if (answer == BankSearch::Answer::kUnknown) {
-    BankSearch patient(bank, deadline, kMorePatience);
+    BankSearch patient(bank, budget, kMorePatience);
     answer = patient.Run();
     order = patient.order();
   }
@@ -38,12 +34,12 @@ BankAnswer JudgeBank(const BankSteps& bank, SteadyClock::time_point deadline) {
   if (answer == BankSearch::Answer::kOverdrawn) {
     BankSteps lenient = bank;
     lenient.overdrafts = true;
-    if (BankSearch(lenient, deadline).Run() == BankSearch::Answer::kViolation) {
+    if (BankSearch(lenient, budget).Run() == BankSearch::Answer::kViolation) {
       return BankAnswer::kViolation;
     }
   }
-  if (SteadyClock::now() > deadline) return BankAnswer::kUnknown;
-  BankTrial trial(bank, deadline);
+  if (budget.IsOver()) return BankAnswer::kUnknown;
+  BankTrial trial(bank, budget);
   switch (trial.Run()) {
     case BankTrial::Answer::kExplained:
       return Explains(bank, trial.order()) ? BankAnswer::kExplained : BankAnswer::kUnknown;
@@ -91,19 +87,18 @@ BankSteps StepsOfBank(const std::vector<JepsenOperation>& operations,
   return bank;
 }
 
-BankViolation ExplainBank(const BankSteps& bank) {
+BankViolation ExplainBank(const BankSteps& bank, const Budget& budget) {
+  const Budget half = budget.Share(1, 2);
   BankSteps tried = bank;
   tried.overdrafts = true;
-  BankSearch lenient(tried, SteadyClock::now() + kBankMinimizeTime);
+  BankSearch lenient(tried, half);
   const BankSearch::Answer answer = lenient.Run();
   // If it is wrong whoever is overdrawn, so is what is left of it; that is quicker to see.
   tried.overdrafts = bank.overdrafts || answer == BankSearch::Answer::kViolation;
-  const auto limit = SteadyClock::now() + kBankMinimizeTime;
   const auto fails = [&](const std::vector<BankStep>& some) {
-    const auto now = SteadyClock::now();
     tried.steps = some;
-    return now < limit &&
-           JudgeBank(tried, std::min(limit, now + kBankTryTime)) == BankAnswer::kViolation;
+    return !budget.IsOver() &&
+           JudgeBank(tried, budget.AtMost(kBankTryTime)) == BankAnswer::kViolation;
   };
   BankViolation violation;
   for (const BankStep& step : Shorten(bank.steps, true, fails)) {

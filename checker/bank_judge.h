@@ -4,19 +4,19 @@
 // bank_witness.h agrees.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "checker/bank_steps.h"
+#include "checker/budget.h"
 #include "checker/jepsen_history.h"
 
 namespace bank::checker {
 
 enum class BankAnswer : uint8_t { kExplained, kViolation, kUnknown };
 
-BankAnswer JudgeBank(const BankSteps& bank, std::chrono::steady_clock::time_point deadline);
+BankAnswer JudgeBank(const BankSteps& bank, const Budget& budget);
 
 // What a search needs of `operations`, transfers and reads of one bank; those that certainly did
 // not happen and reads without answer left out.
@@ -28,6 +28,6 @@ struct BankViolation {
   std::vector<size_t> culprits;  // into operations; by their end
 };
 // Of a bank that JudgeBank() finds wrong.
-BankViolation ExplainBank(const BankSteps& bank);
+BankViolation ExplainBank(const BankSteps& bank, const Budget& budget);
 
 }  // namespace bank::checker

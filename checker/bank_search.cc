@@ -10,8 +10,6 @@
 namespace bank::checker {
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
-
 constexpr size_t kNodesMax = 1 << 20;
 
 void Toggle(const std::pair<uint64_t, uint64_t>& by, uint64_t salt,
@@ -32,8 +30,8 @@ void AddCostly(const TransferSums::Free& free, std::vector<TransferSums::Costly>
 
 }  // namespace
 
-BankSearch::BankSearch(const BankSteps& bank, SteadyClock::time_point deadline, int64_t patience)
-    : bank_(bank), deadline_(deadline), patience_(patience), index_(bank) {}
+BankSearch::BankSearch(const BankSteps& bank, const Budget& budget, int64_t patience)
+    : bank_(bank), budget_(budget), patience_(patience), index_(bank) {}
 
 void BankSearch::Push(uint32_t node, uint32_t stage) {
   const Node& n = nodes_[node];
@@ -44,7 +42,7 @@ BankSearch::Answer BankSearch::Run() {
   nodes_.emplace_back();
   Push(0, 0);
   while (!queue_.empty()) {
-    if (SteadyClock::now() > deadline_) return Answer::kUnknown;
+    if (budget_.IsOver()) return Answer::kUnknown;
     const Entry entry = queue_.top();
     queue_.pop();
     if (nodes_[entry.node].frontier == index_.required.size()) {
@@ -136,7 +134,7 @@ void BankSearch::ExpandBlocks(uint32_t node, uint32_t stage,
   std::vector<TransferSums::Block> blocks;
   is_complete_ = search.Find(sums, stage, &blocks) && is_complete_;
   for (TransferSums::Block& block : blocks) {
-    if (SteadyClock::now() > deadline_) return;
+    if (budget_.IsOver()) return;
     block.steps.push_back(reads[block.sum]);
     Take(node, {std::move(block.steps), false});
   }
@@ -270,7 +268,7 @@ bool BankSearch::EndsSegmentWell(uint32_t parent, const Move& move) {
   if (balances != BalancesOf(bank_, bank_.steps[move.steps.back()])) return false;  // by chance
   if (!overdrawn) return true;
   const TransferOrder found =
-      OrderTransfers(bank_, transfers, {}, before, Known::kBefore, deadline_);
+      OrderTransfers(bank_, transfers, {}, before, Known::kBefore, budget_);
   if (found.answer == TransferOrder::Answer::kFound) return true;
   if (found.answer == TransferOrder::Answer::kUnknown) is_complete_ = false;
   was_overdrawn_ = true;
@@ -304,7 +302,7 @@ bool BankSearch::Finish(uint32_t node) {
   };
   const auto append = [&](const std::vector<size_t>& transfers, const std::vector<size_t>& others,
                           const BankBalances& known, Known side) {
-    const TransferOrder found = OrderTransfers(bank_, transfers, others, known, side, deadline_);
+    const TransferOrder found = OrderTransfers(bank_, transfers, others, known, side, budget_);
     for (size_t i : found.order) is_used[i] = true;
     order_.insert(order_.end(), found.order.begin(), found.order.end());
     if (found.answer == TransferOrder::Answer::kFound) return true;

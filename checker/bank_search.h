@@ -14,7 +14,6 @@
 // Memory: about 150 bytes for each of up to 2^20 states. One owner.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <queue>
 #include <utility>
@@ -23,6 +22,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "checker/bank_index.h"
 #include "checker/bank_steps.h"
+#include "checker/budget.h"
 #include "checker/transfer_sums.h"
 
 namespace bank::checker {
@@ -40,7 +40,7 @@ class BankSearch {
 
   // `patience`: an order may use one more transfer of unknown outcome if it is so many steps longer
   // for it. It decides what is tried first, never the answer.
-  BankSearch(const BankSteps& bank, std::chrono::steady_clock::time_point deadline,
+  BankSearch(const BankSteps& bank, const Budget& budget,
              int64_t patience = kPatience);
   Answer Run();
   // If explained: places in `bank.steps` in the order that explains the reads.
@@ -94,7 +94,7 @@ class BankSearch {
   std::vector<size_t> Way(uint32_t from, uint32_t to, bool early) const;
 
   const BankSteps& bank_;
-  const std::chrono::steady_clock::time_point deadline_;
+  const Budget budget_;
   const int64_t patience_;
   const BankIndex index_;
   std::vector<Node> nodes_;

@@ -8,14 +8,12 @@
 namespace bank::checker {
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
-
 constexpr size_t kTrialStatesMax = 2'000'000;
 
 }  // namespace
 
-BankTrial::BankTrial(const BankSteps& bank, SteadyClock::time_point deadline)
-    : bank_(bank), deadline_(deadline), done_(bank.steps.size()) {
+BankTrial::BankTrial(const BankSteps& bank, const Budget& budget)
+    : bank_(bank), budget_(budget), done_(bank.steps.size()) {
   std::mt19937_64 random(20261121);
   for (size_t i = 0; i < bank_.steps.size(); ++i) {
     by_begin_.push_back(i);
@@ -57,7 +55,7 @@ bool BankTrial::Take(size_t step) {
   const bool is_first = s.is_read() && first_read_ == SIZE_MAX;
   if (is_first) {
     const TransferOrder before =
-        OrderTransfers(bank_, taken_, {}, BalancesOf(bank_, s), Known::kAfter, deadline_);
+        OrderTransfers(bank_, taken_, {}, BalancesOf(bank_, s), Known::kAfter, budget_);
     if (before.answer == TransferOrder::Answer::kUnknown) is_complete_ = false;
     if (before.answer != TransferOrder::Answer::kFound) return false;
     first_order_ = before.order;
@@ -102,7 +100,7 @@ BankTrial::Answer BankTrial::Run() {
   std::vector<size_t> steps;  // one for each frame but the last
   uint64_t rounds = 0;
   while (left_ != 0) {
-    if ((++rounds & 255) == 0 && SteadyClock::now() > deadline_) return Answer::kUnknown;
+    if ((++rounds & 255) == 0 && budget_.IsOver()) return Answer::kUnknown;
     Frame& frame = frames.back();
     if (frame.next == frame.candidates.size()) {
       frames.pop_back();

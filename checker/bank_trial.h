@@ -5,13 +5,13 @@
 // to another that nobody sees. Wing and Gong's search with memoisation, exact. One owner.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "checker/bank_steps.h"
+#include "checker/budget.h"
 
 namespace bank::checker {
 
@@ -19,7 +19,7 @@ class BankTrial {
  public:
   enum class Answer : uint8_t { kExplained, kViolation, kUnknown };
 
-  BankTrial(const BankSteps& bank, std::chrono::steady_clock::time_point deadline);
+  BankTrial(const BankSteps& bank, const Budget& budget);
   Answer Run();
   // If explained: places in `bank.steps`.
   const std::vector<size_t>& order() const { return order_; }
@@ -35,7 +35,7 @@ class BankTrial {
   void Back(size_t step);
 
   const BankSteps& bank_;
-  const std::chrono::steady_clock::time_point deadline_;
+  const Budget budget_;
   std::vector<size_t> by_begin_;
   std::vector<size_t> place_;                         // by step: in by_begin_
   std::vector<std::pair<uint64_t, uint64_t>> marks_;  // by step

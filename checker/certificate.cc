@@ -3,28 +3,25 @@
 #include <algorithm>
 #include <limits>
 
-#include "checker/placement.h"
 #include "fmt/format.h"
 
 namespace bank::checker {
-namespace {
-
-constexpr ptrdiff_t kJobsMax = 1024;  // older ones have long been overtaken by answers
-
-}  // namespace
 
 Certificate::Certificate(const HistoryReader::Initial& initial, const AccountNames* names,
                          Options options)
-    : names_(names), options_(options), worlds_(1) {
-  accounts_max_ = static_cast<uint64_t>(initial.accounts_max);
-  total_known_ = initial.given;
+    : names_(names), options_(options) {
+  bank_.accounts_max = static_cast<uint64_t>(initial.accounts_max);
+  bank_.total_known = initial.given && !options_.foreign_writers && !options_.total_unknown;
+  bank_.accounts_known = bank_.total_known;
   for (const auto& [account, balance] : initial.balances) {
     Account& entry = AccountAt(account);
     entry.view = {AccountView::kPresent, balance};
     entry.epoch = epoch_;
-    total_ += balance;
-    ++account_count_;
+    bank_.total += balance;
+    ++bank_.accounts;
   }
+  total_most_ = bank_.total;
+  accounts_most_ = bank_.accounts;
 }
 
 bool Certificate::Add(const Operation& op) {
@@ -46,25 +43,24 @@ bool Certificate::Add(const Operation& op) {
 }
 
 void Certificate::AddUnknown(const Operation& op) {
-  if (!Concerns(op) || options_.order_only) return;
-  if (op.has_key()) {
-    attempts_[{op.session, op.sequence}].push_back(static_cast<uint32_t>(unknown_.size()));
-  }
-  unknown_.push_back(op);
-  is_placed_.push_back(false);
-  Operation& added = unknown_.back();
-  added.return_ns = kNever;
-  if (options_.only_account == kNoAccount || op.kind != OpKind::kTransfer) return;
-  added.kind = op.to == options_.only_account ? OpKind::kDeposit : OpKind::kWithdraw;
-  added.account = options_.only_account;
-  added.to = kNoAccount;
+  if (options_.order_only || options_.placed != nullptr || options_.foreign_writers) return;
+  unknown_since_ = std::min(unknown_since_, op.invoke_ns);
+  problem_.unknown.push_back(op);
+  CountMost(op);
 }
 
-void Certificate::SetNewest(const Operation& op, bool is_placed) {
+// What the bank may hold at most, whatever happened.
+void Certificate::CountMost(const Operation& op) {
+  if (op.kind == OpKind::kOpen) ++accounts_most_;
+  if (op.kind == OpKind::kOpen || op.kind == OpKind::kDeposit) {
+    total_most_ += std::max<int64_t>(op.amount, 0);
+  }
+}
+
+void Certificate::SetNewest(const Operation& op) {
   if (has_newest_ && op.invoke_ns <= newest_.invoke_ns) return;
   newest_ = op;
   has_newest_ = true;
-  newest_is_placed_ = is_placed;
 }
 
 void Certificate::Advance(int64_t oldest_open_ns) {
@@ -73,9 +69,11 @@ void Certificate::Advance(int64_t oldest_open_ns) {
   }
 }
 
-void Certificate::Finish() {
+void Certificate::Finish(uint64_t last_index) {
   while (!violation_ && !heap_.empty()) JudgeNext();
-  if (worlds_.size() == 1) Settle();
+  if (violation_) return;
+  if (options_.placed != nullptr) PassPlaced(UINT64_MAX);
+  if (!problem_.unknown.empty()) Seal(last_index);
 }
 
 void Certificate::JudgeNext() {
@@ -89,7 +87,7 @@ void Certificate::JudgeNext() {
 
 void Certificate::Judge(const Operation& op, bool is_read) {
   if (is_read) {
-    if (op.index > last_index_) PassGap(op.index);
+    if (op.index > last_index_) PassGap(op.index, op.return_ns);
     if (op.freshness == Freshness::kAtLeast && op.index < op.minimum_index) {
       return Report(
           ViolationKind::kRealTime,
@@ -98,25 +96,26 @@ void Certificate::Judge(const Operation& op, bool is_read) {
     }
   } else {
     if (op.index == last_index_ && last_index_ != 0 && last_write_.index == op.index) {
-      certain_ = true;
       return Report(ViolationKind::kDuplicateIndex,
                     fmt::format("two operations hold position {}", op.index), {last_write_, op});
     }
-    if (op.index > last_index_ + 1) PassGap(op.index - 1);
+    if (op.index > last_index_ + 1) PassGap(op.index - 1, op.return_ns);
     last_index_ = op.index;
-    if (has_newest_read_) SetNewest(newest_read_, false);
+    if (has_newest_read_) SetNewest(newest_read_);
     has_newest_read_ = false;
   }
-  if (!CheckRealTime(op)) return;
-  if (Concerns(op) && !options_.order_only) {
+  if (violation_ || !CheckRealTime(op)) return;
+  if (!options_.order_only) {
     CheckAnswer(op);
     if (violation_) return;
-    Apply(op);
   }
-  if (!gaps_.empty()) gaps_.back().return_min = std::min(gaps_.back().return_min, op.return_ns);
+  if (!problem_.gaps.empty()) {
+    int64_t& return_min = problem_.gaps.back().return_min;
+    return_min = std::min(return_min, op.return_ns);
+  }
   if (!is_read) {
     last_write_ = op;
-    SetNewest(op, false);
+    SetNewest(op);
   } else if (op.freshness == Freshness::kLinearizable &&
              (!has_newest_read_ || op.invoke_ns > newest_read_.invoke_ns)) {
     newest_read_ = op;
@@ -124,19 +123,43 @@ void Certificate::Judge(const Operation& op, bool is_read) {
   }
 }
 
-void Certificate::PassGap(uint64_t until) {
+void Certificate::PassGap(uint64_t until, int64_t return_ns) {
   const uint64_t length = until - last_index_;
   unheld_ += length;
-  gaps_.push_back({last_index_ + 1, length, kNever});
-  if (gaps_.size() > options_.gaps_max) {
-    gaps_.pop_front();
-    inexact_ = inexact_ || !unknown_.empty();
-  }
+  // Reads of the position before stand before everything that comes now.
+  if (has_newest_read_) SetNewest(newest_read_);
+  has_newest_read_ = false;
+  if (options_.placed != nullptr) PassPlaced(until);
+  // Those that are not known yet were invoked after what is judged now.
+  if (unknown_since_ <= return_ns) OpenGap(last_index_ + 1, length);
   last_index_ = until;
   if (options_.foreign_writers) ++epoch_;
-  // Reads of the position before stand before everything that comes now.
-  if (has_newest_read_) SetNewest(newest_read_, false);
-  has_newest_read_ = false;
+}
+
+void Certificate::OpenGap(uint64_t first, uint64_t length) {
+  if (problem_.gaps.empty()) problem_.bank = bank_;
+  if (problem_.gaps.size() + problem_.events.size() >= options_.kept_max) is_too_much_ = true;
+  if (is_too_much_) return;
+  problem_.gaps.push_back({.first = first,
+                           .length = std::min<uint64_t>(length, problem_.unknown.size()),
+                           .next_event = static_cast<uint32_t>(problem_.events.size())});
+}
+
+// Carries out what was placed up to a position.
+void Certificate::PassPlaced(uint64_t until) {
+  for (; placed_ < options_.placed->size() && !violation_; ++placed_) {
+    const Operation& op = (*options_.placed)[placed_];
+    if (op.index > until) return;
+    const Operation done = AsDone(op);
+    BankView state = StateFor(done);
+    if (op.index <= last_index_ || !Agrees(done, state)) {
+      return Report(ViolationKind::kBalance, "an operation was placed where it cannot have been",
+                    {op});
+    }
+    Carry(done, &state);
+    Follow(done, state);
+    SetNewest(op);
+  }
 }
 
 bool Certificate::CheckRealTime(const Operation& op) {
@@ -159,15 +182,7 @@ bool Certificate::CheckRealTime(const Operation& op) {
     } else {
       why = fmt::format("position {} was over before position {} began", op.index, newest_.index);
     }
-    certain_ = !newest_is_placed_;
     Report(ViolationKind::kRealTime, why, {newest_, op});
-    return false;
-  }
-  std::erase_if(worlds_,
-                [&](const World& world) { return op.return_ns < world.newest_invocation; });
-  if (worlds_.empty()) {
-    Report(ViolationKind::kRealTime, "no placing of the unknown operations fits the order of time",
-           {op});
     return false;
   }
   return true;
@@ -183,174 +198,154 @@ Certificate::Account& Certificate::AccountAt(uint32_t account) {
   return entry;
 }
 
-AccountView Certificate::ViewOf(uint32_t account, const World& world) const {
-  AccountView view;
-  if (options_.only_account != kNoAccount && account != options_.only_account) return view;
-  if (account < accounts_.size() &&
-      (!options_.foreign_writers || accounts_[account].epoch == epoch_)) {
-    view = accounts_[account].view;
-  }
-  for (const Change& change : world.changes) {
-    if (change.account != account) continue;
-    if (change.opened && view.presence == AccountView::kAbsent) {
-      view = {AccountView::kPresent, 0};
-    }
-    view.balance += change.amount;
-  }
-  return view;
-}
-
-BankView Certificate::StateFor(const Operation& op, const World& world) const {
-  BankView state;
-  state.account = ViewOf(op.account, world);
+BankView Certificate::StateFor(const Operation& op) {
+  BankView state = bank_;
+  state.account = AccountAt(op.account).view;
   state.bad_account = names_->is_bad(op.account);
   if (op.kind == OpKind::kTransfer) {
-    state.to = ViewOf(op.to, world);
+    state.to = AccountAt(op.to).view;
     state.bad_account = state.bad_account || names_->is_bad(op.to) || op.to == op.account;
   }
-  state.total = total_ + world.total;
-  state.total_known =
-      total_known_ && !options_.foreign_writers && options_.only_account == kNoAccount;
-  state.accounts = account_count_ + world.accounts;
-  state.accounts_max = accounts_max_;
-  state.accounts_known = state.total_known;
   return state;
 }
 
-void Certificate::CheckAnswer(const Operation& op) {
-  AccountAt(op.account);
-  if (op.kind == OpKind::kTransfer) AccountAt(op.to);
-  if (worlds_.size() == 1 && Agrees(op, StateFor(op, worlds_[0]))) return;  // as good as always
-
-  std::vector<World> next;
-  for (const World& world : worlds_) {
-    if (Agrees(op, StateFor(op, world))) {
-      next.push_back(world);
-    } else if (!options_.foreign_writers) {
-      Repair(this, op, world, &next).Run();
-    }
-  }
-  if (next.empty()) {
-    const BankView state = StateFor(op, worlds_[0]);
-    Report(ViolationKind::kBalance,
-           fmt::format("at position {}, {}: {}", op.index, Describe(op, *names_),
-                       Disagreement(op, state)),
-           {op});
-    if (op.has_balance && op.answer == Answer::kOk &&
-        state.account.presence == AccountView::kPresent) {
-      Operation silent = op;
-      const Wide change = op.kind == OpKind::kDeposit ? op.amount
-                          : op.kind == OpKind::kQuery || op.kind == OpKind::kOpen
-                              ? Wide{0}
-                              : -static_cast<Wide>(op.amount);
-      const Wide missing = op.balance - (state.account.balance + change);
-      if (missing == static_cast<int64_t>(missing) && silent.kind != OpKind::kOpen) {
-        violation_->missing = static_cast<int64_t>(missing);
-        violation_->has_missing = true;
-      }
-    }
-    return;
-  }
-  if (next.size() > options_.worlds_max) {
-    next.resize(options_.worlds_max);
-    inexact_ = true;
-  }
-  worlds_ = std::move(next);
-  if (worlds_.size() == 1) Settle();
-}
-
-void Certificate::Learn(uint32_t account, const AccountView& view) {
-  Account& entry = AccountAt(account);
-  if (entry.view.presence != AccountView::kUnknown) return;
-  entry.view = view;
-  total_known_ = false;  // there was money the history does not account for
-  for (World& world : worlds_) {
-    std::erase_if(world.changes, [&](const Change& c) { return c.account == account; });
-  }
-}
-
-void Certificate::Apply(const Operation& op) {
+// The state of the operation's accounts, and of the bank, is `state` from now on.
+void Certificate::Follow(const Operation& op, const BankView& state) {
   Account& account = AccountAt(op.account);
-  const bool told = op.has_balance && op.answer != Answer::kBadAmount &&
-                    op.answer != Answer::kBadAccount && op.answer != Answer::kUnknownAccount;
-  if (told || op.answer == Answer::kOk || op.answer == Answer::kUnknownAccount) {
-    account.observed = op.index;
+  const bool was_there = account.view.is_certainly_there();
+  const bool opened = op.answer == Answer::kOk && op.kind == OpKind::kOpen;
+  if (!was_there && !opened && state.account.is_certainly_there()) has_strangers_ = true;
+  account.view = state.account;
+  if (op.kind == OpKind::kTransfer && op.to != op.account) {
+    Account& to = AccountAt(op.to);
+    if (!to.view.is_certainly_there() && state.to.is_certainly_there()) has_strangers_ = true;
+    to.view = state.to;
   }
-  if (op.answer == Answer::kOk && op.kind == OpKind::kOpen) {
-    if (account.view.presence != AccountView::kPresent) ++account_count_;
-    account.view = {AccountView::kPresent, op.amount};
-    total_ += op.amount;
-    return;
-  }
-  if (account.view.presence == AccountView::kUnknown) {
-    if (told && (op.answer == Answer::kOk || op.answer == Answer::kInsufficientFunds ||
-                 op.answer == Answer::kAccountExists ||
-                 (op.answer == Answer::kOverflow && op.kind != OpKind::kOpen))) {
-      Learn(op.account, {AccountView::kPresent, op.balance});
-    } else if (op.answer == Answer::kUnknownAccount && op.kind != OpKind::kTransfer) {
-      account.view = {AccountView::kAbsent, 0};
-    }
-    if (op.answer == Answer::kOk && op.kind == OpKind::kTransfer) {
-      Account& to = AccountAt(op.to);
-      if (to.view.presence == AccountView::kPresent) to.view.balance += op.amount;
-    }
-    return;
-  }
-  if (op.answer != Answer::kOk) return;
-  switch (op.kind) {
-    case OpKind::kDeposit:
-      account.view.balance += op.amount;
-      total_ += op.amount;
-      break;
-    case OpKind::kWithdraw:
-      account.view.balance -= op.amount;
-      total_ -= op.amount;
-      break;
-    case OpKind::kTransfer: {
-      account.view.balance -= op.amount;
-      Account& to = AccountAt(op.to);
-      if (to.view.presence == AccountView::kPresent) {
-        to.view.balance += op.amount;
-      } else {
-        total_known_ = false;
-      }
-      break;
-    }
-    default:
-      break;
-  }
+  bank_.total = state.total;
+  bank_.accounts = state.accounts;
 }
 
-bool Certificate::KeyTaken(const Operation& op, const World& world) const {
-  const auto attempts = attempts_.find({op.session, op.sequence});
-  if (!op.has_key() || attempts == attempts_.end() || attempts->second.size() < 2) return false;
-  return std::any_of(attempts->second.begin(), attempts->second.end(), [&](uint32_t i) {
-    return is_placed_[i] ||
-           std::find(world.placed.begin(), world.placed.end(), i) != world.placed.end();
-  });
+void Certificate::CheckAnswer(const Operation& op) {
+  if (op.took_effect()) CountMost(op);
+  BankView state = StateFor(op);
+  const bool account_open = IsOpen(accounts_[op.account]);
+  const bool to_open = op.kind == OpKind::kTransfer && IsOpen(accounts_[op.to]);
+  const bool is_open = account_open || to_open;
+  if (is_open || (options_.keep_all && !problem_.gaps.empty())) Keep(op);
+  const AccountView expected = state.account;
+  if (!Agrees(op, state)) {
+    // What unknown operations may have changed is not known any more.
+    BankView open = state;
+    if (account_open) open.account = {};
+    if (to_open) open.to = {};
+    if (!problem_.gaps.empty()) {
+      open.total = 0;
+      open.accounts = 0;
+      open.total_known = open.accounts_known = false;
+    }
+    if (!Agrees(op, open)) {
+      return Report(ViolationKind::kBalance,
+                    fmt::format("at position {}, {}: {}", op.index, Describe(op, *names_),
+                                Disagreement(op, state)),
+                    {op});
+    }
+    needs_unknown_ = true;
+    Carry(op, &open);
+    bank_.total += Wide{open.account.least()} - state.account.least();
+    state.account = open.account;
+    if (op.kind == OpKind::kTransfer) {
+      bank_.total += Wide{open.to.least()} - state.to.least();
+      state.to = open.to;
+    }
+    state.total = bank_.total;
+  } else {
+    Carry(op, &state);
+  }
+  Follow(op, state);
+  if (!TellsAll(op)) return;
+  Account& account = accounts_[op.account];
+  if (account_open) CloseInterval(op, expected);
+  account.gaps_told = static_cast<uint32_t>(problem_.gaps.size());
+  account.observed = op.index;
 }
 
-void Certificate::Settle() {
-  World& world = worlds_[0];
-  if (world.placed.empty()) return;
-  for (const Change& change : world.changes) {
-    Account& account = AccountAt(change.account);
-    if (change.opened && account.view.presence == AccountView::kAbsent) {
-      account.view = {AccountView::kPresent, 0};
-    }
-    account.view.balance += change.amount;
+// Keeps the answer for those who explain what unknown operations did.
+void Certificate::Keep(const Operation& op) {
+  if (problem_.gaps.size() + problem_.events.size() >= options_.kept_max) is_too_much_ = true;
+  if (is_too_much_) return;
+  PlacementProblem::Event event{.op = op};
+  const auto see = [&](uint32_t account, uint32_t* certain) {
+    if (IsOpen(accounts_[account])) return OpenInterval(account);
+    *certain = static_cast<uint32_t>(problem_.certain.size());
+    problem_.certain.push_back(accounts_[account].view);
+  };
+  see(op.account, &event.account);
+  if (op.kind == OpKind::kTransfer) see(op.to, &event.to);
+  problem_.events.push_back(event);
+}
+
+// The first answer about the account behind a gap, or the end: until then it held what it had held.
+void Certificate::OpenInterval(uint32_t number) {
+  Account& account = accounts_[number];
+  if (account.has_interval) return;
+  account.has_interval = true;
+  if (problem_.intervals.size() <= number) {
+    problem_.intervals.resize(std::max<size_t>(number + 1, names_->size()));
   }
-  total_ += world.total;
-  account_count_ += world.accounts;
-  for (uint32_t i : world.placed) {
-    is_placed_[i] = true;
-    ++placed_;
-    SetNewest(unknown_[i], true);
+  problem_.intervals[number].push_back({.opening = account.view,
+                                        .since = account.observed,
+                                        .first_gap = account.gaps_told});
+}
+
+// `expected`: before `op`, without unknown operations.
+void Certificate::CloseInterval(const Operation& op, const AccountView& expected) {
+  accounts_[op.account].has_interval = false;
+  if (is_too_much_) return;
+  PlacementProblem::Interval& interval = problem_.intervals[op.account].back();
+  interval.last_gap = static_cast<uint32_t>(problem_.gaps.size() - 1);
+  interval.end_event = static_cast<uint32_t>(problem_.events.size() - 1);
+  const bool was_there = op.answer != Answer::kUnknownAccount &&
+                         !(op.answer == Answer::kOk && op.kind == OpKind::kOpen);
+  if (expected.presence == AccountView::kUnknown) return;
+  interval.has_missing = true;
+  interval.opens = was_there && expected.presence == AccountView::kAbsent;
+  interval.missing = ToldBefore(op) - expected.least();
+}
+
+void Certificate::Seal(uint64_t last_index) {
+  if (last_index > last_index_ || (last_index != 0 && !problem_.gaps.empty())) {
+    OpenGap(last_index_ + 1, last_index - last_index_);
   }
-  std::vector<Job> jobs = std::move(world.jobs);
-  if (std::ssize(jobs) > kJobsMax) jobs.erase(jobs.begin(), jobs.end() - kJobsMax / 2);
-  world = World{};
-  world.jobs = std::move(jobs);
+  if (is_too_much_ || problem_.gaps.empty()) return;
+  if (accounts_.size() < names_->size()) accounts_.resize(names_->size());
+  for (uint32_t number = 0; number < accounts_.size(); ++number) {
+    if (!IsOpen(accounts_[number])) continue;
+    OpenInterval(number);
+    problem_.intervals[number].back().last_gap = static_cast<uint32_t>(problem_.gaps.size() - 1);
+  }
+  problem_.intervals.resize(accounts_.size());
+  int64_t return_min = kNever;
+  for (auto gap = problem_.gaps.rbegin(); gap != problem_.gaps.rend(); ++gap) {
+    gap->return_min = return_min = std::min(return_min, gap->return_min);
+  }
+  problem_.has_all_events = options_.keep_all;
+}
+
+std::optional<PlacementProblem> Certificate::TakeProblem() {
+  if (is_too_much_) return std::nullopt;
+  return std::move(problem_);
+}
+
+Violation Certificate::Unexplained(const Operation& op, const BankView& state,
+                                   uint64_t since) const {
+  Violation violation;
+  violation.kind = ViolationKind::kBalance;
+  violation.why = fmt::format("at position {}, {}: {}", op.index, Describe(op, *names_),
+                              Disagreement(op, state));
+  violation.operations = {op};
+  violation.first_index = since;
+  violation.last_index = op.index;
+  return violation;
 }
 
 void Certificate::Report(ViolationKind kind, std::string why, std::vector<Operation> operations) {
@@ -371,28 +366,17 @@ void Certificate::Report(ViolationKind kind, std::string why, std::vector<Operat
 
 Standing Certificate::standing() const {
   Standing standing;
-  standing.total_known = total_known_ && !options_.foreign_writers;
-  for (const World& world : worlds_) standing.sums.push_back(total_ + world.total);
-  standing.accounts = account_count_;
+  standing.total_known = bank_.total_known && !has_strangers_;
+  for (uint32_t i = 0; i < names_->size(); ++i) {
+    const bool is_open = i >= accounts_.size() ||
+                         (accounts_[i].view.presence == AccountView::kUnknown &&
+                          !accounts_[i].view.is_certainly_there());
+    standing.has_strangers = standing.has_strangers || is_open;
+  }
+  standing.total = bank_.total;
+  standing.accounts = bank_.accounts;
   standing.index_newest = last_index_;
   standing.positions = last_index_ - unheld_ + placed_;
-  for (size_t i = 0; i < unknown_.size(); ++i) {
-    if (is_placed_[i]) continue;
-    const Operation& op = unknown_[i];
-    // Behind every answer that told a balance which it changes, and behind what was over before it.
-    uint64_t behind = op.account < accounts_.size() ? accounts_[op.account].observed : 0;
-    if (op.kind == OpKind::kTransfer && op.to < accounts_.size()) {
-      behind = std::max(behind, accounts_[op.to].observed);
-    }
-    uint64_t room = 0;
-    int64_t return_min = kNever;
-    for (auto gap = gaps_.rbegin(); gap != gaps_.rend(); ++gap) {
-      return_min = std::min(return_min, gap->return_min);
-      if (gap->first <= behind || return_min < op.invoke_ns) break;
-      room += gap->length;
-    }
-    standing.unknown.push_back({op, room});
-  }
   return standing;
 }
 

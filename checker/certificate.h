@@ -5,25 +5,25 @@
 //   - no two operations share a position,
 //   - replayed in it, every answer follows from the judge's own rules (rules.h),
 //   - an operation that was over before another began stands before it.
-// Operations of unknown outcome (AddUnknown) have no position. When an answer needs one of them, it
-// is placed at a position that no recorded operation holds; all ways of doing so are kept as
-// "worlds" until later answers tell them apart, up to a limit.
+// Operations of unknown outcome (AddUnknown) have no position: each may stand at one that no
+// recorded operation holds. As long as the answers are right without them, none is placed. Else
+// problem() says what has to be explained (placement.h), and a second certificate replays what was
+// found (Options::placed): nothing is believed of it.
 //
 // Streaming: operations are added as they complete and are held only until nothing that is still
-// open can stand before them. Memory: operations in that window, those of unknown outcome, the
-// accounts, and the unheld positions (at most Options::gaps_max). One owner.
+// open can stand before them. Memory: operations in that window, the accounts, and, once there are
+// operations of unknown outcome, what an unheld position leaves open: for each account the answers
+// up to the next one that tells its balance. One owner.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <queue>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "checker/history_reader.h"
-#include "checker/key_book.h"
 #include "checker/operation.h"
+#include "checker/placement_problem.h"
 #include "checker/rules.h"
 #include "checker/standing.h"
 #include "checker/violation.h"
@@ -34,16 +34,17 @@ class Certificate {
  public:
   struct Options {
     bool foreign_writers = false;  // others wrote too: after an unheld position nothing is known
-    size_t worlds_max = 512;
-    size_t gaps_max = 1 << 20;
-    uint64_t steps_max = 2'000'000;  // of placing unknown operations, for the whole history
-    // Judge the answers about this account only, as if nothing were known of the others. What is
-    // wrong then is wrong for certain: transfers of unknown outcome are no longer tied to the
-    // state of their other account.
-    uint32_t only_account = kNoAccount;
     // Some answers name no position: judge how the positions that are there go with time, not what
     // was answered.
     bool order_only = false;
+    // The bank may hold accounts, and money in them, that the header does not name.
+    bool total_unknown = false;
+    // So much is kept of what unknown operations may explain.
+    size_t kept_max = 1'000'000;
+    // Keep all answers: the bank as a whole may have come to its limits (needs_all()).
+    bool keep_all = false;
+    // By position: unknown operations, and where they stood. All others did not happen.
+    const std::vector<Operation>* placed = nullptr;
   };
 
   Certificate(const HistoryReader::Initial& initial, const AccountNames* names, Options options);
@@ -54,78 +55,64 @@ class Certificate {
   void AddUnknown(const Operation& op);
   // From now on only operations come that were invoked at or after `oldest_open_ns`.
   void Advance(int64_t oldest_open_ns);
-  void Finish();
+  // `last_index`: the bank's order is known to go so far, or 0.
+  void Finish(uint64_t last_index);
 
   const std::optional<Violation>& violation() const { return violation_; }
-  // The violation may be no violation: unknown operations could explain it in a way not tried.
-  bool inexact() const { return inexact_ && !certain_; }
+  // Some answers are wrong unless unknown operations happened.
+  bool needs_unknown() const { return needs_unknown_; }
+  // The bank may have come to its limits, or was found to hold what the header does not name: the
+  // caller begins again with Options::keep_all, or total_unknown.
+  bool needs_all() const {
+    return total_most_ > kBalanceMax || accounts_most_ > bank_.accounts_max;
+  }
+  bool has_strangers() const { return has_strangers_; }
+  // After Finish(): what has to be explained, once; nothing if it is too much to be kept.
+  std::optional<PlacementProblem> TakeProblem();
+  // An answer could not be explained.
+  Violation Unexplained(const Operation& op, const BankView& state, uint64_t since) const;
 
   size_t window() const { return heap_.size(); }
   size_t window_peak() const { return window_peak_; }
   uint64_t last_index() const { return last_index_; }
   uint64_t unheld_positions() const { return unheld_; }
-  size_t placed() const { return placed_; }  // unknown operations that turned out to have happened
-  size_t worlds() const { return worlds_.size(); }
 
-  // At the end; see digests.h.
+  // After Finish(), if nothing is wrong; see digests.h.
   Standing standing() const;
 
  private:
   struct Account {
-    AccountView view;       // by known operations and those placed in all worlds
+    AccountView view;       // as if no unknown operation had happened since it was told
     uint64_t observed = 0;  // last position at which an answer told its balance
     uint64_t epoch = 0;     // foreign_writers: what is known holds until the next unheld position
-  };
-  struct Gap {  // positions that no recorded operation holds
-    uint64_t first = 0;
-    uint64_t length = 0;
-    int64_t return_min = kNever;  // of the operations between this gap and the next
-  };
-  struct Change {
-    uint32_t account = 0;
-    Wide amount = 0;
-    bool opened = false;
-  };
-  // An unknown operation that takes up an unheld position: one in a gap whose first position is
-  // in [low, high).
-  struct Job {
-    uint64_t low = 0;
-    uint64_t high = 0;
-    uint64_t gap = 0;  // its first position
-  };
-  struct World {
-    std::vector<uint32_t> placed;  // into unknown_, ascending
-    std::vector<Change> changes;
-    std::vector<Job> jobs;  // the newest ones
-    int64_t newest_invocation = std::numeric_limits<int64_t>::min();
-    Wide total = 0;
-    uint64_t accounts = 0;
+    uint32_t gaps_told = 0;  // gaps of the problem up to the last answer that told all about it
+    bool has_interval = false;  // the one that begins there is in the problem
   };
   struct Pending {
     uint64_t place;  // index * 2, + 1 for reads
     uint32_t slot;
     bool operator>(const Pending& other) const { return place > other.place; }
   };
-  class Repair;
 
   void JudgeNext();
   void Judge(const Operation& op, bool is_read);
-  void PassGap(uint64_t until);  // positions last_index_ + 1 ... until are unheld
+  // Positions last_index_ + 1 ... until are unheld. `return_ns`: of the operation behind them.
+  void PassGap(uint64_t until, int64_t return_ns);
+  void OpenGap(uint64_t first, uint64_t length);
+  void PassPlaced(uint64_t until);
   bool CheckRealTime(const Operation& op);
   void CheckAnswer(const Operation& op);
-  void Apply(const Operation& op);
-  // Another attempt with the key of this unknown operation has happened.
-  bool KeyTaken(const Operation& op, const World& world) const;
-  void Settle();  // one world left: what it placed is certain
-  AccountView ViewOf(uint32_t account, const World& world) const;
-  BankView StateFor(const Operation& op, const World& world) const;
+  void Keep(const Operation& op);
+  void OpenInterval(uint32_t account);
+  void CloseInterval(const Operation& op, const AccountView& expected);
+  void Seal(uint64_t last_index);
+  void CountMost(const Operation& op);
+  // Unknown operations may have changed the account since it was told.
+  bool IsOpen(const Account& account) const { return account.gaps_told < problem_.gaps.size(); }
+  BankView StateFor(const Operation& op);
+  void Follow(const Operation& op, const BankView& state);
   Account& AccountAt(uint32_t account);
-  void Learn(uint32_t account, const AccountView& view);
-  bool Concerns(const Operation& op) const {
-    return options_.only_account == kNoAccount || op.account == options_.only_account ||
-           op.to == options_.only_account;
-  }
-  void SetNewest(const Operation& op, bool is_placed);
+  void SetNewest(const Operation& op);
   void Report(ViolationKind kind, std::string why, std::vector<Operation> operations);
 
   const AccountNames* names_;
@@ -137,33 +124,27 @@ class Certificate {
   uint64_t judged_place_ = 0;
 
   std::vector<Account> accounts_;
-  Wide total_ = 0;
-  bool total_known_ = true;
-  uint64_t account_count_ = 0;
-  uint64_t accounts_max_ = 0;
+  BankView bank_;  // as a whole
+  Wide total_most_ = 0;  // the most that can ever have been there
+  uint64_t accounts_most_ = 0;
   uint64_t epoch_ = 1;
 
   uint64_t last_index_ = 0;  // all positions up to here are judged or known to be unheld
   uint64_t unheld_ = 0;
-  std::deque<Gap> gaps_;
+  size_t placed_ = 0;  // of Options::placed, passed already
   Operation last_write_;
   // The newest invocation among those that stand before the next position, and the one among reads
   // that share a position with it.
   Operation newest_;
   bool has_newest_ = false;
-  bool newest_is_placed_ = false;  // it is an unknown operation
   Operation newest_read_;
   bool has_newest_read_ = false;
 
-  std::vector<Operation> unknown_;
-  std::vector<bool> is_placed_;  // in all worlds
-  // Unknown operations by key: attempts of different content share one, and one may have happened.
-  absl::flat_hash_map<OperationKey, std::vector<uint32_t>> attempts_;
-  size_t placed_ = 0;
-  std::vector<World> worlds_;
-  uint64_t steps_ = 0;
-  bool inexact_ = false;
-  bool certain_ = false;  // the violation holds whatever became of the unknown operations
+  int64_t unknown_since_ = kNever;  // the first invocation of them
+  PlacementProblem problem_;
+  bool needs_unknown_ = false;
+  bool has_strangers_ = false;
+  bool is_too_much_ = false;
   std::optional<Violation> violation_;
 };
 

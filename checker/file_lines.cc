@@ -1,31 +1,11 @@
 #include "checker/file_lines.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
+#include <algorithm>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
 
 namespace bank::checker {
-namespace {
-
-constexpr size_t kReadBytes = 1 << 18;
-
-}  // namespace
-
-FileLines::~FileLines() {
-  if (fd_ >= 0) close(fd_);
-}
-
-absl::Status FileLines::Open() {
-  fd_ = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd_ < 0) return absl::NotFoundError(absl::StrCat(path_, ": ", std::strerror(errno)));
-  capacity_ = kLineBytesMax + kReadBytes;
-  buffer_ = std::make_unique_for_overwrite<char[]>(capacity_);
-  return absl::OkStatus();
-}
 
 bool FileLines::Next(std::string_view* line, bool* terminated) {
   size_t searched = 0;
@@ -53,22 +33,23 @@ bool FileLines::Next(std::string_view* line, bool* terminated) {
     }
     if (available > kLineBytesMax) {
       status_ = absl::InvalidArgumentError(
-          absl::StrCat(path_, ":", line_number_ + 1, ": the line is longer than 1 MiB"));
+          absl::StrCat(path(), ":", line_number_ + 1, ": the line is longer than 1 MiB"));
       return false;
     }
-    if (begin_ != 0 && capacity_ - end_ < kReadBytes) {
+    if (begin_ != 0 && kBufferBytes - end_ < kReadBytes) {
       std::memmove(buffer_.get(), start, available);
       begin_ = 0;
       end_ = available;
     }
-    const ssize_t got = read(fd_, buffer_.get() + end_, std::min(kReadBytes, capacity_ - end_));
-    if (got < 0) {
-      if (errno == EINTR) continue;
-      status_ = absl::UnavailableError(absl::StrCat(path_, ": ", std::strerror(errno)));
+    const absl::StatusOr<size_t> got =
+        input_->Read(offset_, buffer_.get() + end_, std::min(kReadBytes, kBufferBytes - end_));
+    if (!got.ok()) {
+      status_ = got.status();
       return false;
     }
-    if (got == 0) at_end_ = true;
-    end_ += static_cast<size_t>(got);
+    if (*got == 0) at_end_ = true;
+    end_ += *got;
+    offset_ += *got;
   }
 }
 

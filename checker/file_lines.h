@@ -1,4 +1,4 @@
-// FileLines: the lines of a file, one at a time, through a buffer of fixed size.
+// FileLines: the lines of an input, one at a time, through a buffer of fixed size.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "checker/input_file.h"
 
 namespace bank::checker {
 
@@ -14,28 +15,28 @@ class FileLines {
  public:
   static constexpr size_t kLineBytesMax = 1 << 20;  // inclusive
 
-  explicit FileLines(std::string path) : path_(std::move(path)) {}
-  ~FileLines();
+  // From the beginning of `input`, which others may read too.
+  explicit FileLines(std::shared_ptr<InputFile> input)
+      : input_(std::move(input)), buffer_(std::make_unique_for_overwrite<char[]>(kBufferBytes)) {}
   FileLines(const FileLines&) = delete;
   FileLines& operator=(const FileLines&) = delete;
-
-  // NotFound or the like with the path and the system's words.
-  absl::Status Open();
 
   // False at the end and on errors (status() tells which). `line` is without its newline and valid
   // until the next call; `terminated` is false if the file ends without one.
   bool Next(std::string_view* line, bool* terminated);
 
   const absl::Status& status() const { return status_; }
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return input_->path(); }
   uint64_t line_number() const { return line_number_; }  // of the newest line, from 1
 
  private:
-  std::string path_;
-  absl::Status status_;
-  int fd_ = -1;
+  static constexpr size_t kReadBytes = 1 << 18;
+  static constexpr size_t kBufferBytes = kLineBytesMax + kReadBytes;
+
+  std::shared_ptr<InputFile> input_;
   std::unique_ptr<char[]> buffer_;
-  size_t capacity_ = 0;
+  absl::Status status_;
+  uint64_t offset_ = 0;  // of what is read next
   size_t begin_ = 0;  // of what is read and not yet returned
   size_t end_ = 0;
   bool at_end_ = false;

@@ -10,8 +10,6 @@
 namespace bank::checker {
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
-
 constexpr size_t kSumTablesMax = 256;  // tables of sums kept at a time
 
 // What brings money goes first: it never hinders the others, short of an overflow.
@@ -77,6 +75,21 @@ GroupSearch::GroupSearch(const std::vector<Operation>& operations,
     auto [it, fresh] = newest.try_emplace({op.kind, op.account, op.to, op.amount}, i);
     if (!fresh) earlier_[i] = std::exchange(it->second, i);
   }
+  std::map<std::tuple<OpKind, uint32_t, uint32_t, int64_t, Answer, bool, int64_t>,
+           std::vector<uint32_t>>
+      alike;
+  for (uint32_t i = 0; i < required_.size(); ++i) {
+    const Operation& op = required_[i];
+    if (op.has_index || !op.is_write()) continue;
+    alike[{op.kind, op.account, op.to, op.amount, op.answer, op.has_balance, op.balance}].push_back(
+        i);
+  }
+  twins_.assign(required_.size(), 0);
+  uint32_t number = 0;
+  for (const auto& [what, members] : alike) {
+    ++number;
+    for (uint32_t i : members) twins_[i] = members.size() > 1 ? number : 0;
+  }
   done_.assign(optional_.size(), false);
   absl::flat_hash_set<OperationKey> keys;
   for (const Operation& op : optional_) {
@@ -94,7 +107,7 @@ GroupSearch::GroupSearch(const std::vector<Operation>& operations,
   }
   // Put right before the answer that needs it, an operation may lack a position that it had
   // earlier.
-  if (options_.dense && !optional_.empty()) inexact_ = true;
+  if ((options_.dense || options_.whole) && !optional_.empty()) inexact_ = true;
   agenda_.MakeList();
   if (options_.positions) agenda_.MakePlaces();
 }
@@ -107,6 +120,12 @@ BankView GroupSearch::StateFor(const Operation& op) const {
     state.to = state_.ViewOf(op.to);
     state.bad_account = state.bad_account || names_.is_bad(op.to) || op.account == op.to;
   }
+  if (options_.whole) {
+    state.total = state_.total();
+    state.accounts = state_.accounts();
+    state.accounts_max = options_.accounts_max;
+    state.total_known = state.accounts_known = options_.complete;
+  }
   state.total_may_overflow = options_.total_may_overflow;
   state.accounts_may_run_out = options_.accounts_may_run_out;
   return state;
@@ -114,11 +133,25 @@ BankView GroupSearch::StateFor(const Operation& op) const {
 
 // Nothing that names an earlier position is left, and there is room for what names none.
 bool GroupSearch::InPlace(uint32_t required) const {
-  if (!agenda_.IsNextPlace(required)) return false;
-  if (!options_.dense || !agenda_.HasPlace(required)) return true;
   const Operation& op = required_[required];
+  if (!agenda_.IsNextPlace(required)) return false;
+  if (!options_.dense) return true;
+  if (!agenda_.HasPlace(required)) return !op.is_read() || agenda_.IsReached(op.minimum_index);
   const uint64_t own = op.is_read() ? 0 : 1;
   return op.index >= taken_ + own && (since_ == 0 || op.index >= last_index_ + since_ + own);
+}
+
+// Of operations that are alike and may both come now, the one that is over first comes first.
+bool GroupSearch::HasTwinBefore(uint32_t link) const {
+  const uint32_t i = agenda_.at(link).op;
+  if (twins_[i] == 0) return false;
+  const auto end = [&](uint32_t op) { return std::pair(required_[op].return_ns, op); };
+  for (uint32_t at = agenda_.First(); at != 0 && !agenda_.at(at).is_return;
+       at = agenda_.at(at).next) {
+    const uint32_t other = agenda_.at(at).op;
+    if (other != i && twins_[other] == twins_[i] && end(other) < end(i)) return true;
+  }
+  return false;
 }
 
 void GroupSearch::Begin(Frame* frame) {
@@ -136,7 +169,7 @@ void GroupSearch::Take(Frame* frame, uint32_t link) {
   frame->chosen = link;
   frame->took_required = true;
   state_.Done(i);
-  state_.Carry(op, true);
+  state_.Carry(op, StateFor(op));
   agenda_.Take(link);
   if (!options_.dense) return;
   if (op.is_positioned()) ++taken_;
@@ -145,13 +178,16 @@ void GroupSearch::Take(Frame* frame, uint32_t link) {
     last_index_ = std::max(last_index_, op.index);
   } else if (op.is_positioned()) {
     ++since_;
+  } else if (op.minimum_index >= last_index_ + since_) {
+    last_index_ = op.minimum_index;
+    since_ = 0;
   }
 }
 
 void GroupSearch::TakeOptional(size_t optional) {
   const Operation& op = optional_[optional];
   state_.Done(required_.size() + optional);
-  state_.Carry(op, false);
+  state_.Carry(AsDone(op), StateFor(op));
   done_[optional] = true;
   ++taken_;
   ++since_;
@@ -189,7 +225,7 @@ SearchAnswer GroupSearch::Run() {
   frames_.emplace_back().at = agenda_.First();
   Begin(&frames_.back());
   while (left != 0) {
-    if ((++steps & 1023) == 0 && SteadyClock::now() > options_.deadline) {
+    if ((++steps & 1023) == 0 && options_.budget.IsOver()) {
       return SearchAnswer::kUnknown;
     }
     Frame& frame = frames_.back();
@@ -242,8 +278,13 @@ bool GroupSearch::StepHarmless(Frame* frame) {
     const Operation& op = required_[i];
     if (op.took_effect()) continue;
     // Writes without a position may have to come before it, to find room.
-    if (options_.dense && (!op.is_read() || (op.has_index && op.index != last_index_))) continue;
+    if (options_.dense && (!op.is_read() || (op.has_index && op.index != last_index_) ||
+                           op.minimum_index > last_index_)) {
+      continue;
+    }
     if (state_.ViewOf(op.account).presence == AccountView::kUnknown || !InPlace(i)) continue;
+    // It may tell something about the receiver that only later operations bring about.
+    if (op.to != kNoAccount && state_.ViewOf(op.to).presence == AccountView::kUnknown) continue;
     if (!Agrees(op, StateFor(op))) continue;
     Take(frame, link);
     return true;
@@ -257,6 +298,7 @@ bool GroupSearch::StepPlain(Frame* frame) {
     const uint32_t i = agenda_.at(link).op;
     frame->at = agenda_.at(link).next;
     if (!InPlace(i) || !Agrees(required_[i], StateFor(required_[i]))) continue;
+    if (HasTwinBefore(link)) continue;
     Take(frame, link);
     return true;
   }

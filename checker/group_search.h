@@ -1,16 +1,17 @@
 // GroupSearch: is there an order of these operations, in keeping with time, that explains them all?
 //
 // Wing and Gong's algorithm with Lowe's memoisation of (what is done, state) ("Testing for
-// linearizability", 2017), and three ways to try less without missing an order:
+// linearizability", 2017), and four ways to try less without missing an order:
 //   - An answer that is right and changes nothing is taken at once: it can never do harm.
 //   - Operations of unknown outcome are not tried everywhere. One that happened matters from the
 //     first answer on that is wrong without it, so it is put right before that answer, and only
 //     those sets of them are tried that make the answer right (unknown_sums.h).
+//   - Of operations that nobody can tell apart (one content, one answer, no position), the one that
+//     is over first goes first: swapping two of them makes no order right.
 //   - With positions, what names one comes in their order.
 // One owner. Memory: 16 bytes for each remembered state, and what the operations take.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -19,6 +20,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "checker/agenda.h"
+#include "checker/budget.h"
 #include "checker/group_state.h"
 #include "checker/history_reader.h"
 #include "checker/key_book.h"
@@ -40,13 +42,18 @@ class GroupSearch {
  public:
   struct Options {
     uint64_t states_max = 0;
-    std::chrono::steady_clock::time_point deadline;
+    Budget budget;
     // Positions count: what has one is taken in their order. The group must be the whole history if
     // `dense`: then writes without a recorded position must find room between those that have one.
     bool positions = false;
     bool dense = false;
     // Try operations of unknown outcome everywhere. Slow, and never wrong.
     bool everywhere = false;
+    // The group is the whole history: what all accounts hold together counts, and how many there
+    // are; exactly so if all of them are known.
+    bool whole = false;
+    bool complete = false;
+    uint64_t accounts_max = UINT64_MAX;
     // All money, or all accounts, that can ever have been there may have been too much.
     bool total_may_overflow = true;
     bool accounts_may_run_out = true;
@@ -84,12 +91,14 @@ class GroupSearch {
   void TakeOptional(size_t optional);
   void Undo(Frame* frame);
   bool InPlace(uint32_t required) const;
+  bool HasTwinBefore(uint32_t link) const;
   BankView StateFor(const Operation& op) const;
 
   const AccountNames& names_;
   const Options options_;
   std::vector<Operation> required_;  // by invocation, as are the optional ones
   std::vector<Operation> optional_;
+  std::vector<uint32_t> twins_;  // by required operation: those of one number are alike; 0: none is
   std::vector<size_t> earlier_;  // the optional operation of the same content before
   std::vector<bool> done_;       // optional ones
   absl::flat_hash_set<OperationKey> used_keys_;

@@ -6,10 +6,13 @@ namespace bank::checker {
 namespace {
 
 uint64_t HashView(uint32_t account, const AccountView& view) {
-  if (view.presence == AccountView::kUnknown) return 0;
-  const auto low = static_cast<uint64_t>(view.balance);
-  const auto high = static_cast<uint64_t>(view.balance >> 64);
-  return Mix(Mix(Mix(low) + high) + account * 4 + view.presence) | 1;
+  const bool is_unknown = view.presence == AccountView::kUnknown;
+  if (is_unknown && view.may_be_absent && view.low == 0 && view.high == kBalanceMax) return 0;
+  // Balances are at most 2^63-1, and never negative.
+  const auto low = static_cast<uint64_t>(is_unknown ? view.low : view.balance);
+  const auto high = static_cast<uint64_t>(is_unknown ? view.high : 0);
+  const uint64_t kind = view.presence + (is_unknown && view.may_be_absent ? 4 : 0);
+  return Mix(Mix(Mix(low) + high) + account * 8 + kind) | 1;
 }
 
 }  // namespace
@@ -27,30 +30,14 @@ void GroupState::Set(uint32_t account, const AccountView& view) {
   current = view;
 }
 
-void GroupState::Carry(const Operation& op, bool required) {
-  AccountView account = ViewOf(op.account);
-  const bool ok = !required || op.answer == Answer::kOk;
-  if (ok && op.kind == OpKind::kOpen) {
-    return Set(op.account, {AccountView::kPresent, op.amount});
-  }
-  const bool known = account.presence == AccountView::kPresent;
-  if (account.presence == AccountView::kUnknown && required) {
-    if (op.has_balance && (op.answer == Answer::kOk || op.answer == Answer::kInsufficientFunds)) {
-      Set(op.account, {AccountView::kPresent, op.balance});
-    } else if (op.answer == Answer::kUnknownAccount && op.kind != OpKind::kTransfer) {
-      Set(op.account, {AccountView::kAbsent, 0});
-    }
-  }
-  if (!ok || op.kind == OpKind::kQuery) return;
-  if (known) {
-    account.balance += ChangeOf(op, op.account);
-    Set(op.account, account);
-  }
-  if (op.kind != OpKind::kTransfer) return;
-  AccountView to = ViewOf(op.to);
-  if (to.presence != AccountView::kPresent) return;
-  to.balance += op.amount;
-  Set(op.to, to);
+void GroupState::Carry(const Operation& op, BankView state) {
+  state.total = total_;
+  state.accounts = count_;
+  bank::checker::Carry(op, &state);
+  total_ = state.total;
+  count_ = state.accounts;
+  Set(op.account, state.account);
+  if (op.kind == OpKind::kTransfer && op.to != op.account) Set(op.to, state.to);
 }
 
 void GroupState::BackTo(const Mark& mark) {
@@ -59,6 +46,8 @@ void GroupState::BackTo(const Mark& mark) {
     saved_.pop_back();
   }
   fingerprint_ = mark.fingerprint;
+  total_ = mark.total;
+  count_ = mark.accounts;
 }
 
 }  // namespace bank::checker

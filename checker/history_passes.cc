@@ -10,6 +10,8 @@ namespace {
 constexpr size_t kWindowMax = 1 << 20;
 constexpr int kPassesMax = 40;
 
+absl::Status Over() { return absl::DeadlineExceededError("the budget is over"); }
+
 }  // namespace
 
 void HistoryPasses::Count(const Operation& op) {
@@ -29,7 +31,6 @@ void HistoryPasses::Prepare() {
   judgement_.counts = {};
   judgement_.operations = 0;
   indexless_ = 0;
-  freshness_unknown_ = 0;
   indexed_ = 0;
   keys_ = {};
   given_up_.clear();
@@ -38,8 +39,10 @@ void HistoryPasses::Prepare() {
   initial_ = reader_->initial();
   Certificate::Options options;
   options.foreign_writers = options_.foreign_writers;
-  options.only_account = focus_.only_account;
   options.order_only = focus_.order_only;
+  options.total_unknown = focus_.total_unknown;
+  options.keep_all = focus_.keep_all;
+  options.placed = focus_.placed;
   certificate_ = std::make_unique<Certificate>(initial_, &judgement_.names, options);
   bool again = false;
   for (const auto& [id, op] : knowledge_.operations) Feed(op, &again);
@@ -60,7 +63,6 @@ void HistoryPasses::Feed(const Operation& op, bool* again) {
   } else if (op.is_read() || op.is_positioned()) {
     if (!op.has_index) {
       ++indexless_;
-      if (op.freshness == Freshness::kAtLeast && op.minimum_index > 0) ++freshness_unknown_;
       return;
     }
     ++indexed_;
@@ -124,7 +126,7 @@ void HistoryPasses::Take(const Operation& op, bool* again) {
 
 absl::Status HistoryPasses::Pass(bool* again) {
   *again = false;
-  reader_ = std::make_unique<HistoryReader>(options_.histories, &judgement_.names);
+  reader_ = std::make_unique<HistoryReader>(judgement_.inputs, &judgement_.names);
   reader_->Disregard(&knowledge_.operations);
   if (absl::Status opened = reader_->Open(); !opened.ok()) return opened;
   Prepare();
@@ -133,7 +135,8 @@ absl::Status HistoryPasses::Pass(bool* again) {
     if (!knowledge_.collected.contains(key)) collecting.push_back(key);
   }
   Operation op;
-  while (reader_->Next(&op)) {
+  for (uint64_t rounds = 1; reader_->Next(&op); ++rounds) {
+    if (judgement_.passes != 0 && IsOver(rounds)) return Over();
     Take(op, again);
     if (*again) continue;
     certificate_->Advance(reader_->oldest_open_invocation());
@@ -170,12 +173,19 @@ absl::Status HistoryPasses::Settle(const Focus& focus) {
   return absl::OkStatus();
 }
 
+std::vector<std::vector<Operation>> HistoryPasses::attempts() const {
+  std::vector<std::vector<Operation>> attempts;
+  for (const auto& [key, operations] : knowledge_.attempts) attempts.push_back(operations);
+  return attempts;
+}
+
 // All operations once more: attempts with one key as one, and those resolved later as such.
 absl::Status HistoryPasses::ForEachEffect(const std::function<void(const Operation&)>& take) {
-  HistoryReader reader(options_.histories, &judgement_.names);
+  HistoryReader reader(judgement_.inputs, &judgement_.names);
   if (absl::Status opened = reader.Open(); !opened.ok()) return opened;
   Operation op;
-  while (reader.Next(&op)) {
+  for (uint64_t rounds = 1; reader.Next(&op); ++rounds) {
+    if (IsOver(rounds)) return Over();
     if (op.is_write() && op.has_key() && knowledge_.attempts.contains({op.session, op.sequence})) {
       continue;
     }

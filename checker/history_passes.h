@@ -15,6 +15,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "checker/attempts.h"
+#include "checker/budget.h"
 #include "checker/certificate.h"
 #include "checker/history_reader.h"
 #include "checker/judge.h"
@@ -27,17 +28,20 @@ namespace bank::checker {
 class HistoryPasses {
  public:
   // What of the history the certificate looks at.
-  struct Focus {
+  struct Focus {  // as in Certificate::Options
     bool order_only = false;
-    uint32_t only_account = kNoAccount;  // kNoAccount: all
+    bool total_unknown = false;
+    bool keep_all = false;
+    const std::vector<Operation>* placed = nullptr;
   };
 
-  // Both must outlive this. `judgement` gets counts, lines and passes.
-  HistoryPasses(const JudgeOptions& options, Judgement* judgement)
-      : options_(options), judgement_(*judgement) {}
+  // Both must outlive this. `judgement` has the inputs, and gets counts, lines and passes.
+  HistoryPasses(const JudgeOptions& options, const Budget& budget, Judgement* judgement)
+      : options_(options), budget_(budget), judgement_(*judgement) {}
 
-  // Passes until nothing new is learnt. An error means the input is not acceptable. What follows
-  // is of the last pass.
+  // Passes until nothing new is learnt. An error means the input is not acceptable;
+  // DeadlineExceeded, that the budget is over. The first pass of all always comes to its end: it
+  // takes no longer than the history is long. What follows is of the last pass.
   absl::Status Settle(const Focus& focus);
   Certificate& certificate() { return *certificate_; }
   const HistoryReader::Initial& initial() const { return initial_; }
@@ -45,12 +49,14 @@ class HistoryPasses {
   // Answers with and without a position.
   uint64_t indexed() const { return indexed_; }
   uint64_t indexless() const { return indexless_; }
-  // Reads that had to see a position, and name none.
-  uint64_t freshness_unknown() const { return freshness_unknown_; }
   const std::vector<Digest>& digests() const { return reader_->digests(); }
   const std::vector<std::string>& notes() const { return reader_->notes(); }
 
+  // All operations of each key that several have.
+  std::vector<std::vector<Operation>> attempts() const;
+
   // All operations once more: attempts with one key as one, and those resolved later as such.
+  // Errors as above.
   absl::Status ForEachEffect(const std::function<void(const Operation&)>& take);
 
  private:
@@ -63,12 +69,15 @@ class HistoryPasses {
   };
 
   absl::Status Pass(bool* again);
+  // Whether a pass that is not the first has to end.
+  bool IsOver(uint64_t rounds) const { return (rounds & 4095) == 1 && budget_.IsOver(); }
   void Prepare();
   void Take(const Operation& op, bool* again);
   void Feed(const Operation& op, bool* again);
   void Count(const Operation& op);
 
   const JudgeOptions& options_;
+  const Budget budget_;
   Judgement& judgement_;
   Focus focus_;
   Knowledge knowledge_;
@@ -79,7 +88,6 @@ class HistoryPasses {
   std::unique_ptr<Certificate> certificate_;
   std::vector<Violation> key_violations_;
   uint64_t indexless_ = 0;
-  uint64_t freshness_unknown_ = 0;
   uint64_t indexed_ = 0;
   KeyBook keys_;
   absl::flat_hash_map<OperationId, OperationKey> given_up_;

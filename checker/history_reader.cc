@@ -1,6 +1,8 @@
 #include "checker/history_reader.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/one_line.h"
@@ -21,21 +23,20 @@ bool FitsSigned(const nlohmann::json& value) {
 }  // namespace
 
 struct HistoryReader::Source {
-  explicit Source(const std::string& path) : lines(path) {}
+  explicit Source(std::shared_ptr<InputFile> input) : lines(std::move(input)) {}
   FileLines lines;
   Line line;  // the next one, parsed
   bool has_line = false;
+  bool has_header = false;
 };
 
-HistoryReader::HistoryReader(std::vector<std::string> paths, AccountNames* names)
-    : paths_(std::move(paths)), names_(names) {}
+HistoryReader::HistoryReader(InputFiles inputs, AccountNames* names)
+    : inputs_(std::move(inputs)), names_(names) {}
 HistoryReader::~HistoryReader() = default;
 
 absl::Status HistoryReader::Open() {
-  for (const std::string& path : paths_) {
-    auto source = std::make_unique<Source>(path);
-    if (absl::Status opened = source->lines.Open(); !opened.ok()) return opened;
-    sources_.push_back(std::move(source));
+  for (const std::shared_ptr<InputFile>& input : inputs_) {
+    sources_.push_back(std::make_unique<Source>(input));
   }
   for (auto& source : sources_) Advance(source.get());
   return status_;
@@ -74,6 +75,10 @@ void HistoryReader::Advance(Source* source) {
     }
     const Line& line = source->line;
     if (line.type == LineType::kHeader) {
+      if (std::exchange(source->has_header, true)) {
+        Fail(*source, "a second header: two histories in one file; give each its own");
+        return;
+      }
       ParseHeader(*source, text);
     } else if (line.type == LineType::kDigest) {
       ParseDigest(*source, text);
@@ -93,7 +98,23 @@ void HistoryReader::Advance(Source* source) {
 }
 
 void HistoryReader::ParseHeader(const Source& source, std::string_view text) {
-  const nlohmann::json header = nlohmann::json::parse(text, nullptr, false);
+  // Of what is written twice the parser would keep the last.
+  std::set<std::pair<int, std::string>> keys;  // by depth; those of one object at a time
+  std::string twice;
+  const auto watch = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
+    using Event = nlohmann::json::parse_event_t;
+    if (event == Event::object_start) {
+      std::erase_if(keys, [&](const auto& key) { return key.first > depth; });
+    } else if (event == Event::key && !keys.emplace(depth, value.get<std::string>()).second) {
+      twice = value.get<std::string>();
+    }
+    return true;
+  };
+  const nlohmann::json header = nlohmann::json::parse(text, watch, false);
+  if (!twice.empty()) {
+    Fail(source, absl::StrCat("the key \"", OneLine(twice), "\" stands twice"));
+    return;
+  }
   if (!header.is_object()) {
     Fail(source, "not a JSON object");
     return;
@@ -157,6 +178,17 @@ void HistoryReader::ParseDigest(const Source& source, std::string_view text) {
   }
   digest.branch = object["branch"];
   digest.log_index = object["log_index"];
+  if (const auto it = object.find("applied_index"); it != object.end()) {
+    if (!it->is_number_unsigned()) {
+      Fail(source, "\"applied_index\" must be an integer >= 0");
+      return;
+    }
+    digest.applied_index = it->get<uint64_t>();
+  }
+  if (digest.log_index > kPositionMax) {
+    Fail(source, "\"log_index\" must be at most 2^63-1");
+    return;
+  }
   for (const char* key : {"state", "history"}) {
     const auto it = object.find(key);
     if (it == object.end()) continue;

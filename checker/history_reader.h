@@ -7,6 +7,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ namespace bank::checker {
 struct Digest {
   uint64_t branch = 0;
   uint64_t log_index = 0;
+  std::optional<uint64_t> applied_index;  // entries of the log that it had applied
   std::string state;
   std::string history;
   int64_t accounts = -1;  // < 0: not given
@@ -45,9 +47,10 @@ struct OperationId {
 class HistoryReader {
  public:
   // `names` must outlive the reader; a second reader may share it.
-  HistoryReader(std::vector<std::string> paths, AccountNames* names);
+  HistoryReader(InputFiles inputs, AccountNames* names);
   ~HistoryReader();
 
+  // Reads up to the first operation of each.
   absl::Status Open();
 
   // Operations that are known to stay open for long: they do not hold back
@@ -85,7 +88,7 @@ class HistoryReader {
   bool Complete(const Source& source, Operation* op);
   bool Fail(const Source& source, std::string_view what);
 
-  std::vector<std::string> paths_;
+  InputFiles inputs_;
   AccountNames* names_;
   std::vector<std::unique_ptr<Source>> sources_;
   absl::flat_hash_map<OperationId, Operation> open_;

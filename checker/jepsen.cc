@@ -1,7 +1,6 @@
 #include "checker/jepsen.h"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <optional>
 
@@ -17,7 +16,6 @@ namespace bank::checker {
 namespace {
 
 using Function = JepsenOperation::Function;
-using SteadyClock = std::chrono::steady_clock;
 
 constexpr size_t kShownMax = 10;
 constexpr std::chrono::milliseconds kRegisterTryTime{200};
@@ -26,11 +24,12 @@ constexpr std::chrono::seconds kRegisterMinimizeTime{3};
 class JepsenJudge {
  public:
   JepsenJudge(std::vector<JepsenOperation> operations, const JepsenOptions& options,
-              std::string initial)
+              const Budget& budget, std::string initial)
       : operations_(std::move(operations)),
         options_(options),
         initial_text_(std::move(initial)),
-        deadline_(SteadyClock::now() + std::chrono::milliseconds(options.budget_ms)) {}
+        budget_(budget),
+        searching_(budget.Share(4, 5)) {}
 
   JepsenJudgement Run(bool bank) {
     Judgement& judgement = result_;
@@ -104,10 +103,10 @@ class JepsenJudge {
 
   bool JudgeOneBank(const std::vector<size_t>& members) {
     const BankSteps bank = StepsOfBank(operations_, members, options_.overdrafts);
-    const BankAnswer answer = JudgeBank(bank, deadline_);
+    const BankAnswer answer = JudgeBank(bank, searching_);
     if (answer == BankAnswer::kUnknown) Undecided();
     if (answer != BankAnswer::kViolation) return true;
-    BankViolation violation = ExplainBank(bank);
+    BankViolation violation = ExplainBank(bank, budget_.AtMost(kRegisterMinimizeTime));
     ReportLast(violation.why, std::move(violation.culprits));
     return false;
   }
@@ -120,18 +119,16 @@ class JepsenJudge {
       if (!step.is_read() || !step.is_optional()) steps.push_back(step);
     }
     const Wide initial = ValueOf(initial_text_);
-    StepSearch search(steps, initial, deadline_);
+    StepSearch search(steps, initial, searching_);
     const StepSearch::Answer answer = search.Run();
     const bool is_right =
         answer == StepSearch::Answer::kExplained && Explains(steps, initial, search.order());
     if (answer != StepSearch::Answer::kViolation && !is_right) Undecided();
     if (answer != StepSearch::Answer::kViolation) return true;
-    const auto limit = SteadyClock::now() + kRegisterMinimizeTime;
+    const Budget minimizing = budget_.AtMost(kRegisterMinimizeTime);
     const auto fails = [&](const std::vector<Step>& some) {
-      const auto now = SteadyClock::now();
-      return now < limit &&
-             StepSearch(some, initial, std::min(limit, now + kRegisterTryTime)).Run() ==
-                 StepSearch::Answer::kViolation;
+      return !minimizing.IsOver() && StepSearch(some, initial, minimizing.AtMost(kRegisterTryTime)).Run() ==
+                                         StepSearch::Answer::kViolation;
     };
     std::vector<size_t> culprits;
     for (const Step& step : Shorten(steps, false, fails)) culprits.push_back(step.event);
@@ -200,7 +197,8 @@ class JepsenJudge {
   std::vector<JepsenOperation> operations_;
   const JepsenOptions& options_;
   const std::string initial_text_;
-  const SteadyClock::time_point deadline_;
+  const Budget budget_;
+  const Budget searching_;
   std::map<std::string, size_t> values_;
   JepsenJudgement result_;
 };
@@ -214,23 +212,28 @@ absl::StatusOr<JepsenJudgement> JudgeJepsen(const std::vector<std::string>& path
   if (!values.ok() || values->size() != 1 || !ScalarText(values->front(), &initial)) {
     return absl::InvalidArgumentError("what registers hold at first must be one value in EDN");
   }
+  absl::StatusOr<InputFiles> inputs = OpenInputs(paths);
+  if (!inputs.ok()) return inputs.status();
+  const Budget budget = Budget::OfMs(options.budget_ms);
   JepsenHistory history;
-  for (const std::string& path : paths) {
-    if (absl::Status status = history.Read(path); !status.ok()) return status;
+  for (const std::shared_ptr<InputFile>& input : *inputs) {
+    if (absl::Status status = history.Read(input.get()); !status.ok()) return status;
   }
   absl::StatusOr<std::vector<JepsenOperation>> operations = history.Finish();
   if (!operations.ok()) return operations.status();
   if (history.is_bank() && history.is_register()) {
     return absl::InvalidArgumentError(
-        fmt::format("{}: operations of a bank and of a register in one history", paths.back()));
+        fmt::format("{}: operations of a bank and of a register in one history",
+                    inputs->back()->path()));
   }
   std::optional<std::vector<JepsenOperation>> by_time;
   if (!history.in_time_order()) by_time = InTimeOrder(*operations);
   JepsenJudgement judgement =
-      JepsenJudge(*std::move(operations), options, initial).Run(history.is_bank());
+      JepsenJudge(*std::move(operations), options, budget, initial).Run(history.is_bank());
+  judgement.inputs = *std::move(inputs);
   if (history.in_time_order()) return judgement;
   if (!by_time ||
-      JepsenJudge(*std::move(by_time), options, initial).Run(history.is_bank()).verdict !=
+      JepsenJudge(*std::move(by_time), options, budget, initial).Run(history.is_bank()).verdict !=
           judgement.verdict) {
     judgement.violations.clear();
     judgement.culprits.clear();

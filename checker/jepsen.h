@@ -17,7 +17,7 @@
 namespace bank::checker {
 
 struct JepsenOptions {
-  int64_t budget_ms = 10'000;
+  int64_t budget_ms = 10'000;   // of CPU time, for all of it (budget.h)
   bool overdrafts = false;      // accounts may be overdrawn
   std::string initial = "nil";  // what registers hold at first, in EDN
 };

@@ -1,14 +1,14 @@
 #include "checker/jepsen_history.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 
 #include "common/one_line.h"
 #include "fmt/format.h"
 
 namespace bank::checker {
 namespace {
+
+constexpr size_t kReadBytes = 1 << 18;
 
 using Function = JepsenOperation::Function;
 
@@ -158,10 +158,16 @@ absl::Status JepsenHistory::Refusal(int64_t event, const absl::Status& why) cons
                                                 OneLine(std::string(why.message()))));
 }
 
-absl::Status JepsenHistory::Read(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(path + ": cannot be read");
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+absl::Status JepsenHistory::Read(InputFile* file) {
+  const std::string& path = file->path();
+  std::string text;
+  for (size_t size = 0;; size = text.size()) {
+    text.resize(size + kReadBytes);
+    const absl::StatusOr<size_t> got = file->Read(size, text.data() + size, kReadBytes);
+    if (!got.ok()) return got.status();
+    text.resize(size + *got);
+    if (*got == 0) break;
+  }
   auto values = ParseEdn(text);
   if (!values.ok()) {
     return absl::InvalidArgumentError(path + ": " + std::string(values.status().message()));
@@ -173,6 +179,11 @@ absl::Status JepsenHistory::Read(const std::string& path) {
     const absl::Status status = Take(event);
     return status.ok() ? status : Refusal(events_, status);
   };
+  const auto is_vector = [](const Edn& value) { return value.type == Edn::Type::kVector; };
+  if (values->size() > 1 && std::any_of(values->begin(), values->end(), is_vector)) {
+    return absl::InvalidArgumentError(path + ": more follows the vector of the events; give each "
+                                             "history its own file");
+  }
   for (const Edn& value : *values) {
     if (value.type != Edn::Type::kVector) {
       if (absl::Status status = take(value); !status.ok()) return status;

@@ -21,6 +21,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "checker/edn.h"
+#include "checker/input_file.h"
 #include "checker/operation.h"
 
 namespace bank::checker {
@@ -50,7 +51,7 @@ struct JepsenOperation {
 class JepsenHistory {
  public:
   // Appends what the file holds. Errors name file and event.
-  absl::Status Read(const std::string& path);
+  absl::Status Read(InputFile* file);
   // After the last file. Those that certainly did not happen and reads without answer are there
   // too.
   absl::StatusOr<std::vector<JepsenOperation>> Finish();

@@ -5,8 +5,10 @@
 #include <set>
 
 #include "checker/certificate.h"
+#include "checker/counter_example.h"
 #include "checker/digests.h"
 #include "checker/history_passes.h"
+#include "checker/placement.h"
 #include "checker/search.h"
 #include "checker/witness.h"
 #include "fmt/format.h"
@@ -17,25 +19,52 @@ namespace {
 constexpr size_t kPairsOf = 400;
 // So many operations are loaded for a search; each takes about 120 bytes.
 constexpr size_t kSearchedMax = 4'000'000;
-constexpr size_t kSecondOpinionMax = 20'000;
+constexpr size_t kSecondOpinionMax = 2'000;
+constexpr uint64_t kPlacementStepsMax = 30'000'000;
+// So many operations of unknown outcome are tried in all combinations to explain a total, and so
+// many combinations are searched.
+constexpr size_t kTotalOfMax = 16;
+constexpr size_t kTotalSearchesMax = 64;
+constexpr size_t kCompletedMax = 20'000;
+constexpr int64_t kAloneBudgetMs = 200;
+constexpr std::chrono::seconds kCompletingTime{3};
+constexpr const char* kBudgetEnded = "the budget of CPU time ended before the verdict";
+
+bool IsOver(const absl::Status& status) { return absl::IsDeadlineExceeded(status); }
 
 class HistoryJudge {
  public:
-  HistoryJudge(const JudgeOptions& options, Judgement* judgement)
-      : options_(options), judgement_(*judgement), passes_(options, judgement) {}
+  // `judgement` has the histories.
+  HistoryJudge(const JudgeOptions& options, InputFiles digests, Judgement* judgement)
+      : options_(options),
+        judgement_(*judgement),
+        budget_(Budget::OfMs(options.budget_ms)),
+        passes_(options, budget_, judgement),
+        digest_inputs_(std::move(digests)) {}
 
   absl::Status Run() {
-    if (absl::Status status = passes_.Settle({}); !status.ok()) return status;
+    if (absl::Status status = passes_.Settle({}); !status.ok()) {
+      if (!IsOver(status)) return status;
+      judgement_.method = "certificate";
+      judgement_.undecided_because = kBudgetEnded;
+      return absl::OkStatus();
+    }
     return Conclude();
   }
 
  private:
   absl::Status Conclude();
   absl::Status ReadDigests();
-  absl::Status Confirm(std::optional<Violation>* violation, bool* certain);
   absl::Status Explain(Violation* violation);
+  absl::Status CompleteViolations();
+  bool IsWrong(const std::string& text) const;
   absl::Status RunSearch(size_t operations_max, bool positions, SearchResult* result);
-  absl::Status JudgeByCertificate();
+  absl::Status Certify();
+  absl::Status JudgeByCertificate(std::optional<Standing>* standing);
+  absl::Status PlaceUnknown();
+  absl::StatusOr<bool> Holds(const std::vector<Operation>& placed);
+  absl::StatusOr<Standing::May> MayTotalByPlacing(Wide total);
+  absl::StatusOr<Standing::May> MayTotalBySearch(Wide change, uint64_t room);
   absl::Status JudgeBySearch();
   void ReportSearch(const SearchResult& search);
   absl::StatusOr<Standing> StandingByCounting();
@@ -43,14 +72,18 @@ class HistoryJudge {
 
   const JudgeOptions& options_;
   Judgement& judgement_;
+  const Budget budget_;
   HistoryPasses passes_;
+  InputFiles digest_inputs_;
   std::vector<Digest> digests_;
+  std::optional<PlacementProblem> problem_;
+  std::optional<Placement> placement_;
 };
 
 absl::Status HistoryJudge::ReadDigests() {
   digests_ = passes_.digests();
   if (options_.digests.empty()) return absl::OkStatus();
-  HistoryReader reader(options_.digests, &judgement_.names);
+  HistoryReader reader(digest_inputs_, &judgement_.names);
   if (absl::Status opened = reader.Open(); !opened.ok()) return opened;
   Operation op;
   if (reader.Next(&op)) {
@@ -66,7 +99,7 @@ absl::Status HistoryJudge::ReadDigests() {
 
 absl::Status HistoryJudge::Conclude() {
   if (judgement_.lines == 0) {
-    return absl::InvalidArgumentError(options_.histories.front() + ": no line of a history");
+    return absl::InvalidArgumentError(judgement_.inputs.front()->path() + ": no line of a history");
   }
   judgement_.notes = passes_.notes();
   if (!passes_.initial().given) {
@@ -81,15 +114,21 @@ absl::Status HistoryJudge::Conclude() {
   judgement_.violations = passes_.key_violations();
   std::optional<Standing> standing;
   if (passes_.indexless() == 0) {
-    certificate().Finish();
-    if (!certificate().violation()) standing = certificate().standing();
-    if (absl::Status status = JudgeByCertificate(); !status.ok()) return status;
+    if (absl::Status status = JudgeByCertificate(&standing); !status.ok()) {
+      if (!IsOver(status)) return status;
+      judgement_.undecided_because = kBudgetEnded;
+    }
   } else {
     if (absl::Status status = JudgeBySearch(); !status.ok()) return status;
     if (!digests_.empty() && judgement_.operations <= kSearchedMax) {
       absl::StatusOr<Standing> counted = StandingByCounting();
-      if (!counted.ok()) return counted.status();
-      standing = *std::move(counted);
+      if (counted.ok()) {
+        standing = *std::move(counted);
+      } else if (!IsOver(counted.status())) {
+        return counted.status();
+      } else if (judgement_.undecided_because.empty()) {
+        judgement_.undecided_because = kBudgetEnded;
+      }
     }
   }
   DigestCheck check = CheckDigests(digests_, standing ? &*standing : nullptr);
@@ -100,7 +139,12 @@ absl::Status HistoryJudge::Conclude() {
     judgement_.undecided_because = std::move(check.undecided_because);
   }
   for (Violation& violation : judgement_.violations) {
-    if (absl::Status status = Explain(&violation); !status.ok()) return status;
+    absl::Status status = options_.explains ? Explain(&violation) : absl::OkStatus();
+    if (!status.ok() && !IsOver(status)) return status;
+  }
+  if (options_.explains && !judgement_.violations.empty()) {
+    absl::Status status = CompleteViolations();
+    if (!status.ok() && !IsOver(status)) return status;
   }
   if (!judgement_.violations.empty()) judgement_.undecided_because.clear();
   judgement_.verdict = !judgement_.violations.empty()         ? Verdict::kInconsistent
@@ -109,35 +153,141 @@ absl::Status HistoryJudge::Conclude() {
   return absl::OkStatus();
 }
 
+// Finishes the certificate, after further passes if what it found out asks for them.
+absl::Status HistoryJudge::Certify() {
+  uint64_t last_index = 0;
+  for (const Digest& digest : digests_) last_index = std::max(last_index, digest.log_index);
+  certificate().Finish(last_index);
+  HistoryPasses::Focus focus;
+  if (certificate().has_strangers() && passes_.initial().given) focus.total_unknown = true;
+  if (certificate().needs_all()) focus.keep_all = true;
+  if (!focus.total_unknown && !focus.keep_all) return absl::OkStatus();
+  if (absl::Status status = passes_.Settle(focus); !status.ok()) return status;
+  certificate().Finish(last_index);
+  return absl::OkStatus();
+}
+
 // All answers have a position.
-absl::Status HistoryJudge::JudgeByCertificate() {
+absl::Status HistoryJudge::JudgeByCertificate(std::optional<Standing>* standing) {
   judgement_.method = "certificate";
+  if (absl::Status status = Certify(); !status.ok()) return status;
   judgement_.last_index = certificate().last_index();
   judgement_.unheld_positions = certificate().unheld_positions();
-  judgement_.placed = certificate().placed();
   judgement_.window_peak = certificate().window_peak();
   std::optional<Violation> violation = certificate().violation();
-  if (!violation) return absl::OkStatus();
-  judgement_.method = "certificate, then search";
-  SearchResult search;
-  if (certificate().inexact()) {
-    bool certain = false;
-    if (absl::Status status = Confirm(&violation, &certain); !status.ok()) return status;
-    if (!certain) {
-      if (absl::Status s = RunSearch(kSearchedMax, true, &search); !s.ok()) return s;
-      if (search.answer == SearchAnswer::kViolation) ReportSearch(search);
-      if (search.answer == SearchAnswer::kUnknown) {
-        judgement_.undecided_because = "operations of unknown outcome may explain what was found";
-      }
-      return absl::OkStatus();
+  if (!violation) {
+    *standing = certificate().standing();
+    const bool needs_unknown = certificate().needs_unknown();
+    if (needs_unknown || !digests_.empty()) {
+      problem_ = certificate().TakeProblem();
+      if (problem_) placement_.emplace(*problem_, judgement_.names, kPlacementStepsMax);
     }
+    if (needs_unknown) {
+      if (absl::Status status = PlaceUnknown(); !status.ok()) return status;
+      if (judgement_.violations.empty()) *standing = certificate().standing();
+    }
+    if (problem_ && !problem_->unknown.empty()) {
+      (*standing)->may_total = [this](Wide total, uint64_t) {
+        const absl::StatusOr<Standing::May> may = MayTotalByPlacing(total);
+        return may.ok() ? *may : Standing::May::kUnknown;
+      };
+    }
+    return absl::OkStatus();
   }
   judgement_.violations.push_back(*violation);
+  SearchResult search;
   if (absl::Status s = RunSearch(kSecondOpinionMax, false, &search); !s.ok()) return s;
+  judgement_.method = "certificate, then search";
   if (search.answer == SearchAnswer::kLinearizable) {
     judgement_.notes.push_back("without their positions the answers are linearizable");
   }
   return absl::OkStatus();
+}
+
+// Some answers are wrong unless operations of unknown outcome happened.
+absl::Status HistoryJudge::PlaceUnknown() {
+  const auto answer = placement_ ? placement_->Find({}) : Placement::Answer::kUnknown;
+  if (answer == Placement::Answer::kNone) {
+    const Placement::Failure failure = placement_->failure();
+    judgement_.violations.push_back(certificate().Unexplained(problem_->events[failure.event].op,
+                                                              failure.state, failure.since));
+    return absl::OkStatus();
+  }
+  if (answer == Placement::Answer::kFound) {
+    const std::vector<Operation> placed = placement_->Placed();
+    judgement_.placed = placed.size();
+    const absl::StatusOr<bool> holds = Holds(placed);
+    if (!holds.ok()) return holds.status();
+    if (*holds) return absl::OkStatus();
+  } else {
+    judgement_.method = "certificate, then search";
+    SearchResult search;
+    if (absl::Status s = RunSearch(kSecondOpinionMax, true, &search); !s.ok()) return s;
+    if (search.answer == SearchAnswer::kViolation) ReportSearch(search);
+    if (search.answer != SearchAnswer::kUnknown) return absl::OkStatus();
+  }
+  judgement_.undecided_because = "operations of unknown outcome may explain what was found";
+  return absl::OkStatus();
+}
+
+// Replays the history with these operations, and no other unknown ones.
+absl::StatusOr<bool> HistoryJudge::Holds(const std::vector<Operation>& placed) {
+  if (absl::Status status = passes_.Settle({.placed = &placed}); !status.ok()) return status;
+  certificate().Finish(0);
+  return !certificate().violation();
+}
+
+absl::StatusOr<Standing::May> HistoryJudge::MayTotalByPlacing(Wide total) {
+  const Placement::Answer answer = placement_->Find(total);
+  if (answer == Placement::Answer::kNone) return Standing::May::kNo;
+  if (answer == Placement::Answer::kUnknown) return Standing::May::kUnknown;
+  const std::vector<Operation> placed = placement_->Placed();
+  const absl::StatusOr<bool> holds = Holds(placed);
+  if (!holds.ok()) return holds.status();
+  if (!*holds || certificate().standing().total != total) return Standing::May::kUnknown;
+  judgement_.placed = placed.size();
+  return Standing::May::kYes;
+}
+
+// Whether an order explains the answers in which unknown operations, `room` at most, change the
+// total by so much.
+absl::StatusOr<Standing::May> HistoryJudge::MayTotalBySearch(Wide change, uint64_t room) {
+  std::vector<Operation> others;
+  std::vector<Operation> unknown;  // those that change it
+  Wide most = 0;
+  Wide least = 0;
+  const absl::Status status = passes_.ForEachEffect([&](const Operation& op) {
+    const bool counts = op.is_unknown() && op.kind != OpKind::kTransfer;
+    (counts ? unknown : others).push_back(op);
+    if (counts) (op.kind == OpKind::kWithdraw ? least : most) += ChangeOf(op, op.account);
+  });
+  if (!status.ok()) return status;
+  if (change > most || change < least) return Standing::May::kNo;
+  if (unknown.size() > kTotalOfMax || others.size() > kSecondOpinionMax) {
+    return Standing::May::kUnknown;
+  }
+  SearchOptions options;
+  options.searching = budget_.Share(1, 2);
+  options.minimizing = budget_;
+  options.positions = passes_.indexed() != 0;
+  auto may = Standing::May::kNo;
+  size_t searches = 0;
+  for (uint32_t set = 0; set < uint32_t{1} << unknown.size(); ++set) {
+    Wide sum = 0;
+    std::vector<Operation> operations = others;
+    for (size_t i = 0; i < unknown.size(); ++i) {
+      if ((set >> i & 1) == 0) continue;
+      operations.push_back(AsDone(unknown[i]));
+      operations.back().return_ns = kNever;
+      sum += ChangeOf(unknown[i], unknown[i].account);
+    }
+    if (sum != change || operations.size() - others.size() > room) continue;
+    if (++searches > kTotalSearchesMax) return Standing::May::kUnknown;
+    const SearchResult found = Search(operations, passes_.initial(), judgement_.names, options);
+    if (found.answer == SearchAnswer::kLinearizable) return Standing::May::kYes;
+    if (found.answer == SearchAnswer::kUnknown) may = Standing::May::kUnknown;
+  }
+  return may;
 }
 
 // Some answers, or all, have no position.
@@ -147,8 +297,12 @@ absl::Status HistoryJudge::JudgeBySearch() {
       fmt::format("{} answers have no position in the bank's order", passes_.indexless()));
   const bool positions = passes_.indexed() != 0;
   if (positions) {
-    if (absl::Status status = passes_.Settle({.order_only = true}); !status.ok()) return status;
-    certificate().Finish();
+    if (absl::Status status = passes_.Settle({.order_only = true}); !status.ok()) {
+      if (!IsOver(status)) return status;
+      judgement_.undecided_because = kBudgetEnded;
+      return absl::OkStatus();
+    }
+    certificate().Finish(0);
     judgement_.last_index = certificate().last_index();
     if (certificate().violation()) {
       judgement_.violations.push_back(*certificate().violation());
@@ -166,11 +320,6 @@ absl::Status HistoryJudge::JudgeBySearch() {
     judgement_.undecided_because =
         search.lacks_room ? "an order was found, but not where all of it took a position"
                           : "the search came to the end of its budget";
-  }
-  if (passes_.freshness_unknown() != 0 && judgement_.undecided_because.empty()) {
-    judgement_.undecided_because =
-        fmt::format("{} reads that had to see a position do not tell which one they saw",
-                    passes_.freshness_unknown());
   }
   return absl::OkStatus();
 }
@@ -194,46 +343,50 @@ absl::StatusOr<Standing> HistoryJudge::StandingByCounting() {
     total += balance;
     accounts.insert(account);
   }
-  std::set<uint32_t> used;
+  std::set<uint32_t> there;   // not by the header
+  std::set<uint32_t> absent;  // at some moment, and opened by nobody for certain
+  std::set<uint32_t> named;
+  bool has_unknown = false;
+  bool has_opening = false;  // of unknown outcome
   const absl::Status status = passes_.ForEachEffect([&](const Operation& op) {
     if (op.is_positioned()) ++standing.positions;
-    if (op.is_unknown()) standing.unknown.push_back({op});
+    has_unknown = has_unknown || op.is_unknown();
+    named.insert(op.account);
+    if (op.to != kNoAccount) named.insert(op.to);
+    const bool told = op.is_read() || op.is_positioned();
+    if (told && (op.answer == Answer::kInsufficientFunds || op.answer == Answer::kAccountExists ||
+                 (op.answer == Answer::kOk && op.kind != OpKind::kOpen))) {
+      there.insert(op.account);
+    }
+    if (told && op.answer == Answer::kUnknownAccount && op.kind != OpKind::kTransfer) {
+      absent.insert(op.account);
+    }
+    if (op.is_unknown() && op.kind == OpKind::kOpen) has_opening = true;
     if (!op.took_effect()) return;
     if (op.kind == OpKind::kOpen) accounts.insert(op.account);
-    used.insert(op.account);
-    if (op.to != kNoAccount) used.insert(op.to);
+    if (op.to != kNoAccount) there.insert(op.to);
     if (op.kind == OpKind::kOpen || op.kind == OpKind::kDeposit) total += op.amount;
     if (op.kind == OpKind::kWithdraw) total -= op.amount;
   });
   if (!status.ok()) return status;
-  for (uint32_t account : used) {
-    if (!accounts.contains(account)) standing.total_known = false;
+  for (uint32_t account : named) {
+    if (accounts.contains(account)) continue;
+    if (there.contains(account)) {
+      standing.total_known = false;
+      accounts.insert(account);
+    } else if (has_opening || !absent.contains(account)) {
+      standing.has_strangers = true;
+    }
   }
-  standing.sums = {total};
+  standing.total = total;
+  if (has_unknown) {
+    standing.may_total = [this, total, taken = standing.positions](Wide wanted, uint64_t last) {
+      const auto may = MayTotalBySearch(wanted - total, last - std::min(last, taken));
+      return may.ok() ? *may : Standing::May::kUnknown;
+    };
+  }
   standing.accounts = accounts.size();
   return standing;
-}
-
-// The certificate failed, but did not try everything the unknown operations may have done. Judges
-// each account of the violation alone: what is wrong there is wrong for certain.
-absl::Status HistoryJudge::Confirm(std::optional<Violation>* violation, bool* certain) {
-  std::set<uint32_t> accounts;
-  for (const Operation& op : (*violation)->operations) {
-    accounts.insert(op.account);
-    if (op.to != kNoAccount) accounts.insert(op.to);
-  }
-  for (uint32_t account : accounts) {
-    if (absl::Status status = passes_.Settle({.only_account = account}); !status.ok()) {
-      return status;
-    }
-    certificate().Finish();
-    if (certificate().violation() && !certificate().inexact()) {
-      *violation = certificate().violation();
-      *certain = true;
-      return absl::OkStatus();
-    }
-  }
-  return absl::OkStatus();
 }
 
 // Reads the stretch of the history around a wrong answer and finds the smallest set that shows it.
@@ -283,15 +436,44 @@ absl::Status HistoryJudge::Explain(Violation* violation) {
   return absl::OkStatus();
 }
 
+// Whether a small history is inconsistent for certain.
+bool HistoryJudge::IsWrong(const std::string& text) const {
+  JudgeOptions options;
+  options.foreign_writers = options_.foreign_writers;
+  options.explains = false;
+  options.budget_ms = kAloneBudgetMs;
+  Judgement alone;
+  alone.inputs = {InputFile::OfText("counter-example", text)};
+  const absl::Status status = HistoryJudge(options, {}, &alone).Run();
+  return status.ok() && alone.verdict == Verdict::kInconsistent;
+}
+
+absl::Status HistoryJudge::CompleteViolations() {
+  std::vector<Operation> operations;
+  if (judgement_.operations <= kCompletedMax) {
+    absl::Status status =
+        passes_.ForEachEffect([&](const Operation& op) { operations.push_back(op); });
+    if (!status.ok()) return status;
+  }
+  const auto attempts = passes_.attempts();
+  const Evidence evidence{passes_.initial(), judgement_.names, digests_, operations, attempts};
+  for (Violation& violation : judgement_.violations) {
+    Complete(evidence, budget_.AtMost(kCompletingTime),
+             [this](const std::string& text) { return IsWrong(text); }, &violation);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status HistoryJudge::RunSearch(size_t operations_max, bool positions, SearchResult* result) {
   *result = {};
   if (judgement_.operations > operations_max || options_.foreign_writers) return absl::OkStatus();
   std::vector<Operation> operations;
   absl::Status status =
       passes_.ForEachEffect([&](const Operation& op) { operations.push_back(op); });
-  if (!status.ok()) return status;
+  if (!status.ok()) return IsOver(status) ? absl::OkStatus() : status;
   SearchOptions options;
-  options.budget_ms = options_.budget_ms;
+  options.searching = budget_.Share(4, 5);
+  options.minimizing = budget_;
   options.positions = positions;
   *result = Search(operations, passes_.initial(), judgement_.names, options);
   judgement_.searched_states += result->states;
@@ -313,8 +495,15 @@ std::string_view VerdictName(Verdict verdict) {
 }
 
 absl::StatusOr<Judgement> JudgeHistory(const JudgeOptions& options) {
+  std::vector<std::string> paths = options.histories;
+  paths.insert(paths.end(), options.digests.begin(), options.digests.end());
+  absl::StatusOr<InputFiles> inputs = OpenInputs(paths);
+  if (!inputs.ok()) return inputs.status();
   Judgement judgement;
-  if (absl::Status status = HistoryJudge(options, &judgement).Run(); !status.ok()) return status;
+  const auto histories = inputs->begin() + std::ssize(options.histories);
+  judgement.inputs.assign(inputs->begin(), histories);
+  HistoryJudge judge(options, InputFiles(histories, inputs->end()), &judgement);
+  if (absl::Status status = judge.Run(); !status.ok()) return status;
   return judgement;
 }
 

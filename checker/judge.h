@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "checker/history_reader.h"
+#include "checker/input_file.h"
 #include "checker/operation.h"
 #include "checker/violation.h"
 
@@ -25,7 +26,8 @@ struct JudgeOptions {
   std::vector<std::string> histories;
   std::vector<std::string> digests;  // files of digest lines; histories may hold some too
   bool foreign_writers = false;
-  int64_t budget_ms = 10'000;  // for searching
+  bool explains = true;        // looks for the smallest counter-examples
+  int64_t budget_ms = 10'000;  // of CPU time, for all of it (budget.h)
 };
 
 struct Counts {
@@ -52,6 +54,7 @@ struct Judgement {
   uint64_t searched_states = 0;
   uint64_t passes = 0;
   size_t branches = 0;  // digests compared
+  InputFiles inputs;    // the histories, to be read again
   AccountNames names;
 };
 

@@ -25,7 +25,8 @@ class KeyBook {
   // False if the key was there already.
   bool Insert(OperationKey key) {
     std::vector<Range>& ranges = sessions_[key.session];
-    if (!ranges.empty() && ranges.back().last + 1 == key.sequence) {
+    // Of all numbers of 64 bits: the one behind the last is none.
+    if (!ranges.empty() && key.sequence != 0 && ranges.back().last == key.sequence - 1) {
       ranges.back().last = key.sequence;
       return true;
     }
@@ -33,8 +34,8 @@ class KeyBook {
     auto at = std::lower_bound(ranges.begin(), ranges.end(), key.sequence,
                                [](const Range& r, uint64_t s) { return r.last < s; });
     if (at != ranges.end() && at->first <= key.sequence) return false;
-    const bool joins_next = at != ranges.end() && at->first == key.sequence + 1;
-    const bool joins_previous = at != ranges.begin() && (at - 1)->last + 1 == key.sequence;
+    const bool joins_next = at != ranges.end() && at->first - 1 == key.sequence;
+    const bool joins_previous = at != ranges.begin() && (at - 1)->last == key.sequence - 1;
     if (joins_previous && joins_next) {
       (at - 1)->last = at->last;
       ranges.erase(at);

@@ -89,21 +89,23 @@ class FastParser {
     return true;
   }
 
-  bool Unsigned(uint64_t* value) {
+  // False, for the general way: no number, one of an unusual form, or above `max`.
+  bool Unsigned(uint64_t* value, uint64_t max = std::numeric_limits<uint64_t>::max()) {
     uint64_t v = 0;
     const char* start = at_;
     while (at_ != end_ && static_cast<unsigned char>(*at_ - '0') < 10) {
-      v = v * 10 + static_cast<uint64_t>(*at_ - '0');
+      const auto digit = static_cast<uint64_t>(*at_ - '0');
+      if (v > max / 10 || v * 10 > max - digit) return false;
+      v = v * 10 + digit;
       ++at_;
     }
     *value = v;
-    if (at_ - start > 1 && *start == '0') return false;
-    return at_ != start && at_ - start <= 18;  // longer ones could overflow: the general way
+    return at_ != start && (at_ - start == 1 || *start != '0');
   }
   bool Signed(int64_t* value) {
     const bool negative = Take('-');
     uint64_t v = 0;
-    if (!Unsigned(&v)) return false;
+    if (!Unsigned(&v, std::numeric_limits<int64_t>::max())) return false;
     *value = negative ? -static_cast<int64_t>(v) : static_cast<int64_t>(v);
     return true;
   }
@@ -227,8 +229,8 @@ class GeneralParser {
     Unsigned(object, "id", Line::kId, &line_->id);
     Unsigned(object, "session", Line::kSession, &line_->session);
     Unsigned(object, "sequence", Line::kSequence, &line_->sequence);
-    Unsigned(object, "index", Line::kIndex, &line_->index);
-    Unsigned(object, "minimum", Line::kMinimumIndex, &line_->minimum_index);
+    Position(object, "index", Line::kIndex, &line_->index);
+    Position(object, "minimum", Line::kMinimumIndex, &line_->minimum_index);
     Unsigned(object, "branch", Line::kBranch, &line_->branch);
     Signed(object, "amount", Line::kAmount, &line_->amount);
     Signed(object, "balance", Line::kBalance, &line_->balance);
@@ -266,6 +268,12 @@ class GeneralParser {
       return Fail(absl::StrCat("\"", key, "\" must be an integer >= 0"));
     }
     *value = found->get<uint64_t>();
+  }
+  // Positions are int64, as the bank counts them; ids may be any number of 64 bits.
+  void Position(const nlohmann::json& object, const char* key, Line::Field field,
+                uint64_t* value) {
+    Unsigned(object, key, field, value);
+    if (line_->has(field) && *value > kPositionMax) Fail(absl::StrCat("\"", key, "\" must be at most 2^63-1"));
   }
   void Signed(const nlohmann::json& object, const char* key, Line::Field field, int64_t* value) {
     const nlohmann::json* found = Find(object, key, field);

@@ -1,16 +1,18 @@
 // checker: judges whether a recorded history is one that a single, correct bank could have given.
+#include <array>
 #include <chrono>
-#include <fstream>
 #include <iostream>
 #include <string>
 #include <vector>
 
 #include "checker/jepsen.h"
 #include "checker/judge.h"
+#include "checker/page_file.h"
 #include "checker/report.h"
 #include "checker/timeline.h"
 #include "common/exit_code.h"
 #include "common/flags.h"
+#include "common/program.h"
 
 namespace {
 
@@ -21,8 +23,12 @@ Examples:
   checker --html timeline.html out/history.jsonl
   checker store/latest/history.edn
   checker --foreign-writers -w json mine.jsonl
+  zcat history.jsonl.gz | checker -
 
-Exit codes: 0 consistent, 1 usage, 2 bad input, 4 undecided, 6 inconsistent.
+Exit codes: 0 consistent, 1 usage, 2 bad input, 4 undecided, 6 inconsistent. A timeline that cannot
+be written is told on stderr and changes none of them.
+A pipe may be given for a file, also as -, which is the standard input: what is read from it is
+copied to a temporary file without a name in $TMPDIR (else /tmp).
 The format of a history: docs/HISTORY.md. Positions ("index") may be given by all answers, by
 some, or by none; answers without one are judged by searching.
 
@@ -35,9 +41,13 @@ Both also behind keys of jepsen.independent: :value [k v], for cas [k [old new]]
 alone. Other :f are refused; processes named by a keyword (:nemesis) are skipped.
 )";
 
-}  // namespace
+// Says why there is no timeline, if there is none.
+bool TellNoTimeline(const absl::Status& status) {
+  if (!status.ok()) std::cerr << "checker: no timeline: " << status.message() << "\n";
+  return status.ok();
+}
 
-int main(int argc, char** argv) {
+int Main(int argc, char** argv) {
   bank::checker::JudgeOptions options;
   bank::checker::JepsenOptions jepsen_options;
   std::string format = "table";
@@ -48,25 +58,46 @@ int main(int argc, char** argv) {
       "answer?",
       "checker"};
   flags.SetFooter(kExamples);
-  flags.Add("history", options.histories, "history files, read as one history").Required();
-  flags.Add("--digests", options.digests, "files with the branches' final digests");
-  flags.AddSwitch("--foreign-writers", options.foreign_writers,
-                  "others than the recorded customers wrote too");
-  flags.Add("--budget-ms", options.budget_ms, "time for searching, in milliseconds")
+  flags.Add("history", options.histories, "history files, read as one history; - is stdin")
+      .Required();
+  const bank::Flag digests =
+      flags.Add("--digests", options.digests, "files with the branches' final digests");
+  const bank::Flag foreign = flags.AddSwitch("--foreign-writers", options.foreign_writers,
+                                             "others than the recorded customers wrote too");
+  flags
+      .Add("--budget-ms", options.budget_ms,
+           "CPU time for reading, searching and minimizing, in ms;\n"
+           "reading once takes what it takes")
       .NotNegative()
       .ShowDefault();
   flags.Add("--format", input, "of the histories: auto (by extension), json or edn")
       .OneOf({"auto", "json", "edn"})
       .ShowDefault();
-  flags.Add("--initial", jepsen_options.initial, "edn: what registers hold at first").ShowDefault();
-  flags.AddSwitch("--overdrafts", jepsen_options.overdrafts,
-                  "edn: accounts may be overdrawn (Jepsen's :negative-balances?)");
+  const bank::Flag initial =
+      flags.Add("--initial", jepsen_options.initial, "edn: what registers hold at first")
+          .ShowDefault();
+  const bank::Flag overdrafts =
+      flags.AddSwitch("--overdrafts", jepsen_options.overdrafts,
+                      "edn: accounts may be overdrawn (Jepsen's :negative-balances?)");
   flags.Add("--html", html, "write a timeline of the history to this file");
   flags.Add("-w,--write", format, "table or json").OneOf({"table", "json"}).ShowDefault();
   if (const auto code = flags.Parse(argc, argv)) return *code;
 
+  std::vector<std::string> inputs = options.histories;
+  inputs.insert(inputs.end(), options.digests.begin(), options.digests.end());
+  // Told before the work, not after it. The verdict is worth having without a timeline, too.
+  if (!html.empty() && !TellNoTimeline(bank::checker::CanWritePage(html, inputs))) {
+    html.clear();
+  }
   const auto start = std::chrono::steady_clock::now();
   const bool edn = input == "edn" || (input == "auto" && options.histories[0].ends_with(".edn"));
+  const auto unread = edn ? std::array{digests, foreign} : std::array{initial, overdrafts};
+  for (const bank::Flag& flag : unread) {
+    if (!flag.given()) continue;
+    std::cerr << "checker: " << flag.name() << " is not for histories in " << (edn ? "EDN" : "JSON")
+              << " (see --help)\n";
+    return bank::kExitUsage;
+  }
   bank::checker::JepsenJudgement jepsen;
   absl::StatusOr<bank::checker::Judgement> judgement;
   if (edn) {
@@ -91,14 +122,9 @@ int main(int argc, char** argv) {
   std::cout << (format == "json" ? bank::checker::JsonReport(*judgement, elapsed_ms)
                                  : bank::checker::TableReport(*judgement, elapsed_ms));
   if (!html.empty()) {
-    const auto page = edn ? bank::checker::JepsenTimeline(jepsen)
-                          : bank::checker::Timeline(options.histories, *judgement);
-    std::ofstream file(html, std::ios::binary | std::ios::trunc);
-    if (page.ok()) file << *page << std::flush;
-    if (!page.ok() || !file) {
-      std::cerr << "checker: cannot write " << html << "\n";
-      return bank::kExitUsage;
-    }
+    const auto page =
+        edn ? bank::checker::JepsenTimeline(jepsen) : bank::checker::Timeline(*judgement);
+    TellNoTimeline(page.ok() ? bank::checker::WritePage(html, *page) : page.status());
   }
   switch (judgement->verdict) {
     case bank::checker::Verdict::kConsistent:
@@ -109,4 +135,10 @@ int main(int argc, char** argv) {
       return bank::kExitUnknown;
   }
   return bank::kExitUnknown;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return bank::RunProgram("checker", [&] { return Main(argc, argv); });
 }

@@ -51,6 +51,7 @@ enum class Fate : uint8_t {
 // How fresh a query had to be; anything but kLinearizable may see an old balance.
 enum class Freshness : uint8_t { kLinearizable, kAtLeast, kLocal };
 
+inline constexpr uint64_t kPositionMax = std::numeric_limits<int64_t>::max();
 inline constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 inline constexpr uint32_t kNoAccount = std::numeric_limits<uint32_t>::max();
 
@@ -123,6 +124,9 @@ class AccountNames {
   uint32_t last_ = 0;
 };
 
+// The name as it may stand in a line for people: escaped, cut, and in quotes unless it is one plain
+// word.
+std::string ShownName(std::string_view name);
 // "17:3" and what it did, on one line, for people.
 std::string Describe(const Operation& op, const AccountNames& names);
 

@@ -1,5 +1,6 @@
 #include "checker/report.h"
 
+#include "common/one_line.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
 
@@ -21,6 +22,27 @@ std::string Table(const std::vector<Operation>& operations, const AccountNames& 
                                    : std::to_string(op.index),
                     Seconds(op.invoke_ns), op.return_ns == kNever ? "never" : Seconds(op.return_ns),
                     Describe(op, names));
+  }
+  return out;
+}
+
+// What the operations shown rest on.
+std::string Basis(const Violation& violation, const AccountNames& names) {
+  std::string out;
+  if (violation.has_initial) {
+    out += "  at first:";
+    for (const auto& [account, balance] : violation.initial.balances) {
+      out += fmt::format("{} {} {}", out.ends_with(':') ? "" : ",", ShownName(names.name(account)),
+                         balance);
+    }
+    out += violation.initial.balances.empty() ? " no account\n" : "\n";
+  }
+  for (const Digest& digest : violation.digests) {
+    out += fmt::format("  branch {} at {}: state {}", digest.branch, digest.log_index,
+                       OneLine(digest.state, 40));
+    if (digest.accounts >= 0) out += fmt::format(", {} accounts", digest.accounts);
+    if (digest.has_balance_total) out += fmt::format(", {} in all", digest.balance_total);
+    out += "\n";
   }
   return out;
 }
@@ -55,6 +77,7 @@ std::string TableReport(const Judgement& judgement, int64_t elapsed_ms) {
     out += fmt::format("\nviolation {} ({}): {}\n", ++number, ViolationKindName(violation.kind),
                        violation.why);
     if (!violation.operations.empty()) out += Table(violation.operations, judgement.names);
+    out += Basis(violation, judgement.names);
     for (const std::string& hint : violation.hints) out += "  - " + hint + "\n";
   }
   return out;
@@ -85,6 +108,21 @@ std::string JsonReport(const Judgement& judgement, int64_t elapsed_ms) {
     item["kind"] = ViolationKindName(violation.kind);
     item["why"] = violation.why;
     item["hints"] = violation.hints;
+    if (violation.has_initial) {
+      item["initial"] = nlohmann::ordered_json::object();
+      for (const auto& [account, balance] : violation.initial.balances) {
+        item["initial"][judgement.names.name(account)] = balance;
+      }
+    }
+    for (const Digest& digest : violation.digests) {
+      nlohmann::ordered_json d = {{"branch", digest.branch},
+                                  {"log_index", digest.log_index},
+                                  {"state", digest.state}};
+      if (!digest.history.empty()) d["history"] = digest.history;
+      if (digest.accounts >= 0) d["accounts"] = digest.accounts;
+      if (digest.has_balance_total) d["balance_total"] = digest.balance_total;
+      item["digests"].push_back(std::move(d));
+    }
     item["operations"] = nlohmann::ordered_json::array();
     for (const Operation& op : violation.operations) {
       nlohmann::ordered_json o;
@@ -106,7 +144,7 @@ std::string JsonReport(const Judgement& judgement, int64_t elapsed_ms) {
     }
     report["violations"].push_back(std::move(item));
   }
-  return report.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return report.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace bank::checker

@@ -1,95 +1,80 @@
 #include "checker/rules.h"
 
 #include <algorithm>
+#include <array>
 
 #include "fmt/format.h"
 
 namespace bank::checker {
 namespace {
 
-// Which answers are possible, as bits by Answer; several when the state is not fully known.
-using Answers = uint32_t;
-constexpr Answers Bit(Answer answer) { return Answers{1} << static_cast<int>(answer); }
+// What one account holds, of which it is known whether it is there.
+struct Holding {
+  bool absent = false;
+  Wide low = 0;  // of the balance, if it is there
+  Wide high = 0;
+
+  bool is_possible() const { return absent || low <= high; }
+  void AtLeast(Wide balance) { low = std::max(low, balance); }
+  void AtMost(Wide balance) { high = std::min(high, balance); }
+};
+
+// All that an account may hold: one or two holdings.
+struct Holdings {
+  std::array<Holding, 2> held;
+  size_t size = 0;
+};
+
+Holdings Split(const AccountView& view) {
+  Holdings out;
+  if (view.presence == AccountView::kPresent) {
+    out.held[out.size++] = {false, view.balance, view.balance};
+  } else if (view.presence == AccountView::kAbsent) {
+    out.held[out.size++] = {true, 0, 0};
+  } else {
+    out.held[out.size++] = {false, view.low, view.high};
+    if (view.may_be_absent) out.held[out.size++] = {true, 0, 0};
+  }
+  return out;
+}
+
+// Gathers holdings again.
+class Union {
+ public:
+  void Add(const Holding& holding) {
+    if (holding.absent) {
+      absent_ = true;
+      return;
+    }
+    low_ = there_ ? std::min(low_, holding.low) : holding.low;
+    high_ = there_ ? std::max(high_, holding.high) : holding.high;
+    there_ = true;
+  }
+  AccountView View() const {
+    if (!there_) return {AccountView::kAbsent};
+    const auto low = static_cast<int64_t>(low_);
+    const auto high = static_cast<int64_t>(high_);
+    if (!absent_ && low == high) return {AccountView::kPresent, low};
+    return {AccountView::kUnknown, 0, absent_, low, high};
+  }
+
+ private:
+  bool absent_ = false;
+  bool there_ = false;
+  Wide low_ = 0;
+  Wide high_ = 0;
+};
 
 // A condition about a state of which something may be unknown.
 enum class Truth { kNo, kMaybe, kYes };
 
-Truth IsAbsent(const AccountView& account) {
-  if (account.presence == AccountView::kUnknown) return Truth::kMaybe;
-  return account.presence == AccountView::kAbsent ? Truth::kYes : Truth::kNo;
-}
-Truth IsBelow(const AccountView& account, int64_t amount) {
-  if (account.presence == AccountView::kUnknown) return Truth::kMaybe;
-  if (account.presence == AccountView::kAbsent) return Truth::kNo;
-  return account.balance < amount ? Truth::kYes : Truth::kNo;
-}
-Truth WouldOverflow(const AccountView& account, int64_t amount) {
-  if (account.presence == AccountView::kUnknown) return Truth::kMaybe;
-  if (account.presence == AccountView::kAbsent) return Truth::kNo;
-  return account.balance + amount > kBalanceMax ? Truth::kYes : Truth::kNo;
-}
 Truth TotalWouldOverflow(const BankView& state, int64_t amount) {
-  if (!state.total_known) return state.total_may_overflow ? Truth::kMaybe : Truth::kNo;
-  return state.total + amount > kBalanceMax ? Truth::kYes : Truth::kNo;
+  if (state.total + amount > kBalanceMax) return Truth::kYes;
+  return state.total_known || !state.total_may_overflow ? Truth::kNo : Truth::kMaybe;
 }
-Truth Or(Truth a, Truth b) { return std::max(a, b); }
-
-// Gathers the reasons that hold, or may hold, for refusing.
-class Refusals {
- public:
-  void Add(Truth truth, Answer answer) {
-    if (truth == Truth::kNo) return;
-    possible_ |= Bit(answer);
-    if (truth == Truth::kYes) certain_ = true;
-  }
-  Answers answers() const { return possible_ | (certain_ ? 0 : Bit(Answer::kOk)); }
-
- private:
-  Answers possible_ = 0;
-  bool certain_ = false;
-};
-
-Truth TruthOf(bool value) { return value ? Truth::kYes : Truth::kNo; }
-
-Answers PossibleAnswers(const Operation& op, const BankView& state) {
-  Refusals refusals;
-  refusals.Add(TruthOf(state.bad_account), Answer::kBadAccount);
-  switch (op.kind) {
-    case OpKind::kOpen:
-      refusals.Add(TruthOf(op.amount < 0), Answer::kBadAmount);
-      refusals.Add(state.account.presence == AccountView::kUnknown
-                       ? Truth::kMaybe
-                       : TruthOf(state.account.presence == AccountView::kPresent),
-                   Answer::kAccountExists);
-      refusals.Add(state.accounts_known         ? TruthOf(state.accounts >= state.accounts_max)
-                   : state.accounts_may_run_out ? Truth::kMaybe
-                                                : Truth::kNo,
-                   Answer::kTooManyAccounts);
-      refusals.Add(TotalWouldOverflow(state, op.amount), Answer::kOverflow);
-      break;
-    case OpKind::kQuery:
-      refusals.Add(IsAbsent(state.account), Answer::kUnknownAccount);
-      break;
-    case OpKind::kDeposit:
-      refusals.Add(TruthOf(op.amount <= 0), Answer::kBadAmount);
-      refusals.Add(IsAbsent(state.account), Answer::kUnknownAccount);
-      refusals.Add(
-          Or(WouldOverflow(state.account, op.amount), TotalWouldOverflow(state, op.amount)),
-          Answer::kOverflow);
-      break;
-    case OpKind::kWithdraw:
-      refusals.Add(TruthOf(op.amount <= 0), Answer::kBadAmount);
-      refusals.Add(IsAbsent(state.account), Answer::kUnknownAccount);
-      refusals.Add(IsBelow(state.account, op.amount), Answer::kInsufficientFunds);
-      break;
-    case OpKind::kTransfer:
-      refusals.Add(TruthOf(op.amount <= 0), Answer::kBadAmount);
-      refusals.Add(Or(IsAbsent(state.account), IsAbsent(state.to)), Answer::kUnknownAccount);
-      refusals.Add(IsBelow(state.account, op.amount), Answer::kInsufficientFunds);
-      refusals.Add(WouldOverflow(state.to, op.amount), Answer::kOverflow);
-      break;
-  }
-  return refusals.answers();
+Truth AccountsRunOut(const BankView& state) {
+  if (state.accounts >= state.accounts_max) return Truth::kYes;
+  return state.accounts_known || !state.accounts_may_run_out ? Truth::kNo : Truth::kMaybe;
 }
 
 // What `op`, if carried out, adds to the balance of its own account.
@@ -105,31 +90,105 @@ Wide OwnChange(const Operation& op) {
   }
 }
 
-// The balance that `op` must report; false if nothing is known about it.
-bool ExpectedBalance(const Operation& op, const BankView& state, Wide* balance) {
-  if (op.answer == Answer::kOk && op.kind == OpKind::kOpen) return *balance = op.amount, true;
-  if (state.account.presence == AccountView::kUnknown) return false;
-  *balance = state.account.presence == AccountView::kPresent ? state.account.balance : 0;
-  if (op.answer == Answer::kOk) *balance += OwnChange(op);
+bool IsCarriedOut(const Operation& op, const BankView& state, Holding* account, Holding* to) {
+  if (state.bad_account) return false;
+  if (op.kind == OpKind::kOpen) {
+    return op.amount >= 0 && account->absent && AccountsRunOut(state) != Truth::kYes &&
+           TotalWouldOverflow(state, op.amount) != Truth::kYes;
+  }
+  if (account->absent) return false;
+  if (op.kind == OpKind::kQuery) return true;
+  if (op.amount <= 0) return false;
+  if (op.kind == OpKind::kDeposit) {
+    account->AtMost(kBalanceMax - op.amount);
+    return TotalWouldOverflow(state, op.amount) != Truth::kYes;
+  }
+  account->AtLeast(op.amount);
+  if (op.kind == OpKind::kWithdraw) return true;
+  to->AtMost(kBalanceMax - op.amount);
+  return !to->absent;
+}
+
+bool Overflows(const Operation& op, const BankView& state, Holding* account, Holding* to) {
+  if (op.kind == OpKind::kTransfer) {
+    to->AtLeast(kBalanceMax - op.amount + 1);
+    return !to->absent;
+  }
+  if (op.kind != OpKind::kOpen && op.kind != OpKind::kDeposit) return false;
+  if (TotalWouldOverflow(state, op.amount) != Truth::kNo) return true;
+  account->AtLeast(kBalanceMax - op.amount + 1);
+  return op.kind == OpKind::kDeposit && !account->absent;
+}
+
+// Whether the bank may give this answer; narrows what the accounts held before it.
+bool AnswerFits(const Operation& op, const BankView& state, Holding* account, Holding* to) {
+  const bool is_transfer = op.kind == OpKind::kTransfer;
+  switch (op.answer) {
+    case Answer::kOk:
+      return IsCarriedOut(op, state, account, to);
+    case Answer::kInsufficientFunds:
+      account->AtMost(Wide{op.amount} - 1);
+      return !account->absent && (is_transfer || op.kind == OpKind::kWithdraw);
+    case Answer::kUnknownAccount:
+      return op.kind != OpKind::kOpen && (account->absent || (is_transfer && to->absent));
+    case Answer::kAccountExists:
+      return op.kind == OpKind::kOpen && !account->absent;
+    case Answer::kBadAmount:
+      return op.kind != OpKind::kQuery && op.amount < (op.kind == OpKind::kOpen ? 0 : 1);
+    case Answer::kOverflow:
+      return Overflows(op, state, account, to);
+    case Answer::kBadAccount:
+      return state.bad_account;
+    case Answer::kTooManyAccounts:
+      return op.kind == OpKind::kOpen && AccountsRunOut(state) != Truth::kNo;
+    default:
+      return false;
+  }
+}
+
+// A request that is refused as malformed need not look at the account.
+bool MayTellNothing(const Operation& op) {
+  return op.balance == 0 && (op.answer == Answer::kBadAmount || op.answer == Answer::kBadAccount ||
+                             op.answer == Answer::kUnknownAccount);
+}
+
+bool BalanceFits(const Operation& op, Holding* account) {
+  if (!op.has_balance || MayTellNothing(op)) return true;
+  if (op.answer == Answer::kOk && op.kind == OpKind::kOpen) return op.balance == op.amount;
+  const Wide before = op.balance - (op.answer == Answer::kOk ? OwnChange(op) : 0);
+  if (account->absent) return before == 0;
+  account->AtLeast(before);
+  account->AtMost(before);
   return true;
 }
 
-bool BalanceFits(const Operation& op, const BankView& state) {
-  if (!op.has_balance) return true;
-  Wide expected = 0;
-  if (ExpectedBalance(op, state, &expected)) {
-    // A request that is refused as malformed need not look at the account.
-    const bool malformed = op.answer == Answer::kBadAmount || op.answer == Answer::kBadAccount ||
-                           op.answer == Answer::kUnknownAccount;
-    return expected == op.balance || (malformed && op.balance == 0);
+// Calls `take` with all that the accounts may have held before `op`. False if it does not agree.
+template <class Take>
+bool ForEachPast(const Operation& op, const BankView& state, const Take& take) {
+  const Holdings accounts = Split(state.account);
+  const Holdings others =
+      op.kind == OpKind::kTransfer ? Split(state.to) : Split({AccountView::kAbsent});
+  bool agrees = false;
+  for (size_t i = 0; i < accounts.size; ++i) {
+    for (size_t k = 0; k < others.size; ++k) {
+      Holding account = accounts.held[i];
+      Holding to = others.held[k];
+      if (!AnswerFits(op, state, &account, &to) || !BalanceFits(op, &account)) continue;
+      if (!account.is_possible() || !to.is_possible()) continue;
+      agrees = true;
+      take(account, to);
+    }
   }
-  // All that is known is what the operation itself did.
-  if (op.balance < 0) return false;
-  if (op.answer == Answer::kInsufficientFunds) return op.balance < op.amount;
-  if (op.answer != Answer::kOk) return true;
-  if (op.kind == OpKind::kDeposit) return op.balance >= op.amount;
-  if (op.kind == OpKind::kQuery) return true;
-  return static_cast<Wide>(op.balance) + op.amount <= kBalanceMax;
+  return agrees;
+}
+
+// By a change that fits.
+void Shift(Wide change, AccountView* view) {
+  const auto by = static_cast<int64_t>(change);
+  if (view->presence == AccountView::kPresent) view->balance += by;
+  if (view->presence != AccountView::kUnknown) return;
+  view->low += by;
+  view->high += by;
 }
 
 }  // namespace
@@ -148,34 +207,38 @@ std::string ToString(Wide value) {
 }
 
 bool Agrees(const Operation& op, const BankView& state) {
-  return (PossibleAnswers(op, state) & Bit(op.answer)) != 0 && BalanceFits(op, state);
+  return ForEachPast(op, state, [](const Holding&, const Holding&) {});
 }
 
 std::string Disagreement(const Operation& op, const BankView& state) {
-  const Answers possible = PossibleAnswers(op, state);
-  if ((possible & Bit(op.answer)) == 0) {
-    std::string expected;
-    for (int i = 0; i < kAnswers; ++i) {
-      const auto answer = static_cast<Answer>(i);
-      if ((possible & Bit(answer)) == 0) continue;
-      if (!expected.empty()) expected += " or ";
-      expected += AnswerName(answer);
+  if (Agrees(op, state)) return "";
+  Operation silent = op;
+  silent.has_balance = false;
+  if (Agrees(silent, state)) {
+    if (op.kind == OpKind::kOpen && op.answer == Answer::kOk) {
+      return fmt::format("reports balance {}, but it must be {}", op.balance, op.amount);
     }
-    const std::string before =
-        state.account.presence == AccountView::kPresent
-            ? fmt::format("with a balance of {} before it", ToString(state.account.balance))
-        : state.account.presence == AccountView::kAbsent
-            ? std::string("as the account does not exist")
-            : std::string("whatever the account holds");
-    return fmt::format("answered {}, but {} it must be {}", AnswerName(op.answer), before,
-                       expected);
+    if (state.account.presence == AccountView::kUnknown) {
+      return fmt::format("reports balance {}, which no balance before it can give", op.balance);
+    }
+    const Wide before =
+        state.account.presence == AccountView::kPresent ? state.account.balance : 0;
+    return fmt::format("reports balance {}, but it must be {}", op.balance,
+                       ToString(before + (op.answer == Answer::kOk ? OwnChange(op) : 0)));
   }
-  if (BalanceFits(op, state)) return "";
-  Wide expected = 0;
-  if (ExpectedBalance(op, state, &expected)) {
-    return fmt::format("reports balance {}, but it must be {}", op.balance, ToString(expected));
+  std::string expected;
+  for (int i = 0; i < kAnswers; ++i) {
+    silent.answer = static_cast<Answer>(i);
+    if (!Agrees(silent, state)) continue;
+    if (!expected.empty()) expected += " or ";
+    expected += AnswerName(silent.answer);
   }
-  return fmt::format("reports balance {}, which no balance before it can give", op.balance);
+  const std::string before =
+      state.account.presence == AccountView::kPresent
+          ? fmt::format("with a balance of {} before it", ToString(state.account.balance))
+      : state.account.presence == AccountView::kAbsent ? std::string("as the account does not exist")
+                                                       : std::string("whatever the account holds");
+  return fmt::format("answered {}, but {} it must be {}", AnswerName(op.answer), before, expected);
 }
 
 Wide ChangeOf(const Operation& op, uint32_t account) {
@@ -186,8 +249,57 @@ Wide ChangeOf(const Operation& op, uint32_t account) {
   return op.kind == OpKind::kWithdraw ? -Wide{op.amount} : Wide{op.amount};
 }
 
-bool WouldSucceed(const Operation& op, const BankView& state) {
-  return (PossibleAnswers(op, state) & Bit(Answer::kOk)) != 0;
+bool WouldSucceed(const Operation& op, const BankView& state) { return Agrees(AsDone(op), state); }
+
+void Carry(const Operation& op, BankView* state) {
+  Union account;
+  Union to;
+  const Wide least = Wide{state->account.least()} + state->to.least();
+  const int there = state->account.is_certainly_there() + state->to.is_certainly_there();
+  const auto add = [&](const Holding& a, const Holding& b) {
+    account.Add(a);
+    to.Add(b);
+  };
+  if (!ForEachPast(op, *state, add)) return;
+  state->account = account.View();
+  if (op.kind == OpKind::kTransfer) state->to = to.View();
+  if (op.answer == Answer::kOk && op.kind == OpKind::kOpen) {
+    state->account = {AccountView::kPresent, op.amount};
+  } else if (op.answer == Answer::kOk) {
+    Shift(OwnChange(op), &state->account);
+    if (op.kind == OpKind::kTransfer) Shift(op.amount, &state->to);
+  }
+  state->total += Wide{state->account.least()} + state->to.least() - least;
+  state->accounts += static_cast<uint64_t>(state->account.is_certainly_there() +
+                                           state->to.is_certainly_there() - there);
+}
+
+bool TellsAll(const Operation& op) {
+  switch (op.answer) {
+    case Answer::kOk:
+      return op.has_balance || op.kind == OpKind::kOpen;
+    case Answer::kInsufficientFunds:
+    case Answer::kAccountExists:
+      return op.has_balance;
+    case Answer::kUnknownAccount:
+      return op.kind != OpKind::kTransfer || (op.has_balance && op.balance != 0);
+    default:
+      // An absent account, and one that nobody looked at, are told to hold nothing.
+      return op.has_balance && op.balance != 0;
+  }
+}
+
+Wide ToldBefore(const Operation& op) {
+  if (op.answer == Answer::kOk && op.kind == OpKind::kOpen) return 0;
+  return Wide{op.has_balance ? op.balance : 0} - (op.answer == Answer::kOk ? OwnChange(op) : 0);
+}
+
+Operation AsDone(const Operation& op) {
+  Operation done = op;
+  done.fate = Fate::kOk;
+  done.answer = Answer::kOk;
+  done.has_balance = false;
+  return done;
 }
 
 }  // namespace bank::checker

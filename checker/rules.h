@@ -19,16 +19,29 @@ inline constexpr Wide kBalanceMax = std::numeric_limits<int64_t>::max();
 struct AccountView {
   enum Presence : uint8_t { kUnknown, kAbsent, kPresent };
   Presence presence = kUnknown;
-  Wide balance = 0;  // if present
+  int64_t balance = 0;  // kPresent
+  // kUnknown: what is known all the same. The account may be there, with a balance in [low, high].
+  bool may_be_absent = true;
+  int64_t low = 0;
+  int64_t high = std::numeric_limits<int64_t>::max();
+
+  // It holds so much for certain.
+  int64_t least() const {
+    if (presence == kUnknown) return may_be_absent ? 0 : low;
+    return presence == kPresent ? balance : 0;
+  }
+  bool is_certainly_there() const {
+    return presence == kPresent || (presence == kUnknown && !may_be_absent);
+  }
 };
 
 struct BankView {
   AccountView account;  // the operation's `account`
   AccountView to;       // and `to`, for transfers
-  Wide total = 0;       // of all balances; if total_known
+  Wide total = 0;       // all balances hold so much together; exactly so if total_known
   bool total_known = false;
-  uint64_t accounts = 0;  // if accounts_known
-  uint64_t accounts_max = 0;
+  uint64_t accounts = 0;  // there are so many; exactly so if accounts_known
+  uint64_t accounts_max = UINT64_MAX;
   bool accounts_known = false;
   // If not known: whether there may have been so much, or so many.
   bool total_may_overflow = true;
@@ -44,5 +57,15 @@ std::string Disagreement(const Operation& op, const BankView& state);
 Wide ChangeOf(const Operation& op, uint32_t account);
 // Whether the bank would carry out `op`, a write, in this state.
 bool WouldSucceed(const Operation& op, const BankView& state);
+// The state after `op`, which agrees: what the answer tells about the accounts is known from then
+// on, and the operation has had its effect.
+void Carry(const Operation& op, BankView* state);
+// Whether the answer tells all about the operation's account, whatever was known before. Only a
+// transfer's `account` is told.
+bool TellsAll(const Operation& op);
+// The balance before `op`, by an answer that tells all; 0 if the account was absent.
+Wide ToldBefore(const Operation& op);
+// As if `op`, a write of unknown outcome that would succeed, had been answered.
+Operation AsDone(const Operation& op);
 
 }  // namespace bank::checker

@@ -1,12 +1,12 @@
 #include "checker/search.h"
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <numeric>
 #include <set>
 #include <utility>
 
+#include "checker/group_state.h"
 #include "checker/rules.h"
 #include "checker/search_minimizer.h"
 
@@ -15,8 +15,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kMinimizeTime{3000};  // at most
 constexpr int kStaleRounds = 20;
-
-using SteadyClock = std::chrono::steady_clock;
 
 // Accounts by the group they belong to.
 class Groups {
@@ -36,8 +34,7 @@ class Groups {
 
 // `op` as one sees it who knows `account` only. False: it says nothing about that account alone.
 bool Project(uint32_t account, Operation* op) {
-  if (op->kind != OpKind::kTransfer) return true;
-  if (op->account == op->to) return false;
+  if (op->kind != OpKind::kTransfer || op->account == op->to) return true;
   const bool refused = op->fate == Fate::kOk && op->answer != Answer::kOk;
   if (refused && (op->account != account || op->answer != Answer::kInsufficientFunds)) return false;
   if (op->account == account) {
@@ -51,9 +48,18 @@ bool Project(uint32_t account, Operation* op) {
   return true;
 }
 
-// A query that need not be fresh and names no position.
+// A query that need not be fresh.
 bool MayBeStale(const Operation& op) {
   return op.is_read() && op.freshness != Freshness::kLinearizable;
+}
+
+// As one that may stand anywhere before it was answered. `minimum_index` is kept only if it counts.
+Operation Timeless(const Operation& op) {
+  Operation timeless = op;
+  if (op.freshness != Freshness::kAtLeast) timeless.minimum_index = 0;
+  timeless.invoke_ns = std::numeric_limits<int64_t>::min();
+  timeless.freshness = Freshness::kLinearizable;
+  return timeless;
 }
 
 class Searcher {
@@ -62,7 +68,7 @@ class Searcher {
            const AccountNames& names, const SearchOptions& options)
       : operations_(operations), initial_(initial), names_(names), options_(options) {
     group_options_.states_max = options.states_max;
-    group_options_.deadline = SteadyClock::now() + std::chrono::milliseconds(options.budget_ms);
+    group_options_.budget = options.searching;
     Wide total = 0;
     uint64_t accounts = initial.balances.size();
     for (const auto& [account, balance] : initial.balances) total += balance;
@@ -72,6 +78,32 @@ class Searcher {
       }
       accounts += op.kind == OpKind::kOpen ? 1 : 0;
     }
+    // Accounts that the header does not name may have been there, with any balance.
+    std::set<uint32_t> strangers;
+    for (const Operation& op : operations) {
+      for (uint32_t account : {op.account, op.to}) {
+        const bool is_named =
+            account == kNoAccount ||
+            std::any_of(initial.balances.begin(), initial.balances.end(),
+                        [&](const auto& entry) { return entry.first == account; });
+        if (!is_named) strangers.insert(account);
+      }
+    }
+    accounts += strangers.size();
+    group_options_.complete = initial.given && strangers.empty();
+    group_options_.accounts_max = static_cast<uint64_t>(initial.accounts_max);
+    // What is told of them is the most that is ever known of them.
+    Wide known = total;
+    for (uint32_t account : strangers) {
+      int64_t most = 0;
+      for (const Operation& op : operations) {
+        if (op.account == account && op.has_balance) most = std::max(most, op.balance);
+        if (op.account == account && op.kind != OpKind::kOpen) most = std::max(most, op.amount);
+      }
+      known += most;
+    }
+    is_tight_ = known > kBalanceMax || accounts > group_options_.accounts_max;
+    if (!strangers.empty()) total = kBalanceMax + 1;
     if (initial.given) {
       group_options_.total_may_overflow = total > kBalanceMax;
       group_options_.accounts_may_run_out = accounts > static_cast<uint64_t>(initial.accounts_max);
@@ -89,7 +121,7 @@ class Searcher {
     std::map<uint32_t, std::vector<Operation>> by_group;
     for (const Operation& op : operations_) {
       if (!IsRequired(op) && !op.is_unknown() && !MayBeStale(op)) continue;
-      for (uint32_t account : {op.account, op.to}) {
+      for (uint32_t account : {op.account, op.to == op.account ? kNoAccount : op.to}) {
         if (account == kNoAccount) continue;
         Operation alone = op;
         if (Project(account, &alone)) by_account[account].push_back(alone);
@@ -104,10 +136,13 @@ class Searcher {
     for (const auto& [root, group] : by_group) {
       if (members[root].size() > 1 && !Judge(group, false)) return Violation(group);
     }
-    if (!options_.positions || result_.answer != SearchAnswer::kLinearizable) return result_;
+    const bool needs_all = options_.positions || is_tight_;
+    if (!needs_all || result_.answer != SearchAnswer::kLinearizable) return result_;
     std::vector<Operation> all;
     for (auto& [root, group] : by_group) all.insert(all.end(), group.begin(), group.end());
-    if (!Judge(all, true)) return Violation(all);
+    group_options_.whole = is_tight_;
+    if (!Judge(all, options_.positions)) return Violation(all);
+    if (!options_.positions) return result_;
     if (result_.answer != SearchAnswer::kLinearizable || HasRoom()) return result_;
     // Unknown operations stand right before the answers that need them: they may have to be
     // earlier.
@@ -140,10 +175,20 @@ class Searcher {
     return true;
   }
 
-  static std::vector<Operation> Fresh(const std::vector<Operation>& group) {
+  // Whether it is searched for from the beginning: the position tells where it stands.
+  bool HasPlace(const Operation& op) const {
+    return options_.positions && (op.has_index || (op.freshness == Freshness::kAtLeast && op.minimum_index != 0));
+  }
+
+  std::vector<Operation> Fresh(const std::vector<Operation>& group) const {
     std::vector<Operation> fresh;
     for (const Operation& op : group) {
-      if (!MayBeStale(op)) fresh.push_back(op);
+      if (!MayBeStale(op)) {
+        fresh.push_back(op);
+        fresh.back().minimum_index = 0;
+      } else if (HasPlace(op)) {
+        fresh.push_back(Timeless(op));
+      }
     }
     return fresh;
   }
@@ -152,48 +197,44 @@ class Searcher {
   bool AddStaleMisfits(const std::vector<Operation>& group, std::vector<Operation>* now) {
     std::vector<Operation> stale;
     for (const Operation& op : group) {
-      if (!MayBeStale(op) || added_.contains({op.process, op.id})) continue;
+      if (!MayBeStale(op) || HasPlace(op) || added_.contains({op.process, op.id})) continue;
       stale.push_back(op);
     }
     if (stale.empty()) return false;
-    // When each balance of an account can have been reached first.
-    std::map<std::pair<uint32_t, Wide>, int64_t> reached;
-    std::map<uint32_t, Wide> balances;
-    for (const auto& [account, balance] : initial_.balances) {
-      balances[account] = balance;
-      reached[{account, balance}] = std::numeric_limits<int64_t>::min();
+    // What each account held, by when that can have been reached first.
+    std::map<uint32_t, std::vector<std::pair<int64_t, AccountView>>> views;
+    GroupState state;
+    for (const auto& [account, balance] : initial_.balances) state.Begin(account, balance);
+    const auto note = [&](uint32_t account, int64_t since) {
+      if (account != kNoAccount) views[account].emplace_back(since, state.ViewOf(account));
+    };
+    for (const Operation& op : stale) {
+      if (!views.contains(op.account)) note(op.account, std::numeric_limits<int64_t>::min());
     }
     int64_t newest = std::numeric_limits<int64_t>::min();
     for (const Operation& op : order_) {
       newest = std::max(newest, op.invoke_ns);
-      const bool effect = op.is_write() && (op.is_unknown() || op.took_effect());
-      if (effect && op.kind == OpKind::kOpen) {
-        balances[op.account] = op.amount;
-      } else if (op.has_balance && op.fate == Fate::kOk && op.answer == Answer::kOk) {
-        balances[op.account] = op.balance;
-      } else if (effect && balances.contains(op.account)) {
-        balances[op.account] += op.kind == OpKind::kDeposit ? Wide{op.amount} : -Wide{op.amount};
-      }
-      if (effect && op.to != kNoAccount && balances.contains(op.to)) {
-        balances[op.to] += op.amount;
-      }
-      for (uint32_t account : {op.account, op.to}) {
-        const auto it = balances.find(account);
-        if (it != balances.end()) reached.try_emplace({account, it->second}, newest);
-      }
+      BankView before;
+      before.account = state.ViewOf(op.account);
+      before.bad_account = names_.is_bad(op.account);
+      if (op.to != kNoAccount) before.to = state.ViewOf(op.to);
+      state.Carry(IsRequired(op) ? op : AsDone(op), before);
+      note(op.account, newest);
+      note(op.to, newest);
     }
     bool added = false;
-    for (Operation op : stale) {
-      if (op.answer == Answer::kOk && op.has_balance) {
-        const auto it = reached.find({op.account, Wide{op.balance}});
-        if (it != reached.end() && it->second <= op.return_ns) continue;
-      } else if (op.answer == Answer::kOk) {
-        continue;
-      }
+    for (const Operation& op : stale) {
+      const std::vector<std::pair<int64_t, AccountView>>& held = views.at(op.account);
+      const bool fits = std::any_of(held.begin(), held.end(), [&](const auto& entry) {
+        BankView then;
+        then.account = entry.second;
+        then.bad_account = names_.is_bad(op.account);
+        return entry.first <= op.return_ns && then.account.presence != AccountView::kUnknown &&
+               Agrees(op, then);
+      });
+      if (fits) continue;
       added_.insert({op.process, op.id});
-      op.invoke_ns = std::numeric_limits<int64_t>::min();
-      op.freshness = Freshness::kLinearizable;
-      now->push_back(op);
+      now->push_back(Timeless(op));
       added = true;
     }
     return added;
@@ -229,6 +270,7 @@ class Searcher {
     std::vector<size_t> waiting;
     for (size_t k = 0; k < order_.size(); ++k) {
       const Operation& op = order_[k];
+      if (op.is_read() && !op.has_index) low = std::max(low, op.minimum_index);
       if (op.has_index && (op.is_positioned() || op.is_read())) {
         const uint64_t high = op.index + (op.is_read() ? 1 : 0);
         for (size_t i : waiting) wanted[i].second = high;
@@ -255,8 +297,7 @@ class Searcher {
   SearchResult Violation(const std::vector<Operation>& group) {
     result_.answer = SearchAnswer::kViolation;
     GroupSearch::Options options = group_options_;
-    const auto budget = std::chrono::milliseconds(options_.budget_ms);
-    options.deadline = SteadyClock::now() + std::min(budget, kMinimizeTime);
+    options.budget = options_.minimizing.AtMost(kMinimizeTime);
     std::map<std::pair<uint64_t, uint64_t>, const Operation*> originals;
     for (const Operation& op : operations_) originals[{op.process, op.id}] = &op;
     for (const Operation& op : MinimizeGroup(searched_, initial_, names_, options)) {
@@ -271,6 +312,7 @@ class Searcher {
   const AccountNames& names_;
   const SearchOptions& options_;
   GroupSearch::Options group_options_;
+  bool is_tight_ = false;  // money, or room for accounts, may have run out
   std::vector<Operation> searched_;
   std::vector<Operation> order_;
   std::set<std::pair<uint64_t, uint64_t>> added_;

@@ -18,7 +18,8 @@
 namespace bank::checker {
 
 struct SearchOptions {
-  int64_t budget_ms = 10'000;
+  Budget searching;                 // for the answer
+  Budget minimizing;                // until the smallest set that shows a violation is found
   uint64_t states_max = 4'000'000;  // remembered, 16 bytes each and the table's slack
   bool positions = false;           // operations that have a position stand in that order
 };

@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <tuple>
 
+#include "checker/quiet_sums.h"
 #include "checker/witness.h"
 
 namespace bank::checker {
 namespace {
-
-using SteadyClock = std::chrono::steady_clock;
 
 constexpr size_t kTriedPairsOf = 30;  // each try is a search
 constexpr size_t kStretchMax = 256;
@@ -116,11 +115,10 @@ class Minimizer {
   }
 
   bool Fails(const std::vector<Operation>& operations, const HistoryReader::Initial& initial) {
-    const auto now = SteadyClock::now();
-    if (now > options_.deadline) return false;
+    if (options_.budget.IsOver()) return false;
     GroupSearch::Options once = options_;
     once.states_max = std::min<uint64_t>(options_.states_max, kTryStatesMax);
-    once.deadline = std::min(options_.deadline, now + kTryTime);
+    once.budget = options_.budget.AtMost(kTryTime);
     return SearchGroup(operations, initial, names_, once, nullptr).answer ==
            SearchAnswer::kViolation;
   }
@@ -136,6 +134,10 @@ GroupAnswer SearchGroup(const std::vector<Operation>& group, const HistoryReader
                         const AccountNames& names, const GroupSearch::Options& options,
                         std::vector<Operation>* order) {
   GroupAnswer result;
+  if (SumsContradict(group, initial)) {
+    result.answer = SearchAnswer::kViolation;
+    return result;
+  }
   GroupSearch::Options way = options;
   for (;; way.everywhere = true) {
     GroupSearch search(group, initial, names, way);

@@ -1,14 +1,13 @@
 // The smallest set of operations that no order explains.
 #pragma once
 
-#include <chrono>
 #include <vector>
 
 #include "checker/group_search.h"
 
 namespace bank::checker {
 
-// Searches a group: first with unknown operations where they are needed, then, if that does not
+// Searches a group, unless sums tell already that there is no order (quiet_sums.h): first with unknown operations where they are needed, then, if that does not
 // settle it, everywhere. `order` (may be null) gets the order found.
 struct GroupAnswer {
   SearchAnswer answer = SearchAnswer::kUnknown;

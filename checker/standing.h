@@ -2,25 +2,24 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <functional>
 
-#include "checker/operation.h"
 #include "checker/rules.h"
 
 namespace bank::checker {
 
 struct Standing {
   bool total_known = false;  // the history knows all accounts and what was in them
-  // The possible sums of all balances, without what `unknown` may have done.
-  std::vector<Wide> sums;
+  Wide total = 0;            // of all balances, without what nobody knows to have happened
+  // So many accounts there are for certain; others that operations name may be there, too.
   uint64_t accounts = 0;
+  bool has_strangers = false;
   uint64_t index_newest = 0;  // the newest position that was answered
   uint64_t positions = 0;     // so many positions were taken for certain
-  struct Unknown {
-    Operation operation;
-    uint64_t room = UINT64_MAX;  // positions up to index_newest that it can have taken
-  };
-  std::vector<Unknown> unknown;
+  // Whether the operations of unknown outcome can have led to another total, in an order that
+  // explains all answers and ends at `last_index`. Null: there are none.
+  enum class May : uint8_t { kYes, kNo, kUnknown };
+  std::function<May(Wide total, uint64_t last_index)> may_total;
 };
 
 }  // namespace bank::checker

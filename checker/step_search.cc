@@ -10,15 +10,13 @@
 namespace bank::checker {
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
-
 constexpr size_t kStepStatesMax = 4'000'000;
 constexpr size_t kMovesMax = 4'000;
 
 }  // namespace
 
-StepSearch::StepSearch(std::vector<Step> steps, Wide initial, SteadyClock::time_point deadline)
-    : steps_(std::move(steps)), deadline_(deadline), done_(steps_.size()), value_(initial) {
+StepSearch::StepSearch(std::vector<Step> steps, Wide initial, const Budget& budget)
+    : steps_(std::move(steps)), budget_(budget), done_(steps_.size()), value_(initial) {
   std::sort(steps_.begin(), steps_.end(),
             [](const Step& a, const Step& b) { return a.invoke < b.invoke; });
   std::vector<std::tuple<int64_t, bool, uint32_t>> events;
@@ -181,7 +179,7 @@ StepSearch::Answer StepSearch::Run() {
   std::vector<Frame> frames(1);
   uint64_t rounds = 0;
   while (left_ != 0) {
-    if ((++rounds & 255) == 0 && SteadyClock::now() > deadline_) return Answer::kUnknown;
+    if ((++rounds & 255) == 0 && budget_.IsOver()) return Answer::kUnknown;
     Frame& frame = frames.back();
     if (!frame.is_expanded) Expand(&frame);
     if (frame.moves.empty()) {

@@ -2,13 +2,13 @@
 // every read? The search of group_search.h for Jepsen's registers. One owner.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "checker/budget.h"
 #include "checker/fingerprint.h"
 #include "checker/operation.h"
 #include "checker/rules.h"
@@ -36,7 +36,7 @@ class StepSearch {
  public:
   enum class Answer : uint8_t { kExplained, kViolation, kUnknown };
 
-  StepSearch(std::vector<Step> steps, Wide initial, std::chrono::steady_clock::time_point deadline);
+  StepSearch(std::vector<Step> steps, Wide initial, const Budget& budget);
   Answer Run();
   // If explained: the caller's events in the order that explains them. Steps that may or may not
   // have happened are in it only if they are needed.
@@ -70,7 +70,7 @@ class StepSearch {
   void Back(Frame* frame);
 
   std::vector<Step> steps_;
-  const std::chrono::steady_clock::time_point deadline_;
+  const Budget budget_;
   std::vector<Link> links_;
   std::vector<std::pair<uint32_t, uint32_t>> links_of_;
   std::vector<uint32_t> optional_;  // by invocation

@@ -6,6 +6,7 @@
 
 #include "checker/history_reader.h"
 #include "checker/timeline_page.h"
+#include "common/one_line.h"
 #include "fmt/format.h"
 #include "nlohmann/json.hpp"
 
@@ -144,8 +145,8 @@ std::string TimelineWindow::Html() const {
     row.process = op.process;
     row.id = op.id;
     row.op = OpKindName(op.kind);
-    row.account = judgement_.names.name(op.account);
-    if (op.to != kNoAccount) row.to = judgement_.names.name(op.to);
+    row.account = ShownName(judgement_.names.name(op.account));
+    if (op.to != kNoAccount) row.to = ShownName(judgement_.names.name(op.to));
     if (op.is_write()) row.amount = std::to_string(op.amount);
     row.fate = op.fate;
     if (op.fate == Fate::kOk) row.answer = AnswerName(op.answer);
@@ -178,26 +179,26 @@ absl::StatusOr<std::string> JepsenTimeline(const JepsenJudgement& judged) {
     row.process = static_cast<uint64_t>(op.process);
     row.id = static_cast<uint64_t>(op.invoke);
     row.fate = op.fate;
-    row.account = op.key;
+    row.account = OneLine(op.key);
     if (op.fate == Fate::kOk) row.answer = "ok";
     switch (op.function) {
       case Function::kTransfer:
         row.op = "transfer";
-        row.account = op.first;
-        row.to = op.second;
+        row.account = OneLine(op.first);
+        row.to = OneLine(op.second);
         row.amount = std::to_string(op.amount);
         break;
       case Function::kWrite:
         row.op = "write";
-        row.amount = op.first;
+        row.amount = OneLine(op.first);
         break;
       case Function::kCas:
         row.op = "cas";
-        row.amount = op.first + " to " + op.second;
+        row.amount = OneLine(op.first) + " to " + OneLine(op.second);
         break;
       default:
         row.op = "read";
-        row.balance = op.fate == Fate::kOk ? op.Answer() : "";
+        row.balance = op.fate == Fate::kOk ? OneLine(op.Answer()) : "";
         break;
     }
     row.start_ns = timed ? op.invoke_ns : op.invoke * 1000;
@@ -210,11 +211,10 @@ absl::StatusOr<std::string> JepsenTimeline(const JepsenJudgement& judged) {
   return Page(std::move(data), std::move(rows));
 }
 
-absl::StatusOr<std::string> Timeline(const std::vector<std::string>& histories,
-                                     const Judgement& judgement) {
+absl::StatusOr<std::string> Timeline(const Judgement& judgement) {
   // The accounts are met in the same order as before, so their numbers are the judgement's.
   AccountNames names = judgement.names;
-  HistoryReader reader(histories, &names);
+  HistoryReader reader(judgement.inputs, &names);
   if (absl::Status opened = reader.Open(); !opened.ok()) return opened;
   TimelineWindow window(judgement);
   Operation op;

@@ -30,8 +30,7 @@ class TimelineWindow {
 };
 
 // Reads the history again and makes the page.
-absl::StatusOr<std::string> Timeline(const std::vector<std::string>& histories,
-                                     const Judgement& judgement);
+absl::StatusOr<std::string> Timeline(const Judgement& judgement);
 
 // The page of a Jepsen history. Times are its :time, or the numbers of its events if there is none.
 absl::StatusOr<std::string> JepsenTimeline(const JepsenJudgement& judged);

@@ -12,17 +12,15 @@ namespace {
 
 using Answer = TransferOrder::Answer;
 
-using SteadyClock = std::chrono::steady_clock;
-
 constexpr size_t kOrderStatesMax = 200'000;
 
 class Ordering {
  public:
   Ordering(const BankSteps& bank, const std::vector<size_t>& required,
            const std::vector<size_t>& rest, BankBalances balances, Known known,
-           SteadyClock::time_point deadline)
+           const Budget& budget)
       : bank_(bank),
-        deadline_(deadline),
+        budget_(budget),
         balances_(std::move(balances)),
         times_(known == Known::kBefore ? 1 : -1),
         left_(required.size()) {
@@ -52,7 +50,7 @@ class Ordering {
         continue;
       }
       if (seen_.size() > kOrderStatesMax ||
-          (seen_.size() % 256 == 0 && SteadyClock::now() > deadline_)) {
+          (seen_.size() % 256 == 0 && budget_.IsOver())) {
         return {Answer::kUnknown, {}};
       }
       frames.push_back({Candidates(), 0});
@@ -122,7 +120,7 @@ class Ordering {
   }
 
   const BankSteps& bank_;
-  const SteadyClock::time_point deadline_;
+  const Budget budget_;
   std::vector<Item> items_;  // by begin
   BankBalances balances_;
   const int times_;
@@ -136,8 +134,8 @@ class Ordering {
 
 TransferOrder OrderTransfers(const BankSteps& bank, const std::vector<size_t>& required,
                              const std::vector<size_t>& rest, BankBalances balances, Known known,
-                             SteadyClock::time_point deadline) {
-  return Ordering(bank, required, rest, std::move(balances), known, deadline).Run();
+                             const Budget& budget) {
+  return Ordering(bank, required, rest, std::move(balances), known, budget).Run();
 }
 
 }  // namespace bank::checker

@@ -4,12 +4,12 @@
 // A depth-first search over sets of transfers, those in keeping with time only.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "checker/bank_steps.h"
+#include "checker/budget.h"
 
 namespace bank::checker {
 
@@ -28,6 +28,6 @@ enum class Known : uint8_t {
 // `required` and `rest`, places in `bank.steps`, are transfers; of `rest` any may happen too.
 TransferOrder OrderTransfers(const BankSteps& bank, const std::vector<size_t>& required,
                              const std::vector<size_t>& rest, BankBalances balances, Known known,
-                             std::chrono::steady_clock::time_point deadline);
+                             const Budget& budget);
 
 }  // namespace bank::checker

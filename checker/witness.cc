@@ -88,23 +88,11 @@ bool Contradiction::Shows(const std::vector<Operation>& some) const {
       state.bad_account = state.bad_account || names_->is_bad(op.to) || op.to == op.account;
     }
     if (!Agrees(op, state)) return true;
-    const bool effect = op.took_effect();
-    if (effect && op.kind == OpKind::kOpen) {
-      accounts[op.account] = {{AccountView::kPresent, op.amount}, rank.account + 1};
-    } else if (op.has_balance &&
-               (op.answer == Answer::kOk || op.answer == Answer::kInsufficientFunds)) {
-      accounts[op.account] = {{AccountView::kPresent, op.balance}, rank.account + (effect ? 1 : 0)};
-    } else if (op.answer == Answer::kUnknownAccount && op.kind != OpKind::kTransfer) {
-      accounts[op.account] = {{AccountView::kAbsent, 0}, rank.account};
-    } else if (effect && state.account.presence == AccountView::kPresent) {
-      AccountView view = state.account;
-      view.balance += op.kind == OpKind::kDeposit ? op.amount : -static_cast<Wide>(op.amount);
-      accounts[op.account] = {view, rank.account + 1};
-    }
-    if (effect && op.kind == OpKind::kTransfer && state.to.presence == AccountView::kPresent) {
-      AccountView view = state.to;
-      view.balance += op.amount;
-      accounts[op.to] = {view, rank.to + 1};
+    Carry(op, &state);
+    const uint64_t effect = op.took_effect() ? 1 : 0;
+    accounts[op.account] = {state.account, rank.account + effect};
+    if (op.kind == OpKind::kTransfer && op.to != op.account) {
+      accounts[op.to] = {state.to, rank.to + effect};
     }
   }
   return false;

@@ -12,6 +12,7 @@ enum ExitCode : int {
   kExitDenied = 5,        // not authorised
   kExitInconsistent = 6,  // the checker, or a branch, found an inconsistency
   kExitFailed = 7,        // a command of an operator's ran, and failed
+  kExitRefused = 8,       // the bank answered, and the answer is no (insufficient funds, say)
 };
 
 }  // namespace bank

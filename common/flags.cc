@@ -5,8 +5,10 @@
 #include <cctype>
 #include <cstdlib>
 #include <iostream>
-#include <map>
+#include <limits>
+#include <type_traits>
 
+#include "common/decimal.h"
 #include "common/exit_code.h"
 #include "common/version.h"
 
@@ -37,13 +39,36 @@ class EnvironmentFirst final : public CLI::ConfigTOML {
 
 void NameVariables(CLI::App& app) {
   for (CLI::Option* option : app.get_options()) {
-    if (option->get_lnames().empty()) continue;
+    if (option->get_lnames().empty()) {
+      option->configurable(false);  // a config file could name it all the same
+      continue;
+    }
     const std::string& name = option->get_lnames().front();
     if (name == "help" || name == "version") continue;
-    option->envname(EnvironmentName(name));
+    if (option->get_configurable()) option->envname(EnvironmentName(name));
   }
   for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
     NameVariables(*command);
+  }
+}
+
+// CLI11 reads numbers as C does, `010` as eight, and clamps what is too large. So each value of a
+// number is looked at first: before the checks, which are added later.
+template <class Number>
+CLI::Option* ReadStrictly(CLI::Option* option) {
+  if constexpr (std::is_floating_point_v<Number>) {
+    return option->transform(CLI::Validator(
+        [](const std::string& text) {
+          return IsDecimalFraction(text) ? std::string()
+                                         : "'" + text + "' is not a number such as 90 or 0.25";
+        },
+        ""));
+  } else {
+    constexpr uint64_t kMax = std::is_signed_v<Number>
+                                  ? uint64_t{std::numeric_limits<int64_t>::max()}
+                                  : std::numeric_limits<uint64_t>::max();
+    return option->transform(
+        CLI::Validator([](const std::string& text) { return WhyNotDecimal(text, kMax); }, ""));
   }
 }
 
@@ -75,13 +100,6 @@ Flag Flag::Check(std::function<std::string(const std::string& value)> fault) {
   return *this;
 }
 
-Flag Flag::WithUnits(std::initializer_list<std::pair<std::string, int64_t>> units) {
-  std::map<std::string, int64_t> factors;
-  for (const auto& [unit, factor] : units) factors[unit] = factor;
-  option_->transform(CLI::AsNumberWithUnit(std::move(factors)));
-  return *this;
-}
-
 Flag Flag::SplitAt(char delimiter) {
   option_->delimiter(delimiter);
   return *this;
@@ -94,6 +112,21 @@ Flag Flag::OneValueEach() {
 
 Flag Flag::Excludes(Flag other) {
   option_->excludes(other.option_);
+  return *this;
+}
+
+Flag Flag::Needs(Flag other) {
+  option_->needs(other.option_);
+  return *this;
+}
+
+Flag Flag::ExactlyValues(int count) {
+  option_->expected(count);
+  return *this;
+}
+
+Flag Flag::OfOneCall() {
+  option_->configurable(false);
   return *this;
 }
 
@@ -123,6 +156,7 @@ Flag Flag::Variable(const std::string& name) {
 }
 
 bool Flag::given() const { return option_->count() > 0; }
+std::string Flag::name() const { return option_->get_name(); }
 
 FlagSet::FlagSet(const std::string& about, const std::string& program)
     : owned_(std::make_unique<CLI::App>(about, program)), app_(owned_.get()) {}
@@ -133,30 +167,34 @@ Flag FlagSet::Add(const std::string& names, std::string& value, const std::strin
   return Flag(app_->add_option(names, value, about));
 }
 Flag FlagSet::Add(const std::string& names, int& value, const std::string& about) {
-  return Flag(app_->add_option(names, value, about));
+  return Flag(ReadStrictly<int>(app_->add_option(names, value, about)));
 }
 Flag FlagSet::Add(const std::string& names, int64_t& value, const std::string& about) {
-  return Flag(app_->add_option(names, value, about));
+  return Flag(ReadStrictly<int64_t>(app_->add_option(names, value, about)));
 }
 Flag FlagSet::Add(const std::string& names, uint32_t& value, const std::string& about) {
-  return Flag(app_->add_option(names, value, about));
+  return Flag(ReadStrictly<uint32_t>(app_->add_option(names, value, about)));
 }
 Flag FlagSet::Add(const std::string& names, uint64_t& value, const std::string& about) {
-  return Flag(app_->add_option(names, value, about));
+  return Flag(ReadStrictly<uint64_t>(app_->add_option(names, value, about)));
 }
 Flag FlagSet::Add(const std::string& names, double& value, const std::string& about) {
-  return Flag(app_->add_option(names, value, about));
+  return Flag(ReadStrictly<double>(app_->add_option(names, value, about)));
 }
 Flag FlagSet::Add(const std::string& names, std::vector<std::string>& values,
                   const std::string& about) {
   return Flag(app_->add_option(names, values, about));
 }
 Flag FlagSet::Add(const std::string& names, std::vector<int>& values, const std::string& about) {
-  return Flag(app_->add_option(names, values, about));
+  return Flag(ReadStrictly<int>(app_->add_option(names, values, about)));
 }
 Flag FlagSet::Add(const std::string& names, std::vector<uint32_t>& values,
                   const std::string& about) {
-  return Flag(app_->add_option(names, values, about));
+  return Flag(ReadStrictly<uint32_t>(app_->add_option(names, values, about)));
+}
+Flag FlagSet::Add(const std::string& names, std::vector<uint64_t>& values,
+                  const std::string& about) {
+  return Flag(ReadStrictly<uint64_t>(app_->add_option(names, values, about)));
 }
 
 Flag FlagSet::Add(const std::string& names, std::function<void(const std::string& value)> take,

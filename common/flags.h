@@ -1,7 +1,11 @@
 // How every program of the bank reads its flags: command line > environment > config file.
 //
 // A flag --some-flag is also the environment variable BANK_SOME_FLAG and the key `some-flag` of a
-// config file (--config FILE, TOML or INI; a command's flags in a section of its name).
+// config file (--config FILE, TOML or INI; a command's flags in a section of its name). What
+// belongs to one call alone is neither: an id, a session, an amount or an account that lies about
+// in the environment would move money, or repeat an old answer, unseen.
+//
+// Numbers are read by common/decimal.h, at all three places. No flag takes a number below zero.
 //
 // The parser's own header is large: only common/flags.cc includes it. Threads: one.
 #pragma once
@@ -10,11 +14,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace CLI {
@@ -46,11 +48,12 @@ class Flag {
   Flag OneOf(std::vector<std::string> values);
   // `fault` returns what is wrong with a value, or nothing.
   Flag Check(std::function<std::string(const std::string& value)> fault);
-  // Of an integer: 90, 90s, 10m or 1h with {{"s", 1}, {"m", 60}, {"h", 3600}}.
-  Flag WithUnits(std::initializer_list<std::pair<std::string, int64_t>> units);
   Flag SplitAt(char delimiter);
   Flag OneValueEach();  // of a flag that may be repeated: the word after its value is not another
+  Flag ExactlyValues(int count);
   Flag Excludes(Flag other);
+  Flag Needs(Flag other);
+  Flag OfOneCall();  // only the command line may give it; so is what is given by its place
 
   Flag ShowDefault();  // in --help: what the variable holds now
   Flag ShowDefault(const std::string& text);
@@ -58,7 +61,8 @@ class Flag {
   Flag Group(const std::string& heading);  // of --help; empty: in no help
   Flag Variable(const std::string& name);  // of the environment, instead of the one of its name
 
-  bool given() const;  // after parsing
+  bool given() const;        // after parsing: at any of the three places
+  std::string name() const;  // as in messages: --output
 
  private:
   Flag BetweenIntegers(int64_t least, int64_t most);
@@ -87,6 +91,7 @@ class FlagSet {
   Flag Add(const std::string& names, std::vector<std::string>& values, const std::string& about);
   Flag Add(const std::string& names, std::vector<int>& values, const std::string& about);
   Flag Add(const std::string& names, std::vector<uint32_t>& values, const std::string& about);
+  Flag Add(const std::string& names, std::vector<uint64_t>& values, const std::string& about);
   // Calls `take` with the value, if there is one.
   Flag Add(const std::string& names, std::function<void(const std::string& value)> take,
            const std::string& about);

@@ -34,7 +34,10 @@ using LogIndex = StrongId<struct LogIndexTag>;
 // Position of one write in the bank's total order, from 1, dense; 0 is "before the first write".
 // This is the `log_index` that customers see on a receipt.
 using Position = StrongId<struct PositionTag>;
-// A customer's session; the position of the write that opened it. 0 is "no session".
+// A session: bits that a branch drew at random, so that nobody else can name it. 0 is "no session".
 using SessionId = StrongId<struct SessionIdTag>;
+// Who opened a session, as a tag: equal for all sessions of one certificate or one connection. 0 is
+// "not known", and is one owner like any other.
+using SessionOwner = StrongId<struct SessionOwnerTag>;
 
 }  // namespace bank

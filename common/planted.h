@@ -35,10 +35,15 @@ enum class Planted {
   kAckBeforeSync,           // entries are called durable before the sync
   kVoteNotSaved,            // a vote is not written
   kRebuildingVotes,         // a branch that lost its log votes before it is whole again
+  kLostEndsIntroduction,    // a wiped branch goes on when one is being rebuilt, others unheard
   kChecksumUnchecked,       // the log is believed without its checksums
   kTornTailKept,            // a torn write at the end of the log is left there
   kRetryWithNewKey,         // the client repeats an unknown write under a new key
   kUnknownSaidFailed,       // the client reports an unknown write as certainly not applied
+  kOwnKeyReplayTrusted,     // whatever a key of the branch's own session remembers is the answer
+  kSessionIdIsPosition,     // sessions are numbered by the position that opened them
+  kAnsweredBelowUnchecked,  // answers may be called seen that were never given
+  kEvictsIdleLongestOfAll,  // the session idle for longest ends, whoever holds most
 };
 
 inline constexpr std::string_view kPlantedNames[] = {
@@ -65,10 +70,15 @@ inline constexpr std::string_view kPlantedNames[] = {
     "ack_before_sync",
     "vote_not_saved",
     "rebuilding_votes",
+    "lost_ends_introduction",
     "checksum_unchecked",
     "torn_tail_kept",
     "retry_with_new_key",
     "unknown_said_failed",
+    "own_key_replay_trusted",
+    "session_id_is_position",
+    "answered_below_unchecked",
+    "evicts_idle_longest_of_all",
 };
 
 #ifdef BANK_PLANTED_BUGS

@@ -3,10 +3,10 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
-#include <charconv>
 #include <fstream>
 #include <iterator>
 
+#include "common/decimal.h"
 #include "common/flags.h"
 
 namespace bank::net {
@@ -82,12 +82,7 @@ absl::StatusOr<std::string> HostOf(std::string_view address) {
   std::string_view host;
   const size_t colon = address.rfind(':');
   if (colon == std::string_view::npos || colon == 0) return bad();
-  const std::string_view port = address.substr(colon + 1);
-  uint32_t number = 0;
-  auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
-  if (port.empty() || error != std::errc() || end != port.data() + port.size() || number > 65535) {
-    return bad();
-  }
+  if (!ParseDecimal<uint16_t>(address.substr(colon + 1))) return bad();
   host = address.substr(0, colon);
   if (host.front() == '[') {
     if (host.size() < 3 || host.back() != ']') return bad();

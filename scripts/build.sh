@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Configures (once) and builds a preset: scripts/build.sh [release|dev|plain|asan|tsan|fuzz] [target...]
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 3
 case "${1:-release}" in
   --help | -h) sed -n '2s/^# //p' "$0"; exit 0 ;;
 esac

@@ -87,6 +87,7 @@ raft_candidate() { apt-cache policy libraft-dev | awk '/Candidate:/ {print $2}';
 
 # The address of the mirror that serves this release's main suite.
 release_mirror() {
+  # shellcheck disable=SC2016 # apt fills these in
   apt-get indextargets --format '$(CODENAME) $(REPO_URI)' |
     awk -v release="$1" '$1 == release {print $2; exit}'
 }

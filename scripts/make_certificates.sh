@@ -2,7 +2,10 @@
 # Makes a throw-away certificate authority and one certificate for localhost: make_certificates.sh FOLDER
 # For trying things out on one machine; a real bank brings its own certificates.
 set -euo pipefail
-[ $# -eq 1 ] && [ "$1" != --help ] || { sed -n '2,3s/^# //p' "$0"; exit 1; }
+if [ $# -ne 1 ] || [ "$1" = --help ]; then
+  sed -n '2,3s/^# //p' "$0"
+  exit 1
+fi
 mkdir -p "$1"
 cd "$1"
 umask 077

@@ -1,8 +1,9 @@
 #include "branch/agent/push_stream.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
+
+#include "common/decimal.h"
 
 namespace bank::agent {
 namespace {
@@ -84,7 +85,8 @@ void PushStream::OnReadInitialMetadataDone(bool ok) {
     uint64_t last = 0;
     const auto& metadata = context_.GetServerInitialMetadata();
     if (const auto it = metadata.find(kLastSequenceKey); it != metadata.end()) {
-      std::from_chars(it->second.data(), it->second.data() + it->second.size(), last);
+      last = ParseDecimal<uint64_t>(std::string_view(it->second.data(), it->second.size()))
+                 .value_or(0);
     }
     Subscribe(last);
   });

@@ -171,7 +171,10 @@ void Uplink::Broke(const char* what, const grpc::Status& status) {
   if (stopping_ || master_.self) return;
   informed_ = false;
   // One that has handed over lives, and will be heard of by the next.
-  if (status.error_message() != kNoMaster) feed_.NoteBroken(NameOf(master_.branch));
+  if (status.error_message() != kNoMaster) {
+    broken_master_ = NameOf(master_.branch);
+    feed_.NoteBroken(broken_master_);
+  }
   if (status.error_message() != last_fault_) {
     last_fault_ = status.error_message();
     spdlog::info("the {} stream of metrics with branch {} ended: {}", what, master_.branch.value,
@@ -224,12 +227,36 @@ void Uplink::Tick() {
   if (waiting_ && now_ns >= give_up_ns_) EndWaiting();
   if (!waiting_) feed_.NoteAlive(journal_.self());
   if (push_ != nullptr) push_->Pump();
+  NoteLostMaster();
   if (informed_) NoteChanges();
   worker_.PostAt(now_ns + kTickNs, [this] { Tick(); });
 }
 
-// The master tells of agents that come and go. What changed before there was one, as when the
-// master itself is what was lost, the next one tells, unless the last one has done so.
+void Uplink::NoteLost(const std::string& name, const monitor::AgentView& view) {
+  seen_[name].told_lost = view.agent->incarnation;
+  journal_.Note(monitor::EventKind::kLost,
+                fmt::format("{} is lost: {}", name,
+                            view.life.broken_ns > view.life.heard_ns ? "its connection ended"
+                                                                     : "it has fallen silent"));
+}
+
+// Whoever followed a master saw its end, and need not wait for the next one to tell.
+void Uplink::NoteLostMaster() {
+  if (broken_master_.empty()) return;
+  for (const monitor::AgentView& view : feed_.Agents()) {
+    if (view.agent->name != broken_master_) continue;
+    if (view.liveness == monitor::Liveness::kSuspect) return;
+    if (view.liveness == monitor::Liveness::kDead &&
+        seen_[broken_master_].told_lost != view.agent->incarnation) {
+      NoteLost(broken_master_, view);
+    }
+  }
+  broken_master_.clear();
+}
+
+// The master tells of agents that come and go; that a branch is lost, every voter that sees it.
+// What changed before there was a master, as when the master itself is what was lost, the next one
+// tells, unless the last one or itself has done so.
 void Uplink::NoteChanges() {
   for (const monitor::AgentView& view : feed_.Agents()) {
     const std::string& name = view.agent->name;
@@ -237,18 +264,27 @@ void Uplink::NoteChanges() {
     const bool dead = view.liveness == monitor::Liveness::kDead;
     const bool changed =
         dead != seen.dead || (!dead && view.agent->incarnation != seen.incarnation);
-    seen = {.incarnation = view.agent->incarnation, .dead = dead, .untold = changed || seen.untold};
-    if (!seen.untold || !master_.self || name == journal_.self()->name) continue;
+    seen = {.incarnation = view.agent->incarnation,
+            .dead = dead,
+            .untold = changed || seen.untold,
+            .told_lost = seen.told_lost};
+    if (!seen.untold || name == journal_.self()->name) continue;
+    if (!master_.self) {
+      const bool counts = status_().role != replication::Role::kLearner;
+      const bool is_branch = view.agent->branch != BranchId(0);
+      if (changed && dead && is_branch && counts && seen.told_lost != seen.incarnation) {
+        NoteLost(name, view);
+      }
+      continue;
+    }
     seen.untold = false;
+    if (dead && seen.told_lost == seen.incarnation) continue;
     if (!changed && WasTold(name, dead)) continue;
     if (!dead) {
       journal_.Note(monitor::EventKind::kJoined,
                     fmt::format("{} on {} joined", name, view.agent->hostname));
     } else {
-      journal_.Note(monitor::EventKind::kLost,
-                    fmt::format("{} is lost: {}", name,
-                                view.life.broken_ns > view.life.heard_ns ? "its connection ended"
-                                                                         : "it has fallen silent"));
+      NoteLost(name, view);
     }
   }
 }

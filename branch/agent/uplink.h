@@ -4,7 +4,9 @@
 // frames, events and signs of life there, StreamMetrics{frames} brings everything else here. When
 // the master changes both move at once, and both go on where the other side is: the new master says
 // what it has of this branch, and this branch says what it has of all.
-// While this branch leads it needs neither; then it writes down who joined and who was lost.
+// While this branch leads it needs neither; then it writes down who joined and who was lost. That
+// a branch is lost is written down by every voter that sees it, once; the loss of the master also
+// before there is another one.
 //
 // A branch that starts first learns the past, its own of earlier runs included, and only then adds
 // frames of this run, because a feed takes frames of one agent in order only.
@@ -71,6 +73,8 @@ class Uplink {
   void Redial(int64_t after_ns);
   void Take(Follow& follow, const v1::MetricUpdate& update);
   void Tick();
+  void NoteLost(const std::string& name, const monitor::AgentView& view);
+  void NoteLostMaster();
   void NoteChanges();
   bool WasTold(const std::string& name, bool dead) const;
   void EndWaiting();
@@ -96,10 +100,12 @@ class Uplink {
   struct Seen {
     uint64_t incarnation = 0;
     bool dead = true;
-    bool untold = true;  // nobody may have told of it yet: a master has to look
+    bool untold = true;      // nobody may have told of it yet: a master has to look
+    uint64_t told_lost = 0;  // the incarnation of which this branch has told that it is lost
   };
   std::map<std::string, Seen> seen_;
   std::string last_fault_;
+  std::string broken_master_;  // its streams broke: is it lost? Empty: none
 };
 
 }  // namespace bank::agent

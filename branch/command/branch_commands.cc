@@ -119,7 +119,7 @@ Answer Branch::Do(const ListSessions& command, Execution& execution) const {
   std::string text =
       fmt::format("{:<20} {:>12} {:>15} {:>11}\n", "SESSION", "IDLE_MS", "WINDOW", "REMEMBERED");
   for (const ledger::SessionView& session : sessions) {
-    text += fmt::format("{:<20} {:>12} {:>15} {:>11}\n", session.id.value, session.idle_ms,
+    text += fmt::format("{:<20} {:>12} {:>15} {:>11}\n", session.tag, session.idle_ms,
                         fmt::format("{}/{}", session.window_used, session.window_max),
                         session.remembered);
   }

@@ -4,9 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <span>
+
+#include "common/decimal.h"
 
 namespace bank::command {
 namespace {
@@ -46,12 +47,9 @@ absl::Status CheckRows(uint32_t limit) {
 }
 
 absl::StatusOr<uint32_t> ParseNumber(std::string_view what, std::string_view word) {
-  uint32_t number = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
-  if (error != std::errc() || end != word.data() + word.size()) {
-    return Refuse(fmt::format("{} is not a number: {}", what, Quote(word)));
-  }
-  return number;
+  const auto number = ParseDecimal<uint32_t>(word);
+  if (!number) return Refuse(fmt::format("{} is not a number: {}", what, Quote(word)));
+  return *number;
 }
 
 std::string WithNumber(std::string_view name, uint64_t number) {

@@ -4,13 +4,13 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <utility>
 
 #include <httplib.h>
 
 #include "branch/console/assets.h"
+#include "common/decimal.h"
 
 namespace bank::console {
 namespace {
@@ -35,7 +35,7 @@ HostPort Split(const std::string& address) {
   const size_t colon = address.rfind(':');
   HostPort parts{.host = address.substr(0, colon), .port = 0};
   if (parts.host.starts_with('[')) parts.host = parts.host.substr(1, parts.host.size() - 2);
-  std::from_chars(address.data() + colon + 1, address.data() + address.size(), parts.port);
+  parts.port = ParseDecimal<uint16_t>(std::string_view(address).substr(colon + 1)).value_or(0);
   return parts;
 }
 
@@ -83,6 +83,11 @@ absl::Status Console::Listen(const ConsoleOptions& options) {
     server_ = std::move(secure);
   }
   server_->new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
+  // Not the library's own SO_REUSEPORT, with which two consoles share one port.
+  server_->set_socket_options([](socket_t socket) {
+    const int on = 1;
+    ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  });
   server_->set_keep_alive_timeout(2);  // seconds; an idle connection holds a thread
   server_->set_payload_max_length(1 << 16);
   server_->set_tcp_nodelay(true);
@@ -175,10 +180,8 @@ void Console::AddStream() {
       response.set_content("too many pages are open on this branch\n", "text/plain");
       return;
     }
-    int64_t seen_ms = 0;
-    const std::string id = request.get_header_value("Last-Event-ID");
-    std::from_chars(id.data(), id.data() + id.size(), seen_ms);
-    seen_ms = std::clamp<int64_t>(seen_ms, 0, NowMs());
+    const auto id = ParseDecimal<int64_t>(request.get_header_value("Last-Event-ID"), 0);
+    const int64_t seen_ms = std::min(id.value_or(0), NowMs());
     auto first = std::make_shared<bool>(true);
     auto number = std::make_shared<uint64_t>(0);
     auto sent_ms = std::make_shared<int64_t>(seen_ms);

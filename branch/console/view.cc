@@ -106,15 +106,15 @@ std::string_view Name(monitor::EventKind kind) {
   return "other";
 }
 
-std::string_view Name(Agreement agreement) {
+std::string_view Name(AgreementState agreement) {
   switch (agreement) {
-    case Agreement::kHolds:
+    case AgreementState::kHolds:
       return "holds";
-    case Agreement::kPartial:
+    case AgreementState::kPartial:
       return "partial";
-    case Agreement::kBroken:
+    case AgreementState::kBroken:
       return "broken";
-    case Agreement::kUnknown:
+    case AgreementState::kUnknown:
       return "unknown";
   }
   return "unknown";
@@ -136,6 +136,8 @@ const replication::ReplicatorStatus* StatusOf(const monitor::AgentView* agent) {
   return known ? &*agent->status : nullptr;
 }
 
+std::string HexDigest(uint64_t digest) { return fmt::format("{:016x}", digest); }
+
 Json BranchJson(BranchId id, const monitor::AgentView* agent, bool leads) {
   Json branch = {{"id", id.value},
                  {"host", agent != nullptr ? agent->agent->hostname : ""},
@@ -146,7 +148,7 @@ Json BranchJson(BranchId id, const monitor::AgentView* agent, bool leads) {
     branch["term"] = status->term.value;
     branch["ready"] = status->ready;
     branch["log_index"] = status->ledger.position.value;
-    branch["digest"] = fmt::format("{:016x}", status->ledger.state_digest);
+    branch["digest"] = HexDigest(status->ledger.state_digest);
   }
   if (IsLive(agent) && agent->newest != nullptr) {
     const Json values = ValuesOf(*agent->newest);
@@ -189,13 +191,20 @@ void View::PassOver() {
   }
 }
 
-Compared View::CompareIn(const std::vector<monitor::AgentView>& agents) {
-  std::vector<Comparison::Branch> branches;
+Agreement::Verdict View::CompareIn(const std::vector<monitor::AgentView>& agents) {
+  std::vector<BranchId> live;
   for (const BranchId id : sources_.members) {
     const monitor::AgentView* agent = Find(agents, id);
-    branches.push_back({.id = id, .live = IsLive(agent), .status = StatusOf(agent)});
+    const replication::ReplicatorStatus* status = StatusOf(agent);
+    if (status == nullptr || !IsLive(agent)) continue;
+    live.push_back(id);
+    agreement_.Note(id, status->applied_index, HexDigest(status->ledger.state_digest));
+    if (status->checkpoints == nullptr) continue;
+    for (const replication::Checkpoint& checkpoint : *status->checkpoints) {
+      agreement_.Note(id, checkpoint.index, HexDigest(checkpoint.state_digest));
+    }
   }
-  return comparison_.Compare(branches);
+  return agreement_.Judge(live, sources_.members.size());
 }
 
 std::string View::Compose(int64_t now_ms, int64_t since_ms) {
@@ -257,10 +266,10 @@ Json View::Now(int64_t now_ms) {
   }
 
   Json message = {{"t", now_ms}, {"branch", sources_.self.value}, {"serves", sources_.serves()}};
-  const Compared verdict = CompareIn(agents);
+  const Agreement::Verdict verdict = CompareIn(agents);
   const auto* own = StatusOf(Find(agents, sources_.self));
   message["money"] = {
-      {"state", Name(verdict.agreement)},
+      {"state", Name(verdict.state)},
       {"detail", verdict.detail},
       {"total", own != nullptr ? Json(std::to_string(own->ledger.balance_total)) : Json(nullptr)}};
   message["balances"] = Json::array();

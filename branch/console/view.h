@@ -19,8 +19,8 @@
 #include <utility>
 #include <vector>
 
-#include "branch/console/comparison.h"
 #include "branch/monitor/feed.h"
+#include "common/agreement.h"
 #include "common/ids.h"
 
 namespace bank::console {
@@ -54,14 +54,14 @@ class View {
   void PassOver();
 
  private:
-  Compared CompareIn(const std::vector<monitor::AgentView>& agents);
+  Agreement::Verdict CompareIn(const std::vector<monitor::AgentView>& agents);
   // What is so now, without points and events.
   nlohmann::ordered_json Now(int64_t now_ms);
 
   const ViewSources sources_;
   const monitor::Feed& feed_;
   std::unique_ptr<monitor::Feed::Subscription> news_;
-  Comparison comparison_;
+  Agreement agreement_;
 };
 
 }  // namespace bank::console

@@ -8,7 +8,6 @@
 namespace bank::ledger {
 namespace {
 
-constexpr uint8_t kEntryVersion = 1;
 constexpr size_t kRowBytesMin = 7;  // seven fields of at least one byte
 
 // Zigzag: small amounts of either sign are short.
@@ -87,7 +86,7 @@ std::string EncodeEntry(const EntryHeader& header, std::string_view batch) {
   std::string payload;
   payload.reserve(batch.size() + 1 + 8 + 10);
   ByteWriter writer(&payload);
-  writer.U8(kEntryVersion);
+  writer.U8(static_cast<uint8_t>(header.rules));
   writer.U64(static_cast<uint64_t>(header.time_ms));
   writer.Varint(header.count);
   writer.Raw(batch);
@@ -96,12 +95,13 @@ std::string EncodeEntry(const EntryHeader& header, std::string_view batch) {
 
 absl::Status DecodeEntry(std::string_view payload, EntryHeader* header, std::string_view* batch) {
   ByteReader reader(payload);
-  const uint8_t version = reader.U8();
+  header->rules = static_cast<Rules>(reader.U8());
   header->time_ms = static_cast<int64_t>(reader.U64());
   header->count = reader.Varint();
   if (!reader.ok()) return absl::InvalidArgumentError("entry header cut short");
-  if (version != kEntryVersion) {
-    return absl::InvalidArgumentError(absl::StrCat("unknown entry version ", version));
+  if (header->rules != Rules::kFirst && header->rules != Rules::kOwned) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("unknown entry version ", static_cast<int>(header->rules)));
   }
   *batch = reader.rest();
   if (header->count > batch->size() / kRowBytesMin) {

@@ -23,10 +23,16 @@ enum class Kind : uint8_t {
   kWithdraw = 3,     // take `amount` > 0 from `account`; never below zero
   kTransfer = 4,     // move `amount` > 0 from `account` to `to`
   kQuery = 5,        // read `account` at this place in the order; changes nothing, has no key
-  kOpenSession = 6,  // open a session; has no key. The outcome's position is its id
+  kOpenSession = 6,  // open the session `session` for the owner `sequence`; has no key
   kResolve = 7,      // decide for all time what became of the key (session, sequence): its first
                      // outcome, or, if there is none, a seal that refuses the key from now on
 };
+
+// Session ids from here on are for the sessions in which branches key the writes that come without
+// a key. A teller gives no customer such an id and takes none from a customer; the ledger ends such
+// a session last.
+inline constexpr uint64_t kBranchSessionsBegin = uint64_t{0xffff} << 48;
+constexpr bool IsBranchSession(SessionId id) { return id.value >= kBranchSessionsBegin; }
 
 // The account of the exercise, and of requests that name none.
 inline constexpr std::string_view kSharedAccount = "shared";
@@ -36,9 +42,10 @@ inline constexpr size_t kEncodedNameBytesMax = 4096;  // inclusive; longer ones 
 // A command refers to bytes it does not own.
 struct Command {
   Kind kind = Kind::kQuery;
-  SessionId session{};          // the key's first half; 0 for kQuery and kOpenSession
+  SessionId session{};          // the key's first half; 0 for kQuery
   uint64_t sequence = 0;        // the key's second half, from 1
-  uint64_t answered_below = 0;  // the customer has seen the answers of all sequences below this one
+  uint64_t answered_below = 0;  // the customer has seen the answers of all sequences below this
+                                // one; at most `sequence`
   std::string_view account{};
   std::string_view to{};  // kTransfer only
   int64_t amount = 0;     // minor units
@@ -66,10 +73,19 @@ class CommandReader {
 // InvalidArgument unless `batch` is exactly `count` well-formed commands.
 absl::Status ValidateBatch(std::string_view batch, uint64_t count);
 
+// By which rules an entry is applied, on every branch and in every replay: its format version. A
+// branch that does not know an entry's rules stops, and so never drifts away from the others.
+enum class Rules : uint8_t {
+  kFirst = 1,  // a session's id is the position that opened it and it has no owner;
+               // `answered_below` may be anything
+  kOwned = 2,  // what this header says
+};
+
 // The payload of a log entry: the bank's time and a batch.
 struct EntryHeader {
   int64_t time_ms = 0;  // the bank's own clock (see Ledger::time_ms), stamped by the leader
   uint64_t count = 0;   // commands in the batch
+  Rules rules = Rules::kOwned;
 };
 std::string EncodeEntry(const EntryHeader& header, std::string_view batch);
 absl::Status DecodeEntry(std::string_view payload, EntryHeader* header, std::string_view* batch);

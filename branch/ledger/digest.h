@@ -15,7 +15,7 @@ namespace bank::ledger {
 
 static_assert(std::endian::native == std::endian::little, "digests are over little-endian words");
 
-enum class Domain : uint64_t { kName = 1, kAccount = 2, kSession = 3, kRemembered = 4 };
+enum class Domain : uint64_t { kName = 1, kAccount = 2, kSession = 3, kRemembered = 4, kTag = 5 };
 
 inline uint64_t DigestBytes(std::string_view bytes, uint64_t seed) {
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);

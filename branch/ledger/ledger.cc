@@ -27,6 +27,12 @@ bool HasEffect(Kind kind) {
          kind == Kind::kTransfer;
 }
 
+// Six hexadecimal digits of a hash: the other 40 bits of an id remain unknown.
+std::string TagOf(SessionId id) {
+  constexpr uint64_t kTagMask = 0xffffff;
+  return absl::StrCat(absl::Hex(DigestWords(Domain::kTag, id.value) & kTagMask, absl::kZeroPad6));
+}
+
 uint64_t ChainHistory(uint64_t history, const Row& row, const Outcome& outcome) {
   const uint64_t answer[] = {static_cast<uint64_t>(outcome.code) | uint64_t{outcome.replayed} << 8,
                              outcome.position.value, static_cast<uint64_t>(outcome.balance)};
@@ -42,8 +48,8 @@ absl::Status ValidateLimits(const Limits& limits) {
   }
   if (limits.sessions_max < 1) return absl::InvalidArgumentError("sessions_max is 0");
   if (limits.remembered_max < 1) return absl::InvalidArgumentError("remembered_max is 0");
-  if (limits.session_idle_ms_max < 0) {
-    return absl::InvalidArgumentError("session_idle_ms_max is negative");
+  if (limits.session_idle_ms_max < 0 || limits.only_session_idle_ms_min < 0) {
+    return absl::InvalidArgumentError("an idle time of sessions is negative");
   }
   return absl::OkStatus();
 }
@@ -79,7 +85,7 @@ absl::Status Ledger::Apply(std::string_view payload, std::vector<Outcome>* outco
         outcomes->push_back({Code::kOk, false, state.position, 0});
         break;
       }
-      const Outcome outcome = state.ApplyRow(row);
+      const Outcome outcome = state.ApplyRow(row, header.rules);
       state.history_digest = ChainHistory(state.history_digest, row, outcome);
       outcomes->push_back(outcome);
     }
@@ -93,11 +99,16 @@ void Ledger::State::Prefetch(absl::Span<const Row> rows) const {
   for (const Row& row : rows) accounts.PrefetchBalance(row.command.account);
 }
 
-Outcome Ledger::State::ApplyRow(const Row& row) {
+Outcome Ledger::State::ApplyRow(const Row& row, Rules rules) {
   const Command& command = row.command;
   if (command.kind == Kind::kQuery) return Query(command.account);
-  if (command.kind == Kind::kOpenSession) return OpenSession();
-  if (command.session != SessionId{} || command.kind == Kind::kResolve) return ApplyKeyed(row);
+  if (command.kind == Kind::kOpenSession) {
+    if (rules == Rules::kFirst) return OpenSession(SessionId{}, SessionOwner{});
+    return OpenSession(command.session, SessionOwner(command.sequence));
+  }
+  if (command.session != SessionId{} || command.kind == Kind::kResolve) {
+    return ApplyKeyed(row, rules);
+  }
 
   if (command.kind == Kind::kOpen) {
     const Code code = Execute(command);
@@ -108,8 +119,14 @@ Outcome Ledger::State::ApplyRow(const Row& row) {
                 command.account);
 }
 
-Outcome Ledger::State::ApplyKeyed(const Row& row) {
+Outcome Ledger::State::ApplyKeyed(const Row& row, Rules rules) {
   const Command& command = row.command;
+  if (command.answered_below > command.sequence && rules != Rules::kFirst &&
+      !IsPlanted(Planted::kAnsweredBelowUnchecked)) {
+    // It says that answers were seen which cannot have been: nothing may be forgotten for it.
+    const bool known = sessions.Has(command.session);
+    return Answer(known ? Code::kBadCommand : Code::kUnknownSession, command.account);
+  }
   Session* session = sessions.Use(command.session, time_ms, command.answered_below);
   if (session == nullptr) return Answer(Code::kUnknownSession, command.account);
   const Window& window = session->window;
@@ -194,13 +211,15 @@ Code Ledger::State::Transfer(const Command& command) {
   return Code::kOk;
 }
 
-Outcome Ledger::State::OpenSession() {
-  sessions.ShrinkTo(limits.sessions_max - 1);
-  Outcome outcome;
-  outcome.code = Code::kOk;
-  outcome.position = NextPosition();
-  sessions.Open(SessionId(outcome.position.value), time_ms);
-  return outcome;
+// An `id` of 0 stands for the position at which the session is opened.
+Outcome Ledger::State::OpenSession(SessionId id, SessionOwner owner) {
+  if (id == SessionId{}) id = SessionId(position.Next().value);
+  if (sessions.Has(id)) return Outcome{Code::kKeyReused, false, position, 0};
+  if (!sessions.MakeRoom(id, owner, time_ms, limits)) {
+    return Outcome{Code::kTooManySessions, false, position, 0};
+  }
+  sessions.Open(id, owner, time_ms);
+  return Outcome{Code::kOk, false, NextPosition(), 0};
 }
 
 Outcome Ledger::State::Query(std::string_view name) const {
@@ -240,12 +259,11 @@ Summary Ledger::State::summary() const {
 
 std::vector<SessionView> Ledger::IdleSessions(size_t limit) const {
   std::vector<SessionView> idle;
-  for (const Shared<Session>& shared : state_->sessions.ByLastUse()) {
-    if (idle.size() == limit) break;
-    const Session& session = *shared;
+  state_->sessions.ByLastUse([&](const Session& session) {
+    if (idle.size() == limit) return false;
     const auto records = session.window.records();
     SessionView view;
-    view.id = session.id;
+    view.tag = TagOf(session.id);
     view.idle_ms = state_->time_ms - session.last_use_ms;
     if (!records.empty()) {
       view.window_used = session.window.SequenceOf(records.back()) - session.window.floor() + 1;
@@ -253,7 +271,8 @@ std::vector<SessionView> Ledger::IdleSessions(size_t limit) const {
     view.window_max = state_->limits.session_window_max;
     view.remembered = records.size();
     idle.push_back(view);
-  }
+    return true;
+  });
   return idle;
 }
 

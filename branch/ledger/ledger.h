@@ -26,14 +26,18 @@ inline constexpr uint64_t kSessionWindowLimit = uint64_t{1} << 24;
 // Part of the replicated state (in every snapshot): all branches must agree on them.
 struct Limits {
   uint64_t accounts_max = 10'000'000;
-  uint64_t sessions_max = 10'000;  // opening one more expires the session idle for longest
+  // One more ends a session of the owner that would hold most; see sessions.h.
+  uint64_t sessions_max = 10'000;
   // A sequence must be below the session's oldest unanswered one plus this; at most
   // kSessionWindowLimit.
   uint64_t session_window_max = 16'384;
   int64_t session_idle_ms_max = 3'600'000;  // by the bank's time
-  // Outcomes remembered in all sessions together, of 32 to 64 bytes each: one more expires the
-  // session idle for longest, but never the one in use.
+  // Outcomes remembered in all sessions together, of 32 to 64 bytes each: one more ends a session
+  // of the owner whose sessions remember most, but never the one in use.
   uint64_t remembered_max = 4'000'000;
+  // The only session of its owner is ended for somebody else's first one only after so long without
+  // use, by the bank's time; until then it is the newcomer that is refused.
+  int64_t only_session_idle_ms_min = 300'000;
 };
 
 // Digests are compared between branches at equal applied log index: replays and expiry change them
@@ -55,7 +59,7 @@ struct AccountView {
   bool operator==(const AccountView&) const = default;
 };
 struct SessionView {
-  SessionId id;
+  std::string tag;           // tells sessions apart; the id cannot be learnt from it
   int64_t idle_ms = 0;       // by the bank's time
   uint64_t window_used = 0;  // from the oldest unanswered sequence to the newest, of:
   uint64_t window_max = 0;

@@ -40,6 +40,8 @@ std::string_view CodeName(Code code) {
       return "bad_command";
     case Code::kTooManyAccounts:
       return "too_many_accounts";
+    case Code::kTooManySessions:
+      return "too_many_sessions";
   }
   return "unknown_code";
 }

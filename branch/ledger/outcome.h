@@ -26,7 +26,8 @@ enum class Code : uint8_t {
   kBadAccount = 6,  // empty or longer than kAccountNameBytesMax, or a transfer to itself
   // Never opened, or expired: this key is not applied now or ever by this call.
   kUnknownSession = 7,
-  // The same key came before with other content; nothing changes.
+  // The same key came before with other content, or the session to be opened is open already;
+  // nothing changes.
   kKeyReused = 8,
   // The key is below answered_below: it was answered, the answer is gone.
   kForgotten = 9,
@@ -34,10 +35,12 @@ enum class Code : uint8_t {
   kWindowFull = 10,
   // kResolve's answer, and that of a sealed key: it never was and never will be applied.
   kNotApplied = 11,
-  kBadCommand = 12,  // unknown interface or kind, or sequence 0
+  kBadCommand = 12,  // unknown interface or kind, sequence 0, or answered_below above the sequence
   kTooManyAccounts = 13,
+  // kOpenSession only: every owner has one session, and none has been idle for long.
+  kTooManySessions = 14,
 };
-inline constexpr Code kCodeLast = Code::kTooManyAccounts;
+inline constexpr Code kCodeLast = Code::kTooManySessions;
 
 std::string_view CodeName(Code code);  // "ok", "insufficient_funds", ...
 
@@ -46,8 +49,9 @@ struct Outcome {
   bool replayed = false;  // the first outcome of this key, answered again
   // Where in the total order the write (or refusal) took effect. Every command that is remembered,
   // opens a session or founds an account takes the next position. kQuery, replays, and refusals
-  // that are not remembered (kUnknownSession, kForgotten, kWindowFull, kKeyReused, and any refusal
-  // of a command without a key: session or sequence 0) take none: they report the position of the
+  // that are not remembered (kUnknownSession, kForgotten, kWindowFull, kKeyReused, an
+  // answered_below above the sequence, and any refusal of a command without a key: kOpenSession,
+  // session or sequence 0) take none: they report the position of the
   // last write before them, a replay that of its first outcome.
   Position position{};
   // The balance of `account` at `position`, after the command; 0 if there is no such account.

@@ -15,7 +15,8 @@ namespace bank::ledger {
 namespace {
 
 constexpr std::string_view kMagic = "BANKLEDG";
-constexpr uint32_t kVersion = 2;
+constexpr uint32_t kVersion = 3;
+constexpr uint32_t kVersionWithoutOwners = 2;
 constexpr size_t kChecksumBytes = 4;
 
 void WriteWide(ByteWriter* writer, absl::uint128 v) {
@@ -47,6 +48,7 @@ bool IsRemembered(Code code) {
     case Code::kKeyReused:
     case Code::kForgotten:
     case Code::kWindowFull:
+    case Code::kTooManySessions:
       return false;
     default:
       return code <= kCodeLast;
@@ -99,21 +101,22 @@ bool ReadRemembered(ByteReader* reader, const Limits& limits, Position position,
 }
 
 bool ReadSessions(ByteReader* reader, const Limits& limits, Position position, int64_t time_ms,
-                  Sessions* sessions) {
+                  bool owners, Sessions* sessions) {
   const uint64_t count = reader->Varint();
   if (!reader->ok() || count > limits.sessions_max) return false;
   int64_t last_use_ms = 0;
   bool good = true;
   for (uint64_t i = 0; i < count; ++i) {
     const SessionId id(reader->Varint());
+    const SessionOwner owner(owners ? reader->Varint() : 0);
     const uint64_t floor = reader->Varint();
     const int64_t used_ms = ReadBalance(reader, &good);
-    if (!reader->ok() || !good || id == SessionId{} || id.value > position.value || floor == 0 ||
-        used_ms < last_use_ms || used_ms > time_ms || sessions->Has(id)) {
+    if (!reader->ok() || !good || id == SessionId{} || floor == 0 || used_ms < last_use_ms ||
+        used_ms > time_ms || sessions->Has(id)) {
       return false;
     }
     last_use_ms = used_ms;
-    sessions->Open(id, used_ms);
+    sessions->Open(id, owner, used_ms);
     Session* session = sessions->Use(id, used_ms, floor);
     if (!ReadRemembered(reader, limits, position, sessions, session)) return false;
   }
@@ -139,6 +142,7 @@ std::string FrozenLedger::Encode() const {
   writer.U64(state.limits.session_window_max);
   writer.U64(static_cast<uint64_t>(state.limits.session_idle_ms_max));
   writer.U64(state.limits.remembered_max);
+  writer.U64(static_cast<uint64_t>(state.limits.only_session_idle_ms_min));
   writer.U64(summary.position.value);
   writer.U64(static_cast<uint64_t>(summary.time_ms));
   writer.U64(summary.history_digest);
@@ -156,6 +160,7 @@ std::string FrozenLedger::Encode() const {
   for (const std::shared_ptr<const Session>& shared : state.sessions.ByLastUse()) {
     const Session& session = *shared;
     writer.Varint(session.id.value);
+    writer.Varint(session.owner.value);
     writer.Varint(session.window.floor());
     writer.Varint(static_cast<uint64_t>(session.last_use_ms));
     writer.Varint(session.window.records().size());
@@ -182,7 +187,8 @@ absl::StatusOr<Ledger> Ledger::DecodeSnapshot(std::string_view bytes) {
   ByteReader reader(body);
   if (reader.Raw(kMagic.size()) != kMagic) return Damaged("not a ledger snapshot");
   const uint32_t version = reader.U32();
-  if (reader.ok() && version != kVersion) {
+  const bool owners = version != kVersionWithoutOwners;
+  if (reader.ok() && owners && version != kVersion) {
     return Damaged(std::string("unknown version ") + std::to_string(version));
   }
   Limits limits;
@@ -191,6 +197,7 @@ absl::StatusOr<Ledger> Ledger::DecodeSnapshot(std::string_view bytes) {
   limits.session_window_max = reader.U64();
   limits.session_idle_ms_max = static_cast<int64_t>(reader.U64());
   limits.remembered_max = reader.U64();
+  if (owners) limits.only_session_idle_ms_min = static_cast<int64_t>(reader.U64());
   if (!reader.ok() || !ValidateLimits(limits).ok()) return Damaged("limits");
 
   Ledger ledger(limits);
@@ -207,7 +214,7 @@ absl::StatusOr<Ledger> Ledger::DecodeSnapshot(std::string_view bytes) {
   state.accounts.RestoreTurnover(turnover);
 
   if (!ReadAccounts(&reader, limits.accounts_max, &state.accounts)) return Damaged("accounts");
-  if (!ReadSessions(&reader, limits, state.position, state.time_ms, &state.sessions)) {
+  if (!ReadSessions(&reader, limits, state.position, state.time_ms, owners, &state.sessions)) {
     return Damaged("sessions");
   }
   if (!reader.done()) return Damaged("bytes after the end");

@@ -25,15 +25,15 @@ struct Ledger::State {
   Summary summary() const;
   // Asks memory for what the rows will touch, without waiting for it.
   void Prefetch(absl::Span<const Row> rows) const;
-  Outcome ApplyRow(const Row& row);
-  Outcome ApplyKeyed(const Row& row);
+  Outcome ApplyRow(const Row& row, Rules rules);
+  Outcome ApplyKeyed(const Row& row, Rules rules);
   Outcome Query(std::string_view name) const;
 
  private:
   Position NextPosition() { return position = position.Next(); }
   int64_t BalanceOf(std::string_view name) const;
   Outcome Answer(Code code, std::string_view account) const;
-  Outcome OpenSession();
+  Outcome OpenSession(SessionId id, SessionOwner owner);
   Code Execute(const Command& command);
   Code Open(const Command& command);
   Code Transfer(const Command& command);

@@ -36,6 +36,7 @@ constexpr Metric kCatalog[] = {kSystemCpuUtilization,
                                kSnapshotIndex,
                                kAccounts,
                                kSessions,
+                               kOwnKeyConflicts,
                                kBalanceTotal,
                                kReady};
 

@@ -91,6 +91,8 @@ inline constexpr Metric kSnapshotIndex{"bank.snapshot.index", "1",
     "Entry up to which the newest snapshot holds everything; 0: there is none"};
 inline constexpr Metric kAccounts{"bank.accounts", "1", "Accounts in this branch's ledger"};
 inline constexpr Metric kSessions{"bank.sessions", "1", "Open sessions in this branch's ledger"};
+inline constexpr Metric kOwnKeyConflicts{"bank.own_key_conflicts", "1",
+    "Writes since this branch started that found a key of its own session used by somebody else; any is an alarm"};
 inline constexpr Metric kBalanceTotal{"bank.balance.total", "1",
     "Sum of all balances in this branch's ledger, in minor units"};
 inline constexpr Metric kReady{"bank.ready", "1", "1 if this branch serves customers, else 0"};

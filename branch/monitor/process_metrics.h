@@ -29,6 +29,7 @@ struct ProcessMetrics {
   int64_t operations_open = 0;   // in the gate
   int64_t disk_queue_depth = 0;  // jobs
   int64_t proposals_open = 0;
+  uint64_t own_key_conflicts = 0;  // writes that found their key, a branch's own, used already
   std::optional<int64_t> snapshot_age_ns;  // nothing: no snapshot since the start
 };
 // Thread-safe; must not block.

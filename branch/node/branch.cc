@@ -11,6 +11,7 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "branch/node/http_port.h"
+#include "net/taken.h"
 
 namespace bank::node {
 namespace {
@@ -32,13 +33,20 @@ absl::Status Explain(const absl::Status& refused) {
                       message)};
 }
 
+// The address with the port that was got for it, which is another one if port 0 was asked for.
+std::string WithPort(const std::string& address, int port) {
+  if (address.starts_with("unix:")) return address;
+  return fmt::format("{}:{}", address.substr(0, address.rfind(':')), port);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Branch>> Branch::Start(const Config& config,
                                                       replication::FatalHandler on_fatal) {
   auto branch = std::unique_ptr<Branch>(new Branch(config));
   if (absl::Status opened = branch->Open(std::move(on_fatal)); !opened.ok()) return opened;
-  if (absl::Status serving = branch->Serve(); !serving.ok()) return serving;
+  if (absl::Status listening = branch->Listen(); !listening.ok()) return listening;
+  if (absl::Status running = branch->Run(); !running.ok()) return running;
   return branch;
 }
 
@@ -61,6 +69,10 @@ absl::Status Branch::Open(replication::FatalHandler on_fatal) {
       return dial.status();
     }
     peers_options.addresses.emplace(member.id, address);
+  }
+  for (const std::string* address : {&config_.listen, &config_.http}) {
+    if (address->empty()) continue;
+    if (absl::Status free = net::CheckNotTaken(*address); !free.ok()) return free;
   }
 
   const storage::Identity identity{.bank = peers_options.bank, .branch = config_.self};
@@ -89,7 +101,7 @@ absl::Status Branch::Open(replication::FatalHandler on_fatal) {
                                          monitoring_->feed(), monitoring_->journal(),
                                          monitoring_->masters(), monitoring_->worker());
   replicator_->Observe([this](const auto& status) { monitoring_->OnStatus(status); });
-  return replicator_->Start(std::move(opened_.recovered));
+  return absl::OkStatus();
 }
 
 // A branch that votes may become the master, and holds the hour for all. In a bank so large that
@@ -142,34 +154,32 @@ CommandsOptions Branch::MakeCommandsOptions(uint64_t bank) {
   return options;
 }
 
+std::string Branch::listen_address() const { return WithPort(config_.listen, port()); }
+
 // Where this branch reaches itself: where it listens, or, if that is every address of the host,
 // where the others reach it.
 std::string Branch::OwnAddress() const {
   const auto host = net::HostOf(config_.listen);
-  if (host.ok() && *host != "0.0.0.0" && *host != "::") {
-    return *host == "unix"
-               ? config_.listen
-               : fmt::format(
-                     "{}:{}",
-                     host->find(':') == std::string::npos ? *host : fmt::format("[{}]", *host),
-                     server_->port());
-  }
+  if (host.ok() && *host != "0.0.0.0" && *host != "::") return listen_address();
   for (const replication::Member& member : config_.driver.founders) {
     if (member.id == config_.self) return member.address;
   }
   return config_.listen;
 }
 
-absl::Status Branch::Serve() {
-  gate_ = std::make_unique<rpc::Gate>(kOperationsOpenMax);
+absl::Status Branch::Listen() {
+  gate_ = std::make_unique<rpc::Gate>(kOperationsOpenMax, rpc::Gate::Door::kClosed);
   teller_ = std::make_unique<teller::Teller>(
       teller::TellerOptions{.session_window_max = config_.driver.ledger_limits.session_window_max},
-      *replicator_, clock_);
+      *replicator_, clock_, entropy_);
+  openings_ =
+      std::make_unique<rpc::Openings>(rpc::Openings::Options{}, config_.self, clock_, entropy_);
   const rpc::Desk desk{.teller = *teller_,
                        .gate = *gate_,
                        .clock = clock_,
                        .branch = config_.self,
                        .metrics = operation_metrics_,
+                       .openings = *openings_,
                        .visitors = &monitoring_->visitors()};
   customer_service_ = std::make_unique<rpc::CustomerService>(desk);
   exercise_service_ = std::make_unique<rpc::ExerciseService>(desk);
@@ -195,16 +205,35 @@ absl::Status Branch::Serve() {
 
   monitor_service_ =
       std::make_unique<rpc::MonitorService>(&monitoring_->streams(), &commands_->calls());
-  if (absl::Status started = monitoring_->Start(); !started.ok()) return started;
-
   auto server =
       rpc::Server::Start({.listen = config_.listen, .tls = config_.tls},
                          {customer_service_.get(), exercise_service_.get(), admin_service_.get(),
                           cluster_service_.get(), monitor_service_.get()});
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
+  spdlog::info("listens on {}, {} members", listen_address(), config_.driver.founders.size());
+  if (config_.http.empty()) return absl::OkStatus();
+  auto console = StartHttp({.config = config_,
+                            .replicator = *replicator_,
+                            .feed = monitoring_->feed(),
+                            .self = monitoring_->self(),
+                            .metrics = [this] { return ReadMetrics(); },
+                            .serves = [this] { return serves_.load(); },
+                            .clock = clock_});
+  if (!console.ok()) return console.status();
+  console_ = *std::move(console);
+  spdlog::info("the console is at http{}://{}/", console_->secure() ? "s" : "",
+               WithPort(config_.http, console_->port()));
+  return absl::OkStatus();
+}
+
+absl::Status Branch::Run() {
+  if (absl::Status started = replicator_->Start(std::move(opened_.recovered)); !started.ok()) {
+    return started;
+  }
+  if (absl::Status started = monitoring_->Start(); !started.ok()) return started;
   if (absl::Status started = commands_->Start(OwnAddress()); !started.ok()) return started;
-  spdlog::info("listens on {}, {} members", config_.listen, config_.driver.founders.size());
+  gate_->Open();
   const Readiness::Options readiness{
       .initial_balance = config_.initial_balance,
       .patience = 2 * std::chrono::milliseconds(config_.driver.election_timeout_ms)};
@@ -218,23 +247,14 @@ absl::Status Branch::Serve() {
       spdlog::warn("not ready: reaches no quorum of the branches");
     }
   });
-  if (config_.http.empty()) return absl::OkStatus();
-  auto console = StartHttp({.config = config_,
-                            .replicator = *replicator_,
-                            .feed = monitoring_->feed(),
-                            .self = monitoring_->self(),
-                            .metrics = [this] { return ReadMetrics(); },
-                            .serves = [this] { return serves_.load(); },
-                            .clock = clock_});
-  if (!console.ok()) return console.status();
-  console_ = *std::move(console);
-  spdlog::info("the console is at http{}://{}/", console_->secure() ? "s" : "", config_.http);
   return absl::OkStatus();
 }
 
 monitor::ProcessMetrics Branch::ReadMetrics() const {
-  return monitor::ReadProcessMetrics(operation_metrics_, replicator_->metrics(), gate_->open(),
-                                     clock_);
+  monitor::ProcessMetrics metrics = monitor::ReadProcessMetrics(
+      operation_metrics_, replicator_->metrics(), gate_->open(), clock_);
+  metrics.own_key_conflicts = teller_->own_key_conflicts();
+  return metrics;
 }
 
 void Branch::HandOver() {

@@ -1,7 +1,11 @@
 // Branch: all pieces of one branch, wired; who owns them, and in which order they start and stop.
 //
-// Start: data folder, peers, monitoring, replicator, teller, services, server, readiness.
-// Stop (bounded; docs/ARCHITECTURE.md):
+// Start: what can be refused without the disk (credentials, addresses in use), data folder; then
+// all pieces are made; then the ports are bound; and only then does the branch speak to anybody:
+// replicator, monitoring, readiness. A process that could not bind has greeted no peer, which would
+// end the streams of the living branch whose place it wanted (branch/peers/connection_numbers.h).
+// Between the ports and the replicator, customers are refused, and messages of peers wait.
+// Stop (bounded):
 //   1. health says NOT_SERVING, and new calls are refused with ABORTED: certainly not applied;
 //   2. a leader hands over, if somebody takes over quickly;
 //   3. calls in flight are completed, for up to a second;
@@ -34,11 +38,13 @@
 #include "branch/rpc/customer_service.h"
 #include "branch/rpc/gate.h"
 #include "branch/rpc/monitor_service.h"
+#include "branch/rpc/openings.h"
 #include "branch/rpc/server.h"
 #include "branch/storage/posix_file_system.h"
 #include "branch/storage/storage.h"
 #include "branch/teller/teller.h"
 #include "common/clock.h"
+#include "common/entropy.h"
 
 namespace bank::node {
 
@@ -57,11 +63,14 @@ class Branch {
   void Stop();
 
   int port() const { return server_->port(); }
+  // As --listen, with the port that was got if any free one was asked for.
+  std::string listen_address() const;
 
  private:
   explicit Branch(const Config& config) : config_(config) {}
   absl::Status Open(replication::FatalHandler on_fatal);
-  absl::Status Serve();
+  absl::Status Listen();
+  absl::Status Run();
   monitor::ProcessMetrics ReadMetrics() const;
   std::string OwnAddress() const;
   CommandsOptions MakeCommandsOptions(uint64_t bank);
@@ -70,6 +79,7 @@ class Branch {
 
   const Config config_;
   SteadyClock clock_;
+  OsEntropy entropy_;
   storage::PosixFileSystem files_;
   storage::OpenedStorage opened_;
   std::unique_ptr<peers::GrpcPeers> peers_;
@@ -79,6 +89,7 @@ class Branch {
   std::unique_ptr<replication::RaftReplicator> replicator_;
   std::unique_ptr<teller::Teller> teller_;
   std::unique_ptr<rpc::Gate> gate_;
+  std::unique_ptr<rpc::Openings> openings_;
   monitor::OperationMetrics operation_metrics_;
   std::unique_ptr<peers::ClusterService> cluster_service_;
   std::unique_ptr<rpc::CustomerService> customer_service_;

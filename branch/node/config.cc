@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <iostream>
+#include <limits>
+#include <random>
 #include <set>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "branch/monitor/sampler.h"
 #include "common/bytes.h"
+#include "common/decimal.h"
 #include "common/exit_code.h"
 #include "common/flags.h"
 #include "xxhash.h"
@@ -19,7 +21,8 @@
 namespace bank::node {
 namespace {
 
-constexpr uint64_t kBranchIdMax = 1'000'000;
+// As its field on the wire, and as the ids of the exercise's inputs.
+constexpr uint64_t kBranchIdMax = std::numeric_limits<uint32_t>::max();
 constexpr size_t kVotersMax = 5;
 
 constexpr const char* kExamples = R"(
@@ -41,15 +44,20 @@ size_t VotersOf(size_t members) {
   return std::min<size_t>(members, 3);
 }
 
+// Listening at port 0 means "any free port"; dialling it means nothing.
+bool IsAnyPort(std::string_view address) {
+  return net::HostOf(address).value_or("unix") != "unix" &&
+         address.substr(address.rfind(':') + 1).find_first_not_of('0') == std::string_view::npos;
+}
+
 // 'ID=host:port', given to the flag `flag`.
 absl::StatusOr<std::pair<BranchId, std::string>> ParseAddress(absl::string_view part,
                                                               std::string_view flag) {
   const size_t equals = part.find('=');
-  uint64_t id = 0;
   const absl::string_view number = part.substr(0, equals);
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), id);
-  if (equals == absl::string_view::npos || error != std::errc() ||
-      end != number.data() + number.size() || id == 0 || id > kBranchIdMax) {
+  const auto id =
+      ParseDecimal<uint64_t>(std::string_view(number.data(), number.size()), 1, kBranchIdMax);
+  if (equals == absl::string_view::npos || !id) {
     return absl::InvalidArgumentError(
         fmt::format("{}: '{}' is not ID=host:port with an id from 1 to {}", flag, std::string(part),
                     kBranchIdMax));
@@ -57,9 +65,15 @@ absl::StatusOr<std::pair<BranchId, std::string>> ParseAddress(absl::string_view 
   std::string address(part.substr(equals + 1));
   if (auto host = net::HostOf(address); !host.ok()) {
     return absl::InvalidArgumentError(
-        fmt::format("{}: branch {}: {}", flag, id, std::string(host.status().message())));
+        fmt::format("{}: branch {}: {}", flag, *id, std::string(host.status().message())));
   }
-  return std::pair(BranchId(id), std::move(address));
+  if (IsAnyPort(address)) {
+    return absl::InvalidArgumentError(
+        fmt::format("{}: branch {} is at port 0, where nobody can reach it: name the port it "
+                    "listens on",
+                    flag, *id));
+  }
+  return std::pair(BranchId(*id), std::move(address));
 }
 
 // What flags alone cannot say. One line.
@@ -95,8 +109,14 @@ absl::Status Complete(std::string_view peers, const std::vector<std::string>& di
           fmt::format("{}: {}", flag, std::string(host.status().message())));
     }
   }
+  if (!config.monitor.empty() && IsAnyPort(config.monitor)) {
+    return absl::InvalidArgumentError(
+        fmt::format("--monitor: nobody listens at port 0 ('{}')", config.monitor));
+  }
   config.driver.self = config.self;
-  config.driver.seed = XXH3_64bits_withSeed("jitter", 6, config.self.value);
+  // Of the election timers. From entropy: equal seeds would give equal timers again and again.
+  std::random_device entropy;
+  config.driver.seed = uint64_t{entropy()} << 32 | entropy();
   auto addresses = ParseDial(dial, *founders, config.self);
   if (!addresses.ok()) return addresses.status();
   config.dial = *std::move(addresses);

@@ -13,6 +13,7 @@
 #include "branch/node/config.h"
 #include "branch/node/logging.h"
 #include "common/exit_code.h"
+#include "common/program.h"
 #include "net/open_files.h"
 #include "net/runtime.h"
 
@@ -42,15 +43,16 @@ int ExitCodeOf(const absl::Status& status) {
   std::_Exit(absl::IsDataLoss(status) ? kExitInconsistent : kExitUnavailable);
 }
 
-void Say(const Config& config, const char* event, int port) {
+// False, and said so, if nobody can have read it.
+bool Say(const Config& config, const char* event, const std::string& address, int port) {
   if (config.json) {
     std::cout << fmt::format(R"({{"event":"{}","branch":{},"listen":"{}","port":{}}})", event,
-                             config.self.value, config.listen, port)
+                             config.self.value, address, port)
               << std::endl;
   } else {
-    std::cout << fmt::format("branch {} {} ({})", config.self.value, event, config.listen)
-              << std::endl;
+    std::cout << fmt::format("branch {} {} ({})", config.self.value, event, address) << std::endl;
   }
+  return FlushOutput("branch");
 }
 
 int Main(int argc, const char* const* argv) {
@@ -78,7 +80,11 @@ int Main(int argc, const char* const* argv) {
     std::cerr << "branch: " << branch.status().message() << std::endl;
     return ExitCodeOf(branch.status());
   }
-  Say(config, "listens", (*branch)->port());
+  // Whoever waits for this line would wait for ever.
+  if (!Say(config, "listens", (*branch)->listen_address(), (*branch)->port())) {
+    (*branch)->Stop();
+    return kExitUnavailable;
+  }
   int signal = 0;
   sigwait(&signals, &signal);
   spdlog::info("stopping: {}", signal == SIGTERM ? "SIGTERM" : "SIGINT");
@@ -94,4 +100,6 @@ int Main(int argc, const char* const* argv) {
 }  // namespace
 }  // namespace bank::node
 
-int main(int argc, char** argv) { return bank::node::Main(argc, argv); }
+int main(int argc, char** argv) {
+  return bank::RunProgram("branch", [&] { return bank::node::Main(argc, argv); });
+}

@@ -4,6 +4,8 @@
 #include <memory>
 #include <utility>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "branch/peers/convert.h"
 #include "spdlog/spdlog.h"
 
@@ -27,8 +29,14 @@ class ClusterService::MessagesCall final
   }
 
   void OnReadDone(bool ok) override {
-    if (!ok) return Finish(grpc::Status::OK);
-    if (absl::Status status = Take(); !status.ok()) return Finish(service_.Refuse(status));
+    if (!ok) {
+      TellLost();
+      return Finish(grpc::Status::OK);
+    }
+    if (absl::Status status = Take(); !status.ok()) {
+      TellLost();
+      return Finish(service_.Refuse(status));
+    }
     StartRead(&message_);
   }
   void OnDone() override {
@@ -39,6 +47,12 @@ class ClusterService::MessagesCall final
   }
 
  private:
+  // Nothing more comes. Not said of a stream that a newer one has followed.
+  void TellLost() {
+    service_.senders_.Deliver(sender_, connection_,
+                              [&] { service_.handler_.OnConnectionLost(sender_); });
+  }
+
   absl::Status Take() {
     if (connection_ == 0) {
       if (!message_.has_hello()) return absl::InvalidArgumentError("the first message is no hello");
@@ -101,10 +115,21 @@ class ClusterService::SnapshotCall final : public grpc::ServerReadReactor<v1::Sn
         return absl::InvalidArgumentError("the snapshot is too large");
       }
       head_ = std::move(*piece_.mutable_head());
+      sender_ = BranchId(head_.hello().branch());
       begun_ = true;
     }
     if (piece_.bytes().size() > head_.size_bytes() - state_.size()) {
       return absl::InvalidArgumentError("the snapshot is longer than its head says");
+    }
+    // Of one sender one snapshot at a time is kept in memory, and nothing that belongs to no stream
+    // of messages. A head may overtake the hello of that stream by a little.
+    SenderTable& senders = service_.senders_;
+    if (snapshot_ == 0) snapshot_ = senders.BeginSnapshot(sender_, head_.hello().connection());
+    if (snapshot_ == 0 && state_.size() + piece_.bytes().size() > kUnclaimedBytesMax) {
+      return absl::AbortedError(kOldStream);
+    }
+    if (snapshot_ != 0 && !senders.IsArriving(sender_, snapshot_)) {
+      return absl::AbortedError("another snapshot of this branch has begun");
     }
     state_ += piece_.bytes();
     return absl::OkStatus();
@@ -112,21 +137,25 @@ class ClusterService::SnapshotCall final : public grpc::ServerReadReactor<v1::Sn
 
   absl::Status Deliver() {
     if (!begun_) return absl::InvalidArgumentError("the first piece has no head");
-    const BranchId sender(head_.hello().branch());
     const uint64_t connection = head_.hello().connection();
     auto message = FromWire(std::move(head_), std::move(state_));
     if (!message.ok()) return message.status();
-    if (!service_.senders_.Deliver(sender, connection, [&] {
-          service_.handler_.OnMessage(sender, *std::move(message));
+    if (!service_.senders_.Deliver(sender_, connection, [&] {
+          service_.handler_.OnMessage(sender_, *std::move(message));
         })) {
-      return absl::AbortedError("the messages' stream it belongs to is no longer the newest");
+      return absl::AbortedError(kOldStream);
     }
     return absl::OkStatus();
   }
 
+  static constexpr size_t kUnclaimedBytesMax = 1 << 20;
+  static constexpr char kOldStream[] = "the messages' stream it belongs to is no longer the newest";
+
   ClusterService& service_;
   grpc::CallbackServerContext* const context_;
   bool begun_ = false;
+  BranchId sender_;
+  uint64_t snapshot_ = 0;  // its number in the sender table
   v1::SnapshotHead head_;
   std::string state_;
   v1::SnapshotPiece piece_;
@@ -305,16 +334,17 @@ absl::Status ClusterService::CheckCaller(const v1::Hello& hello) const {
 
 grpc::Status ClusterService::Refuse(const absl::Status& reason) {
   if (reason.ok()) return grpc::Status::OK;
-  const std::string message(reason.message());
-  {
-    constexpr size_t kReasonsMax = 1000;
+  if (!absl::IsAborted(reason)) {
     absl::MutexLock lock(&mutex_);
-    if (!absl::IsAborted(reason) && reasons_.size() < kReasonsMax &&
-        reasons_.insert(message).second) {
-      spdlog::warn("refused a branch's stream: {}", message);
+    const int64_t now_s = absl::ToUnixSeconds(absl::Now());
+    // A stranger makes up as many reasons as he likes: the newest are logged, but not each.
+    if (now_s != refusals_logged_s_) {
+      refusals_logged_s_ = now_s;
+      spdlog::warn("refused a branch's stream: {}", std::string(reason.message()));
     }
   }
-  return grpc::Status(static_cast<grpc::StatusCode>(reason.code()), message);
+  const absl::Status told = ToldToCaller(reason);
+  return grpc::Status(static_cast<grpc::StatusCode>(told.code()), std::string(told.message()));
 }
 
 }  // namespace bank::peers

@@ -1,15 +1,15 @@
 // ClusterService: the way in from the other branches (proto/bank/v1/cluster.proto).
 //
-// Refuses other banks, other receivers and unknown branches, with one log line for each new reason.
-// Lifetime: after Shutdown() new calls are refused and none is left, so the server's own shutdown
-// has nothing of this service to wait for. The handler must outlive Shutdown().
+// Refuses other banks, other receivers, unknown branches and fields out of their range, with at
+// most one log line a second. The caller is not told what he does not know (hello.h). Lifetime:
+// after Shutdown() new calls are refused and none is left, so the server's own shutdown has nothing
+// of this service to wait for. The handler must outlive Shutdown().
 #pragma once
 
 #include <grpcpp/server_context.h>
 
 #include <cstdint>
 #include <set>
-#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -55,7 +55,7 @@ class ClusterService final : public v1::Cluster::CallbackService {
   void End(grpc::CallbackServerContext* context);
 
   absl::Status CheckCaller(const v1::Hello& hello) const;
-  // The status for the caller; logs the reason once.
+  // The status for the caller; logs the reason.
   grpc::Status Refuse(const absl::Status& reason);
 
   const ClusterOptions options_;
@@ -66,7 +66,7 @@ class ClusterService final : public v1::Cluster::CallbackService {
   absl::Mutex mutex_;
   bool shutdown_ ABSL_GUARDED_BY(mutex_) = false;
   std::set<grpc::CallbackServerContext*> calls_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::string> reasons_ ABSL_GUARDED_BY(mutex_);  // logged ones; bounded
+  int64_t refusals_logged_s_ ABSL_GUARDED_BY(mutex_) = 0;  // the second of the last one
 };
 
 }  // namespace bank::peers

@@ -1,16 +1,26 @@
 #include "branch/peers/convert.h"
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <string>
 #include <utility>
 
+#include "branch/ledger/command.h"
 #include "common/crc32c.h"
 
 namespace bank::peers {
 namespace {
 
 using replication::Message;
+
+// The engine's bytes of a membership: a few dozen bytes a member.
+constexpr size_t kConfigurationBytesMax = 1 << 20;
+// What a leader has room for (DriverOptions::proposals_bytes_max).
+constexpr size_t kForwardedBytesMax = 64 << 20;
+// As far as a deadline in nanoseconds reaches; the leader waits no longer than it wants to.
+constexpr int64_t kForwardTimeoutMsMax = std::numeric_limits<int64_t>::max() / 1'000'000;
+constexpr size_t kReasonBytesMax = 4096;
 
 template <class... F>
 struct Overloaded : F... {
@@ -19,18 +29,34 @@ struct Overloaded : F... {
 template <class... F>
 Overloaded(F...) -> Overloaded<F...>;
 
-// Narrows fields and remembers the first one that does not fit.
-class Narrow {
+// Checks fields, narrows them, and remembers the first one that is out of its range.
+class Bounds {
  public:
   template <class T>
-  T To(const char* field, uint64_t value) {
-    if (value > std::numeric_limits<T>::max() && bad_ == nullptr) bad_ = field;
+  T To(const char* field, uint64_t value, uint64_t max = std::numeric_limits<T>::max()) {
+    Require(field, value <= max);
     return static_cast<T>(value);
   }
   uint8_t Version(uint64_t value) { return To<uint8_t>("version", value); }
+  // 0 is the term before the first, and the index before the log.
+  Term AnyTerm(const char* field, uint64_t value) {
+    return Term(To<uint64_t>(field, value, replication::kTermMax));
+  }
+  Term SomeTerm(const char* field, uint64_t value) {
+    Require(field, value >= 1);
+    return AnyTerm(field, value);
+  }
+  LogIndex AnyIndex(const char* field, uint64_t value) {
+    return LogIndex(To<uint64_t>(field, value, replication::kLogIndexMax));
+  }
+  LogIndex SomeIndex(const char* field, uint64_t value) {
+    Require(field, value >= 1);
+    return AnyIndex(field, value);
+  }
   void Require(const char* field, bool good) {
     if (!good && bad_ == nullptr) bad_ = field;
   }
+  const char* bad() const { return bad_; }
   absl::StatusOr<Message> Result(Message message) const {
     if (bad_ != nullptr) {
       return absl::InvalidArgumentError(std::string("bad field in a branch's message: ") + bad_);
@@ -42,23 +68,48 @@ class Narrow {
   const char* bad_ = nullptr;
 };
 
+// Whatever is taken into the log is applied one day, on every branch, and must be what it claims to
+// be. The membership in a change is checked by the engine's shim, before it takes the message.
+bool IsEntry(const v1::Entry& entry) {
+  switch (entry.type()) {
+    case static_cast<uint32_t>(storage::EntryType::kCommand): {
+      ledger::EntryHeader header;
+      std::string_view batch;
+      return ledger::DecodeEntry(entry.payload(), &header, &batch).ok() && header.time_ms >= 0 &&
+             header.time_ms <= replication::kBankTimeMsMax &&
+             ledger::ValidateBatch(batch, header.count).ok();
+    }
+    case static_cast<uint32_t>(storage::EntryType::kBarrier):
+      return entry.payload().empty();
+    default:
+      return !entry.payload().empty() && entry.payload().size() <= kConfigurationBytesMax;
+  }
+}
+
 absl::StatusOr<Message> FromAppendEntries(v1::AppendEntries& wire) {
-  Narrow n;
+  Bounds b;
   replication::AppendEntries m;
-  m.version = n.Version(wire.version());
-  m.term = Term(wire.term());
-  m.prev_log_index = LogIndex(wire.prev_log_index());
-  m.prev_log_term = Term(wire.prev_log_term());
-  m.leader_commit = LogIndex(wire.leader_commit());
-  n.Require("prev_log_index", wire.prev_log_index() < std::numeric_limits<uint64_t>::max() / 2);
-  m.entries.reserve(static_cast<size_t>(wire.entries_size()));
+  m.version = b.Version(wire.version());
+  m.term = b.SomeTerm("term", wire.term());
+  m.prev_log_index = b.AnyIndex("prev_log_index", wire.prev_log_index());
+  m.prev_log_term = b.AnyTerm("prev_log_term", wire.prev_log_term());
+  m.leader_commit = b.AnyIndex("leader_commit", wire.leader_commit());
+  b.Require("prev_log_term", wire.prev_log_term() <= wire.term());
+  const auto n = static_cast<size_t>(wire.entries_size());
+  b.Require("entries", n <= replication::kMessageEntriesMax &&
+                           n <= replication::kLogIndexMax - m.prev_log_index.value);
+  if (b.bad() != nullptr) return b.Result(std::move(m));
+  m.entries.reserve(n);
+  uint64_t term_min = std::max<uint64_t>(wire.prev_log_term(), 1);
   for (v1::Entry& entry : *wire.mutable_entries()) {
-    n.Require("entry type", entry.type() >= 1 && entry.type() <= 3);
-    n.Require("entry term", entry.term() >= 1 && entry.term() <= wire.term());
+    b.Require("entry type", entry.type() >= 1 && entry.type() <= 3);
+    b.Require("entry term", entry.term() >= term_min && entry.term() <= wire.term());
+    b.Require("entry payload", IsEntry(entry));
+    term_min = entry.term();
     m.entries.push_back({Term(entry.term()), static_cast<storage::EntryType>(entry.type()),
                          std::make_shared<const std::string>(std::move(*entry.mutable_payload()))});
   }
-  return n.Result(std::move(m));
+  return b.Result(std::move(m));
 }
 
 }  // namespace
@@ -148,63 +199,88 @@ v1::PeerMessage ToWire(const Message& message) {
 }
 
 absl::StatusOr<Message> FromWire(BranchId from, v1::PeerMessage wire) {
-  Narrow n;
+  Bounds b;
   switch (wire.message_case()) {
     case v1::PeerMessage::kRequestVote: {
       const auto& w = wire.request_vote();
-      n.Require("candidate", w.candidate() == from.value);
-      return n.Result(replication::RequestVote{
-          n.Version(w.version()), Term(w.term()), from, LogIndex(w.last_log_index()),
-          Term(w.last_log_term()), w.disrupt_leader(), w.pre_vote()});
+      b.Require("candidate", w.candidate() == from.value);
+      b.Require("last_log_term", w.last_log_term() <= w.term());
+      return b.Result(replication::RequestVote{
+          b.Version(w.version()), b.SomeTerm("term", w.term()), from,
+          b.AnyIndex("last_log_index", w.last_log_index()),
+          b.AnyTerm("last_log_term", w.last_log_term()), w.disrupt_leader(), w.pre_vote()});
     }
     case v1::PeerMessage::kRequestVoteResult: {
       const auto& w = wire.request_vote_result();
-      replication::RequestVoteResult m{n.Version(w.version()),
-                                       Term(w.term()),
+      replication::RequestVoteResult m{b.Version(w.version()),
+                                       b.AnyTerm("term", w.term()),
                                        w.vote_granted(),
                                        w.pre_vote(),
-                                       n.To<uint16_t>("features", w.features()),
-                                       n.To<uint16_t>("capacity", w.capacity())};
-      return n.Result(m);
+                                       b.To<uint16_t>("features", w.features()),
+                                       b.To<uint16_t>("capacity", w.capacity())};
+      return b.Result(m);
     }
     case v1::PeerMessage::kAppendEntries:
       return FromAppendEntries(*wire.mutable_append_entries());
     case v1::PeerMessage::kAppendEntriesResult: {
       const auto& w = wire.append_entries_result();
-      replication::AppendEntriesResult m{n.Version(w.version()),
-                                         Term(w.term()),
-                                         LogIndex(w.rejected()),
-                                         LogIndex(w.last_log_index()),
-                                         n.To<uint16_t>("features", w.features()),
-                                         n.To<uint16_t>("capacity", w.capacity())};
-      return n.Result(m);
+      const bool of_older_term =
+          w.rejected() == replication::AppendEntriesResult::kOfOlderTerm.value;
+      replication::AppendEntriesResult m{
+          b.Version(w.version()),
+          b.AnyTerm("term", w.term()),
+          of_older_term ? LogIndex(w.rejected()) : b.AnyIndex("rejected", w.rejected()),
+          b.AnyIndex("last_log_index", w.last_log_index()),
+          b.To<uint16_t>("features", w.features()),
+          b.To<uint16_t>("capacity", w.capacity())};
+      return b.Result(m);
     }
     case v1::PeerMessage::kTimeoutNow: {
       const auto& w = wire.timeout_now();
-      replication::TimeoutNow m{n.Version(w.version()), Term(w.term()),
-                                LogIndex(w.last_log_index()), Term(w.last_log_term())};
-      return n.Result(m);
+      b.Require("last_log_term", w.last_log_term() <= w.term());
+      replication::TimeoutNow m{b.Version(w.version()), b.SomeTerm("term", w.term()),
+                                b.AnyIndex("last_log_index", w.last_log_index()),
+                                b.AnyTerm("last_log_term", w.last_log_term())};
+      return b.Result(m);
     }
-    case v1::PeerMessage::kReadProbe:
-      return replication::ReadProbe{Term(wire.read_probe().term()), wire.read_probe().round()};
-    case v1::PeerMessage::kReadProbeResult:
-      return replication::ReadProbeResult{Term(wire.read_probe_result().term()),
-                                          wire.read_probe_result().round()};
-    case v1::PeerMessage::kLostLog:
-      return replication::LostLog{Term(wire.lost_log().term()),
-                                  LogIndex(wire.lost_log().last_log_index())};
-    case v1::PeerMessage::kLogBehindAcknowledged:
-      return replication::LogBehindAcknowledged{
-          Term(wire.log_behind_acknowledged().term()),
-          LogIndex(wire.log_behind_acknowledged().acknowledged())};
-    case v1::PeerMessage::kIntroduction:
-      return replication::Introduction{.term = Term(wire.introduction().term()),
-                                       .holds = wire.introduction().holds(),
-                                       .lost = wire.introduction().lost(),
-                                       .asks = wire.introduction().asks()};
-    case v1::PeerMessage::kNoMember:
-      return replication::NoMember{Term(wire.no_member().term()),
-                                   LogIndex(wire.no_member().configuration_index())};
+    case v1::PeerMessage::kReadProbe: {
+      const auto& w = wire.read_probe();
+      replication::ReadProbe m{b.SomeTerm("term", w.term()),
+                               b.To<uint64_t>("round", w.round(), replication::kReadRoundMax)};
+      return b.Result(m);
+    }
+    case v1::PeerMessage::kReadProbeResult: {
+      const auto& w = wire.read_probe_result();
+      replication::ReadProbeResult m{
+          b.AnyTerm("term", w.term()),
+          b.To<uint64_t>("round", w.round(), replication::kReadRoundMax)};
+      return b.Result(m);
+    }
+    case v1::PeerMessage::kLostLog: {
+      const auto& w = wire.lost_log();
+      replication::LostLog m{b.SomeTerm("term", w.term()),
+                             b.AnyIndex("last_log_index", w.last_log_index())};
+      return b.Result(m);
+    }
+    case v1::PeerMessage::kLogBehindAcknowledged: {
+      const auto& w = wire.log_behind_acknowledged();
+      replication::LogBehindAcknowledged m{b.SomeTerm("term", w.term()),
+                                           b.SomeIndex("acknowledged", w.acknowledged())};
+      return b.Result(m);
+    }
+    case v1::PeerMessage::kIntroduction: {
+      const auto& w = wire.introduction();
+      return b.Result(replication::Introduction{.term = b.AnyTerm("term", w.term()),
+                                                .holds = w.holds(),
+                                                .lost = w.lost(),
+                                                .asks = w.asks()});
+    }
+    case v1::PeerMessage::kNoMember: {
+      const auto& w = wire.no_member();
+      replication::NoMember m{b.AnyTerm("term", w.term()),
+                              b.SomeIndex("configuration_index", w.configuration_index())};
+      return b.Result(m);
+    }
     case v1::PeerMessage::kHello:
     case v1::PeerMessage::MESSAGE_NOT_SET:
       break;
@@ -227,23 +303,22 @@ v1::SnapshotHead ToWire(const replication::InstallSnapshot& message) {
 }
 
 absl::StatusOr<Message> FromWire(v1::SnapshotHead head, std::string state) {
-  Narrow n;
-  n.Require("last_index", head.last_index() >= 1);
-  n.Require("last_term", head.last_term() >= 1 && head.last_term() <= head.term());
-  n.Require("configuration_index",
-            head.configuration_index() >= 1 && head.configuration_index() <= head.last_index());
-  n.Require("configuration", !head.configuration().empty());
-  n.Require("size_bytes", head.size_bytes() == state.size());
-  n.Require("crc32c", head.crc32c() == Crc32c(state));
+  Bounds b;
   replication::InstallSnapshot m;
-  m.version = n.Version(head.version());
-  m.term = Term(head.term());
-  m.snapshot.index = LogIndex(head.last_index());
-  m.snapshot.term = Term(head.last_term());
-  m.snapshot.configuration_index = LogIndex(head.configuration_index());
+  m.version = b.Version(head.version());
+  m.term = b.SomeTerm("term", head.term());
+  m.snapshot.index = b.SomeIndex("last_index", head.last_index());
+  m.snapshot.term = b.SomeTerm("last_term", head.last_term());
+  m.snapshot.configuration_index = b.SomeIndex("configuration_index", head.configuration_index());
+  b.Require("last_term", head.last_term() <= head.term());
+  b.Require("configuration_index", head.configuration_index() <= head.last_index());
+  b.Require("configuration",
+            !head.configuration().empty() && head.configuration().size() <= kConfigurationBytesMax);
+  b.Require("size_bytes", head.size_bytes() == state.size());
+  b.Require("crc32c", head.crc32c() == Crc32c(state));
   m.snapshot.configuration = std::move(*head.mutable_configuration());
   m.snapshot.state = std::make_shared<const std::string>(std::move(state));
-  return n.Result(std::move(m));
+  return b.Result(std::move(m));
 }
 
 v1::ForwardRequest ToWire(replication::ForwardRequest request) {
@@ -263,7 +338,10 @@ absl::StatusOr<replication::ForwardRequest> FromWire(v1::ForwardRequest wire) {
   if (wire.count() == 0 && !wire.read_index()) {
     return absl::InvalidArgumentError("bad field in a forwarded request: nothing is asked");
   }
-  if (wire.timeout_ms() <= 0) {
+  if (wire.batch().size() > kForwardedBytesMax) {
+    return absl::InvalidArgumentError("bad field in a forwarded request: batch");
+  }
+  if (wire.timeout_ms() <= 0 || wire.timeout_ms() > kForwardTimeoutMsMax) {
     return absl::InvalidArgumentError("bad field in a forwarded request: timeout_ms");
   }
   replication::ForwardRequest request;
@@ -313,6 +391,12 @@ absl::StatusOr<replication::ForwardResult> FromWire(v1::ForwardReply wire, uint6
       break;
     default:
       return absl::InvalidArgumentError("bad field in a leader's reply: fate");
+  }
+  if (wire.reason().size() > kReasonBytesMax) {
+    return absl::InvalidArgumentError("bad field in a leader's reply: reason");
+  }
+  if (wire.read_index() > replication::kLogIndexMax) {
+    return absl::InvalidArgumentError("bad field in a leader's reply: read_index");
   }
   result.reason = std::move(*wire.mutable_reason());
   result.read_index = LogIndex(wire.read_index());

@@ -1,7 +1,8 @@
 // Between the wire of bank/v1/cluster.proto and the values of replication/raft. Pure.
 //
-// What comes from outside is checked field by field: an error names the field, and nothing is kept
-// of the message. Log payloads and batches are not looked into here; their owners check them.
+// What comes from outside is checked field by field against the ranges of message.h: an error names
+// the field, and nothing is kept of the message. An entry that is not one is refused here, before
+// it can be in any log. Forwarded batches are checked by the leader that is to order them.
 #pragma once
 
 #include "absl/status/status.h"

@@ -115,8 +115,8 @@ void ForwardLink::WriteNextLocked() {
   v1::ForwardRequest wire = std::move(queue_.front());
   queue_.pop_front();
   if (std::exchange(hello_due_, false)) {
-    *wire.mutable_hello() = MakeHello(context_.bank, context_.self, context_.peer,
-                                      context_.next_connection->fetch_add(1));
+    *wire.mutable_hello() =
+        MakeHello(context_.bank, context_.self, context_.peer, context_.numbers->Next());
   }
   open_[wire.id()].written = true;
   stream_->Write(std::move(wire), !queue_.empty());

@@ -1,6 +1,5 @@
 #include "branch/peers/grpc_peers.h"
 
-#include <random>
 #include <utility>
 #include <vector>
 
@@ -12,9 +11,7 @@
 namespace bank::peers {
 
 GrpcPeers::GrpcPeers(PeersOptions options, const Clock& clock)
-    : options_(std::move(options)),
-      clock_(clock),
-      next_connection_(ConnectionNumber(std::random_device{}(), 1)) {}
+    : options_(std::move(options)), clock_(clock) {}
 
 GrpcPeers::~GrpcPeers() { Shutdown(); }
 
@@ -70,7 +67,7 @@ GrpcPeers::Peer* GrpcPeers::Find(BranchId id) {
   peer->context.peer = id;
   peer->context.clock = &clock_;
   peer->context.stub = v1::Cluster::NewStub(*channel);
-  peer->context.next_connection = &next_connection_;
+  peer->context.numbers = &numbers_;
   peer->context.living = &living_;
   return peers_.emplace(id, std::move(peer)).first->second.get();
 }

@@ -5,7 +5,6 @@
 // messages are lost and later requests refused.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -14,6 +13,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
+#include "branch/peers/connection_numbers.h"
 #include "branch/peers/forward_link.h"
 #include "branch/peers/link.h"
 #include "branch/peers/message_link.h"
@@ -60,8 +60,7 @@ class GrpcPeers final : public replication::Peers {
   const PeersOptions options_;
   const Clock& clock_;
   Living living_;
-  // Begins with a random incarnation (hello.h): a restarted branch is never taken for the old one.
-  std::atomic<uint64_t> next_connection_;
+  ConnectionNumbers numbers_;
 
   absl::Mutex mutex_;
   bool shutdown_ ABSL_GUARDED_BY(mutex_) = false;

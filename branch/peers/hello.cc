@@ -1,5 +1,7 @@
 #include "branch/peers/hello.h"
 
+#include <algorithm>
+
 #include "fmt/format.h"
 
 namespace bank::peers {
@@ -16,7 +18,7 @@ v1::Hello MakeHello(uint64_t bank, BranchId self, BranchId receiver, uint64_t co
 
 absl::Status CheckHello(const v1::Hello& hello, uint64_t bank, BranchId self) {
   if (hello.protocol() != kProtocol) {
-    return absl::FailedPreconditionError(
+    return absl::UnimplementedError(
         fmt::format("branch {} speaks version {} of the branches' protocol, branch {} version {}",
                     hello.branch(), hello.protocol(), self.value, kProtocol));
   }
@@ -31,18 +33,32 @@ absl::Status CheckHello(const v1::Hello& hello, uint64_t bank, BranchId self) {
         fmt::format("branch {} wants to speak to branch {}, but this address is branch {}",
                     hello.branch(), hello.receiver(), self.value));
   }
+  if (!IsConnectionNumber(hello.connection())) {
+    return absl::InvalidArgumentError("bad field in a branch's hello: connection");
+  }
   return absl::OkStatus();
 }
 
+absl::Status ToldToCaller(const absl::Status& refusal) {
+  // What is wrong with a message, and that a newer stream came, is no secret.
+  if (refusal.ok() || absl::IsInvalidArgument(refusal) || absl::IsAborted(refusal)) return refusal;
+  if (absl::IsUnimplemented(refusal)) {
+    return absl::UnimplementedError("another version of the branches' protocol is spoken here");
+  }
+  return absl::PermissionDeniedError("refused: the log of the branch at this address says why");
+}
+
 bool ConnectionOrder::Admit(uint64_t connection) {
-  const auto incarnation = static_cast<uint32_t>(connection >> 32);
-  const auto seen = static_cast<uint32_t>(current_ >> 32);
-  if (connection == 0 || ended_.contains(incarnation)) return false;
+  const uint32_t incarnation = IncarnationOf(connection);
+  const uint32_t seen = IncarnationOf(current_);
+  if (!IsConnectionNumber(connection)) return false;
+  if (std::find(ended_.begin(), ended_.end(), incarnation) != ended_.end()) return false;
   if (current_ != 0 && incarnation == seen && connection <= current_) return false;
   if (current_ != 0 && incarnation != seen) {
-    constexpr size_t kRememberedMax = 1024;  // one for each restart of the sender
-    if (ended_.size() >= kRememberedMax) ended_.clear();
-    ended_.insert(seen);
+    // One for each restart of the sender. A stream that is older than so many of them is long gone.
+    constexpr size_t kRememberedMax = 1024;
+    if (ended_.size() >= kRememberedMax) ended_.pop_front();
+    ended_.push_back(seen);
   }
   current_ = connection;
   return true;

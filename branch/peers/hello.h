@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
+#include <deque>
 
 #include "absl/status/status.h"
 #include "bank/v1/cluster.pb.h"
@@ -14,13 +14,28 @@ inline constexpr uint32_t kProtocol = 1;
 
 v1::Hello MakeHello(uint64_t bank, BranchId self, BranchId receiver, uint64_t connection);
 
-// FailedPrecondition, with one line for the log of both sides, unless `hello` is from a branch of
-// the same bank that means to speak to `self`.
+// FailedPrecondition, with one line for the own log, unless `hello` is from a branch of the same
+// bank that means to speak to `self`. The line says what the caller must not learn: tell him
+// ToldToCaller() of it.
 absl::Status CheckHello(const v1::Hello& hello, uint64_t bank, BranchId self);
 
-// A connection number is a process's own random half (its incarnation) and a counter.
+// What a caller is told of a refusal: the code, and no more of the reason than he knows himself.
+absl::Status ToldToCaller(const absl::Status& refusal);
+
+// A connection number is a process's own random half (its incarnation) and a counter from 1.
 inline uint64_t ConnectionNumber(uint32_t incarnation, uint32_t counter) {
   return (uint64_t{incarnation} << 32) | counter;
+}
+inline uint32_t IncarnationOf(uint64_t connection) {
+  return static_cast<uint32_t>(connection >> 32);
+}
+
+// Inclusive. A branch that redials forty-nine others for as long as it may gets here in 50 days,
+// and goes on under another incarnation.
+inline constexpr uint32_t kConnectionCounterMax = uint32_t{1} << 31;
+inline bool IsConnectionNumber(uint64_t connection) {
+  const auto counter = static_cast<uint32_t>(connection);
+  return counter >= 1 && counter <= kConnectionCounterMax;
 }
 
 // Decides for one sender which streams are newer than the ones already seen: a greater counter of
@@ -34,7 +49,8 @@ class ConnectionOrder {
 
  private:
   uint64_t current_ = 0;
-  std::set<uint32_t> ended_;  // incarnations that a newer process has followed
+  // Incarnations that another one has followed, the newest last. Bounded.
+  std::deque<uint32_t> ended_;
 };
 
 }  // namespace bank::peers

@@ -1,11 +1,11 @@
 // What the links to one peer share.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 
 #include "bank/v1/cluster.grpc.pb.h"
+#include "branch/peers/connection_numbers.h"
 #include "common/clock.h"
 #include "common/ids.h"
 #include "net/living.h"
@@ -14,14 +14,14 @@ namespace bank::peers {
 
 using net::Living;
 
-// One peer as its links see it. Immutable but for the counters; outlives every reactor.
+// One peer as its links see it. Immutable but for what it points to; outlives every reactor.
 struct LinkContext {
   uint64_t bank = 0;
   BranchId self;
   BranchId peer;
   const Clock* clock = nullptr;
   std::unique_ptr<v1::Cluster::Stub> stub;
-  std::atomic<uint64_t>* next_connection = nullptr;
+  ConnectionNumbers* numbers = nullptr;
   Living* living = nullptr;
 };
 

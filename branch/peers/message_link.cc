@@ -14,7 +14,9 @@ namespace bank::peers {
 class MessageLink::Stream final
     : public grpc::ClientBidiReactor<v1::PeerMessage, v1::MessagesReply> {
  public:
-  explicit Stream(MessageLink& link) : link_(link) { link.context_.living->Add(); }
+  Stream(MessageLink& link, uint64_t connection) : link_(link), connection_(connection) {
+    link.context_.living->Add();
+  }
 
   void Start() {
     link_.context_.stub->async()->Messages(&context_, this);
@@ -43,6 +45,8 @@ class MessageLink::Stream final
     link_.WriteNextLocked();
   }
   void OnDone(const grpc::Status& status) override {
+    // As SenderTable and ClusterService say it.
+    if (status.error_code() == grpc::StatusCode::ABORTED) link_.OnFollowed(connection_);
     link_.OnBroken(status.error_message());
     Living* living = link_.context_.living;
     delete this;
@@ -51,6 +55,7 @@ class MessageLink::Stream final
 
  private:
   MessageLink& link_;
+  const uint64_t connection_;
   grpc::ClientContext context_;
   v1::MessagesReply reply_;
   v1::PeerMessage writing_;
@@ -84,8 +89,8 @@ bool MessageLink::DialLocked() {
   if (shutdown_) return false;
   if (stream_ != nullptr) return true;
   if (context_.clock->NowNs() < next_dial_ns_) return false;
-  connection_ = context_.next_connection->fetch_add(1);
-  stream_ = new Stream(*this);
+  connection_ = context_.numbers->Next();
+  stream_ = new Stream(*this, connection_);
   stream_->Start();
   v1::PeerMessage first;
   *first.mutable_hello() = MakeHello(context_.bank, context_.self, context_.peer, connection_);
@@ -112,6 +117,14 @@ void MessageLink::BreakLocked(Stream* stream) {
   next_dial_ns_ = context_.clock->NowNs() + kRedialNs;
   stream->Cancel();
   stream->RemoveHold();
+}
+
+void MessageLink::OnFollowed(uint64_t connection) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (connection != connection_) return;  // by this link's own next stream
+  }
+  context_.numbers->OnFollowed(connection);
 }
 
 void MessageLink::OnBroken(const std::string& reason) {

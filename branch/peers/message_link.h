@@ -38,6 +38,8 @@ class MessageLink {
   bool DialLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WriteNextLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void BreakLocked(Stream* stream) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The receiver has seen a newer stream of this branch than `connection`.
+  void OnFollowed(uint64_t connection);
   void OnBroken(const std::string& reason);
 
   LinkContext& context_;
@@ -45,7 +47,7 @@ class MessageLink {
   absl::Mutex mutex_;
   bool shutdown_ ABSL_GUARDED_BY(mutex_) = false;
   Stream* stream_ ABSL_GUARDED_BY(mutex_) = nullptr;  // owns itself until its OnDone
-  uint64_t connection_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t connection_ ABSL_GUARDED_BY(mutex_) = 0;   // of the stream opened last
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<v1::PeerMessage> queue_ ABSL_GUARDED_BY(mutex_);
   size_t queue_bytes_ ABSL_GUARDED_BY(mutex_) = 0;

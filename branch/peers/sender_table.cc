@@ -22,6 +22,20 @@ absl::Status SenderTable::Admit(BranchId sender, uint64_t connection) {
   return absl::AbortedError("a newer stream of this branch was seen");
 }
 
+uint64_t SenderTable::BeginSnapshot(BranchId sender, uint64_t connection) {
+  const auto it = slots_.find(sender);
+  if (it == slots_.end()) return 0;
+  absl::MutexLock lock(&it->second->mutex);
+  return it->second->order.current() == connection ? ++it->second->snapshot : 0;
+}
+
+bool SenderTable::IsArriving(BranchId sender, uint64_t snapshot) {
+  const auto it = slots_.find(sender);
+  if (it == slots_.end()) return false;
+  absl::MutexLock lock(&it->second->mutex);
+  return it->second->snapshot == snapshot;
+}
+
 bool SenderTable::Deliver(BranchId sender, uint64_t connection, absl::FunctionRef<void()> deliver) {
   auto it = slots_.find(sender);
   if (it == slots_.end()) return false;

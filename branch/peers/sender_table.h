@@ -29,6 +29,12 @@ class SenderTable {
   // Makes `connection` the sender's stream from now on. Aborted: a newer one was seen.
   absl::Status Admit(BranchId sender, uint64_t connection);
 
+  // A snapshot begins to arrive over a stream that belongs to `connection`; what arrived of another
+  // one of this sender means nothing any more. 0 unless `connection` is the sender's newest;
+  // else pass the number on to IsArriving().
+  uint64_t BeginSnapshot(BranchId sender, uint64_t connection);
+  bool IsArriving(BranchId sender, uint64_t snapshot);
+
   // Runs `deliver` if `connection` is still the sender's newest stream; false otherwise.
   bool Deliver(BranchId sender, uint64_t connection, absl::FunctionRef<void()> deliver);
 
@@ -36,6 +42,7 @@ class SenderTable {
   struct Slot {
     absl::Mutex mutex;
     ConnectionOrder order ABSL_GUARDED_BY(mutex);
+    uint64_t snapshot ABSL_GUARDED_BY(mutex) = 0;  // number of the newest that began to arrive
   };
   absl::flat_hash_map<BranchId, std::unique_ptr<Slot>> slots_;  // fixed after construction
 };

@@ -32,6 +32,10 @@ struct ProposeResult {
   Fate fate = Fate::kUnknown;
   std::vector<ledger::Outcome> outcomes;  // one per command if kApplied, else empty
   std::string reason;                     // one line, if not kApplied
+  // kApplied only: this call may have put the commands into the order more than once, so that a
+  // replayed outcome may be the first one of this very call. If false, what is replayed is the
+  // outcome of somebody else's command under the same key.
+  bool repeated = false;
 };
 
 enum class Role { kFollower, kCandidate, kLeader, kLearner };

@@ -6,7 +6,8 @@
 // what became of it. A foreign agent promises nothing: the master writes its commands into its own
 // log before they are sent, sends them once, and never again, whatever breaks.
 //
-// It knows nothing of gRPC's calls: lines and watchers are theirs (command_service.cc).
+// It knows nothing of gRPC's calls: lines and watchers are theirs
+// (command_agent_call.h, command_run_call.h).
 // Threads: all of it on the worker.
 #pragma once
 

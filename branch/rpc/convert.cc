@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <span>
 
 #include "absl/strings/escaping.h"
@@ -107,9 +108,11 @@ std::string_view MessageOf(Code code) {
     case Code::kNotApplied:
       return "not applied, now or ever";
     case Code::kBadCommand:
-      return "no operation of the bank, or a sequence below 1";
+      return "no operation of the bank, a sequence below 1, or answered_below above the sequence";
     case Code::kTooManyAccounts:
       return "the bank has as many accounts as it can hold";
+    case Code::kTooManySessions:
+      return "the bank has as many sessions as it can hold";
   }
   return "refused";
 }
@@ -124,6 +127,17 @@ void FillReply(const ledger::Outcome& outcome, BranchId branch, v1::Reply* reply
   reply->set_code(static_cast<v1::ResultCode>(outcome.code));
   const std::string_view message = MessageOf(outcome.code);
   reply->set_message(message.data(), message.size());
+}
+
+grpc::Status FitInt32(Kind kind, v1::Reply* reply) {
+  static constexpr const char* kTooLarge =
+      "the balance does not fit the int32 of the exercise's RPCServicer: call bank.v1.Customer, "
+      "whose money is int64";
+  if (reply->money() <= std::numeric_limits<int32_t>::max()) return grpc::Status::OK;
+  reply->clear_money();
+  if (kind == Kind::kQuery) return {grpc::StatusCode::OUT_OF_RANGE, kTooLarge};
+  if (reply->message().empty()) reply->set_message(kTooLarge);
+  return grpc::Status::OK;
 }
 
 void FillBadRequest(std::string_view interface, BranchId branch, v1::Reply* reply) {
@@ -146,6 +160,13 @@ grpc::Status StatusOfFate(teller::Fate fate, std::string_view reason, bool deadl
     default:
       return {late, fmt::format("outcome unknown: {}", reason)};
   }
+}
+
+grpc::Status StatusOfTooManyOpenings(uint64_t sessions_max) {
+  return {grpc::StatusCode::FAILED_PRECONDITION,
+          fmt::format("not opened: at this branch this connection, or certificate, may open {} "
+                      "sessions an hour; use those it has",
+                      sessions_max)};
 }
 
 grpc::Status StatusOfRead(const absl::Status& status) {

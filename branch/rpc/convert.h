@@ -30,6 +30,11 @@ std::string_view MessageOf(ledger::Code code);
 // Everything but `clock`.
 void FillReply(const ledger::Outcome& outcome, BranchId branch, v1::Reply* reply);
 
+// For a client whose `money` may be an int32 (the exercise's own proto): it would read a larger
+// balance as another one, perhaps a negative one. OK if the balance fits. If not, the reply to a
+// write, which has happened, comes without `money`, and a query is not answered: OUT_OF_RANGE.
+grpc::Status FitInt32(ledger::Kind kind, v1::Reply* reply);
+
 // The answer to an interface that there is not.
 void FillBadRequest(std::string_view interface, BranchId branch, v1::Reply* reply);
 
@@ -37,6 +42,9 @@ void FillBadRequest(std::string_view interface, BranchId branch, v1::Reply* repl
 // deadline has passed, else UNAVAILABLE, and the message says "unknown". A query that could not be
 // answered: likewise, without the word.
 grpc::Status StatusOfFate(teller::Fate fate, std::string_view reason, bool deadline_passed);
+
+// FAILED_PRECONDITION: certainly none was opened, and none will be for a while.
+grpc::Status StatusOfTooManyOpenings(uint64_t sessions_max);
 
 // A read that could not be made: UNAVAILABLE or DEADLINE_EXCEEDED; INVALID_ARGUMENT stays so.
 grpc::Status StatusOfRead(const absl::Status& status);

@@ -17,11 +17,13 @@ struct Call {
   int64_t begin_ns;
   int64_t deadline_ns;
 
-  void Finish(const teller::TellerReply& result) const {
+  // `applied`: how the call ends if the operation was applied.
+  void Finish(const teller::TellerReply& result,
+              const grpc::Status& applied = grpc::Status::OK) const {
     const int64_t now_ns = desk.clock.NowNs();
     latency.Record(now_ns - begin_ns);
     reactor->Finish(result.fate == teller::Fate::kApplied
-                        ? grpc::Status::OK
+                        ? applied
                         : StatusOfFate(result.fate, result.reason, now_ns >= deadline_ns));
     desk.gate.Leave();
   }
@@ -39,8 +41,11 @@ std::optional<Call> Begin(const Desk& desk, grpc::CallbackServerContext* context
               DeadlineNs(desk.clock, *context, deadline_ms)};
 }
 
+// What the caller's `money` can hold.
+enum class MoneyField { kInt64, kPerhapsInt32 };
+
 grpc::ServerUnaryReactor* Deliver(const Desk& desk, grpc::CallbackServerContext* context,
-                                  const v1::Request& request, v1::Reply* reply) {
+                                  const v1::Request& request, v1::Reply* reply, MoneyField money) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   if (desk.visitors != nullptr) desk.visitors->Called(*context);
   const std::optional<ledger::Kind> kind = KindOfInterface(request.request());
@@ -53,13 +58,16 @@ grpc::ServerUnaryReactor* Deliver(const Desk& desk, grpc::CallbackServerContext*
       *kind == ledger::Kind::kQuery ? desk.metrics.reads : desk.metrics.writes;
   const std::optional<Call> call = Begin(desk, context, reactor, latency, request.deadline_ms());
   if (!call) return reactor;
-  desk.teller.Execute(OperationOf(*kind, request), call->deadline_ns,
-                      [call = *call, reply](const teller::TellerReply& result) {
-                        if (result.fate == teller::Fate::kApplied) {
-                          FillReply(result.outcome, call.desk.branch, reply);
-                        }
-                        call.Finish(result);
-                      });
+  desk.teller.Execute(
+      OperationOf(*kind, request), call->deadline_ns,
+      [call = *call, reply, money, kind = *kind](const teller::TellerReply& result) {
+        grpc::Status applied = grpc::Status::OK;
+        if (result.fate == teller::Fate::kApplied) {
+          FillReply(result.outcome, call.desk.branch, reply);
+          if (money == MoneyField::kPerhapsInt32) applied = FitInt32(kind, reply);
+        }
+        call.Finish(result, applied);
+      });
   return reactor;
 }
 
@@ -68,19 +76,19 @@ grpc::ServerUnaryReactor* Deliver(const Desk& desk, grpc::CallbackServerContext*
 grpc::Status StatusOfEntry(Gate::Entry entry) {
   return {grpc::StatusCode::ABORTED, entry == Gate::Entry::kBusy
                                          ? "not applied: the branch is busy"
-                                         : "not applied: the branch is stopping"};
+                                         : "not applied: the branch is starting or stopping"};
 }
 
 grpc::ServerUnaryReactor* CustomerService::MsgDelivery(grpc::CallbackServerContext* context,
                                                        const v1::Request* request,
                                                        v1::Reply* reply) {
-  return Deliver(desk_, context, *request, reply);
+  return Deliver(desk_, context, *request, reply, MoneyField::kInt64);
 }
 
 grpc::ServerUnaryReactor* ExerciseService::MsgDelivery(grpc::CallbackServerContext* context,
                                                        const v1::Request* request,
                                                        v1::Reply* reply) {
-  return Deliver(desk_, context, *request, reply);
+  return Deliver(desk_, context, *request, reply, MoneyField::kPerhapsInt32);
 }
 
 grpc::ServerBidiReactor<v1::Batch, v1::BatchReply>* CustomerService::Stream(
@@ -92,13 +100,18 @@ grpc::ServerUnaryReactor* CustomerService::OpenSession(grpc::CallbackServerConte
                                                        const v1::OpenSessionRequest*,
                                                        v1::OpenSessionReply* reply) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const Openings::Opener opener = desk_.openings.OpenerOf(*context);
+  if (!desk_.openings.Admit(opener)) {
+    reactor->Finish(StatusOfTooManyOpenings(opener.sessions_max));
+    return reactor;
+  }
   const std::optional<Call> call =
       Begin(desk_, context, reactor, desk_.metrics.writes, /*deadline_ms=*/0);
   if (!call) return reactor;
-  desk_.teller.OpenSession(call->deadline_ns,
+  desk_.teller.OpenSession(opener.owner, call->deadline_ns,
                            [call = *call, reply](const teller::TellerReply& result) {
                              if (result.fate == teller::Fate::kApplied) {
-                               reply->set_session(result.outcome.position.value);
+                               reply->set_session(result.session.value);
                                reply->set_log_index(result.outcome.position.value);
                                reply->set_window(call.desk.teller.session_window());
                              }

@@ -1,5 +1,5 @@
 // CustomerService: what customers ask, on gRPC's callback API; ExerciseService: the same under the
-// exercise's name.
+// exercise's name, for clients whose money may be an int32 (FitInt32 in convert.h).
 //
 // Nothing blocks: a reaction turns the message into an operation, hands it to the teller and
 // returns; the teller's completion finishes the call from the thread that knows the outcome.
@@ -11,6 +11,7 @@
 #include "bank/v1/exercise.grpc.pb.h"
 #include "branch/monitor/process_metrics.h"
 #include "branch/rpc/gate.h"
+#include "branch/rpc/openings.h"
 #include "branch/rpc/visitors.h"
 #include "branch/teller/teller.h"
 #include "common/clock.h"
@@ -25,6 +26,7 @@ struct Desk {
   const Clock& clock;
   BranchId branch;
   monitor::OperationMetrics& metrics;
+  Openings& openings;
   Visitors* visitors = nullptr;  // nullptr: nobody wants to know
 };
 

@@ -1,4 +1,5 @@
-// Gate: counts the calls in flight, bounds them, and closes for good when the branch stops.
+// Gate: counts the calls in flight, bounds them, and is closed before the branch has started and
+// from its stop on.
 //
 // Thread-safe. Enter() and Leave() are one atomic operation each: every call of a customer passes.
 #pragma once
@@ -15,8 +16,11 @@ class Gate {
  public:
   enum class Entry { kEntered, kBusy, kClosed };
 
+  enum class Door { kOpen, kClosed };
+
   // `open_max`: calls, or operations in batches, in flight at a time (inclusive).
-  explicit Gate(int64_t open_max) : open_max_(open_max) {}
+  explicit Gate(int64_t open_max, Door door = Door::kOpen)
+      : open_max_(open_max), closed_(door == Door::kClosed) {}
 
   // kEntered: Leave(weight) must follow. A batch weighs as many as it has operations; one batch is
   // always let in when nothing else is in flight.
@@ -39,6 +43,8 @@ class Gate {
     empty_.notify_all();
   }
 
+  // Once, before Close().
+  void Open() { closed_.store(false); }
   // From now on nobody enters.
   void Close() { closed_.store(true); }
   bool closed() const { return closed_.load(); }
@@ -54,7 +60,7 @@ class Gate {
  private:
   const int64_t open_max_;
   std::atomic<int64_t> open_{0};
-  std::atomic<bool> closed_{false};
+  std::atomic<bool> closed_;
   std::mutex mutex_;
   std::condition_variable empty_;
 };

@@ -134,7 +134,7 @@ absl::StatusOr<std::string> Folder::MakeDamagedFolder(const std::vector<std::str
   for (const std::string& name : names) {
     if (!name.starts_with(kDamagedPrefix)) continue;
     number = std::max(
-        number, ParseDecimal(std::string_view(name).substr(kDamagedPrefix.size())).value_or(0));
+        number, ParsePadded(std::string_view(name).substr(kDamagedPrefix.size())).value_or(0));
   }
   const std::string path = PathOf(fmt::format("{}{}", kDamagedPrefix, number + 1));
   if (absl::Status made = fs_.MakeDirectory(path); !made.ok()) return made;

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "branch/ledger/command.h"
 #include "common/check.h"
+#include "common/planted.h"
 
 namespace bank::teller {
 namespace {
@@ -34,6 +35,15 @@ bool IsWrite(Kind kind) {
 
 std::string_view AccountOf(const Operation& operation) {
   return operation.account.empty() ? ledger::kSharedAccount : Clip(operation.account);
+}
+
+ledger::Code CheckKey(SessionId session, uint64_t sequence, uint64_t answered_below) {
+  if (ledger::IsBranchSession(session)) return ledger::Code::kUnknownSession;
+  if (session != SessionId{} && answered_below > sequence &&
+      !IsPlanted(Planted::kAnsweredBelowUnchecked)) {
+    return ledger::Code::kBadCommand;
+  }
+  return ledger::Code::kOk;
 }
 
 Keys KeysOf(const OwnKeys::Grant& grant) {

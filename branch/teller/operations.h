@@ -25,7 +25,7 @@ struct Operation {
   int64_t amount = 0;
   SessionId session{};  // 0: the branch gives the write a key of its own
   uint64_t sequence = 0;
-  uint64_t answered_below = 0;
+  uint64_t answered_below = 0;                           // at most `sequence`
   Consistency consistency = Consistency::kLinearizable;  // kQuery only
   Position minimum_position{};                           // kAtLeast only
 };
@@ -40,13 +40,18 @@ struct Batch {
   std::span<const uint32_t> to{};             // index into names; read for kTransfer only
   SessionId session{};                        // 0: the branch gives keys of its own
   uint64_t first_sequence = 0;                // operation i has first_sequence + i
-  uint64_t answered_below = 0;
+  uint64_t answered_below = 0;                // at most first_sequence
 };
 
 bool IsWrite(ledger::Kind kind);
 
 // As it travels.
 std::string_view AccountOf(const Operation& operation);
+
+// What a customer's key is refused for at the door, without asking the ledger: kUnknownSession if
+// it names a session of a branch, kBadCommand if it calls answers seen that were never asked for;
+// else kOk.
+ledger::Code CheckKey(SessionId session, uint64_t sequence, uint64_t answered_below);
 
 // Why the columns do not fit together; empty if they do.
 std::string FindFault(const Batch& batch);

@@ -9,8 +9,10 @@ void OwnKeys::Open(SessionId session) {
   unanswered_.clear();
 }
 
-void OwnKeys::Close(SessionId session) {
-  if (session == session_) session_ = SessionId{};
+bool OwnKeys::Close(SessionId session) {
+  if (session != session_) return false;
+  session_ = SessionId{};
+  return true;
 }
 
 std::optional<OwnKeys::Grant> OwnKeys::Take(uint64_t count) {

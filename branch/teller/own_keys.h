@@ -26,8 +26,8 @@ class OwnKeys {
   bool open() const { return session_ != SessionId{}; }
   // Begins anew with a fresh session.
   void Open(SessionId session);
-  // Forgets `session`, if it is the present one: it expired.
-  void Close(SessionId session);
+  // Forgets `session`, if it is the present one; else false: it is forgotten already.
+  bool Close(SessionId session);
 
   // Keys for `count` commands in a row, or none: not open, or too many are unanswered.
   std::optional<Grant> Take(uint64_t count);

@@ -4,7 +4,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "branch/teller/own_write.h"
+#include "branch/teller/session_ids.h"
 #include "common/check.h"
+#include "common/planted.h"
+#include "spdlog/spdlog.h"
 
 namespace bank::teller {
 namespace {
@@ -16,6 +20,7 @@ using ledger::Outcome;
 using replication::ProposeResult;
 
 constexpr int kAttemptsMax = 3;  // sessions a keyless write may outlive before it is given back
+constexpr int kDrawsMax = 3;     // ids that may be taken before a session is refused
 
 Fate FateOf(const ProposeResult& result) {
   switch (result.fate) {
@@ -58,14 +63,23 @@ void Complete(Callback& done, Fate fate, std::string reason) {
   done(std::move(reply));
 }
 
+TellerReply RefusedAtTheDoor(Code code) {
+  TellerReply reply;
+  reply.fate = Fate::kApplied;
+  reply.outcome.code = code;
+  return reply;
+}
+
 constexpr std::string_view kTooLate = "the deadline had passed before the branch began";
 
 }  // namespace
 
-Teller::Teller(TellerOptions options, replication::Replicator& replicator, const Clock& clock)
+Teller::Teller(TellerOptions options, replication::Replicator& replicator, const Clock& clock,
+               Entropy& entropy)
     : options_(options),
       replicator_(replicator),
       clock_(clock),
+      entropy_(entropy),
       keys_(options.session_window_max) {}
 
 Teller::~Teller() {
@@ -80,11 +94,10 @@ Teller::~Teller() {
 
 void Teller::Execute(const Operation& operation, int64_t deadline_ns, ReplyCallback done) {
   if (operation.kind == Kind::kQuery) return Query(operation, deadline_ns, std::move(done));
-  if (!IsWrite(operation.kind)) {
-    TellerReply reply;
-    reply.fate = Fate::kApplied;
-    reply.outcome.code = Code::kBadCommand;
-    return done(std::move(reply));
+  if (!IsWrite(operation.kind)) return done(RefusedAtTheDoor(Code::kBadCommand));
+  if (const Code code = CheckKey(operation.session, operation.sequence, operation.answered_below);
+      code != Code::kOk) {
+    return done(RefusedAtTheDoor(code));
   }
   if (clock_.NowNs() >= deadline_ns) {
     return Complete<TellerReply>(done, Fate::kNotApplied, std::string(kTooLate));
@@ -116,6 +129,13 @@ void Teller::ExecuteBatch(const Batch& batch, int64_t deadline_ns, BatchCallback
   if (std::none_of(batch.kind.begin(), batch.kind.end(), IsWrite)) {
     return QueryBatch(Encode(batch, Keys{}), count, deadline_ns, std::move(done));
   }
+  if (const Code code = CheckKey(batch.session, batch.first_sequence, batch.answered_below);
+      code != Code::kOk) {
+    BatchReply reply;
+    reply.fate = Fate::kApplied;
+    reply.outcomes.assign(count, Outcome{.code = code});
+    return done(std::move(reply));
+  }
   if (clock_.NowNs() >= deadline_ns) {
     return Complete<BatchReply>(done, Fate::kNotApplied, std::string(kTooLate));
   }
@@ -138,13 +158,45 @@ void Teller::ExecuteBatch(const Batch& batch, int64_t deadline_ns, BatchCallback
   Send(std::move(work), std::move(rows));
 }
 
-void Teller::OpenSession(int64_t deadline_ns, ReplyCallback done) {
+void Teller::OpenSession(SessionOwner owner, int64_t deadline_ns, ReplyCallback done) {
+  Open(DrawCustomerSession, kDrawsMax, owner, deadline_ns, std::move(done));
+}
+
+void Teller::Open(Draw draw, int draws, SessionOwner owner, int64_t deadline_ns,
+                  ReplyCallback done) {
+  SessionId id = draw(entropy_);
+  if (IsPlanted(Planted::kSessionIdIsPosition)) id = SessionId{};
   std::string batch;
-  ledger::AppendCommand({.kind = Kind::kOpenSession}, &batch);
-  Propose(std::move(batch), SessionId{}, 0, deadline_ns, std::move(done));
+  ledger::AppendCommand({.kind = Kind::kOpenSession, .session = id, .sequence = owner.value},
+                        &batch);
+  auto opened = [this, draw, draws, owner, deadline_ns,
+                 done = std::move(done)](TellerReply reply) mutable {
+    if (IsPlanted(Planted::kSessionIdIsPosition)) {
+      reply.session = SessionId(reply.outcome.position.value);
+    }
+    if (reply.fate == Fate::kApplied && reply.outcome.code == Code::kKeyReused && draws > 1 &&
+        clock_.NowNs() < deadline_ns) {
+      // Taken, by another session or by an earlier attempt of this call: then that one stays
+      // unused.
+      return Open(draw, draws - 1, owner, deadline_ns, std::move(done));
+    }
+    if (reply.fate == Fate::kApplied && reply.outcome.code != Code::kOk) {
+      const bool full = reply.outcome.code == Code::kTooManySessions;
+      return Complete<TellerReply>(
+          done, Fate::kNotApplied,
+          full ? "the bank holds as many sessions as it can, and all were used lately; try later, "
+                 "or write without a session"
+               : "no free session id was found; try again");
+    }
+    done(std::move(reply));
+  };
+  Propose(std::move(batch), id, 0, deadline_ns, std::move(opened));
 }
 
 void Teller::Lookup(SessionId session, uint64_t sequence, int64_t deadline_ns, ReplyCallback done) {
+  if (const Code code = CheckKey(session, sequence, 0); code != Code::kOk) {
+    return done(RefusedAtTheDoor(code));
+  }
   std::string batch;
   ledger::AppendCommand({.kind = Kind::kResolve, .session = session, .sequence = sequence}, &batch);
   Propose(std::move(batch), session, sequence, deadline_ns, std::move(done));
@@ -218,26 +270,47 @@ void Teller::Send(WorkPtr work, std::string batch) {
 
 void Teller::OnSent(WorkPtr work, ProposeResult result) {
   const OwnKeys::Grant grant = work->grant;
-  const bool expired =
-      std::any_of(result.outcomes.begin(), result.outcomes.end(),
-                  [](const Outcome& outcome) { return outcome.code == Code::kUnknownSession; });
+  OwnWriteVerdict verdict;
+  if (result.fate == replication::Fate::kApplied) {
+    verdict = JudgeOwnWrite(work->rows, result.outcomes, result.repeated);
+  }
   bool someone_waits = false;
   {
     absl::MutexLock lock(&mutex_);
     keys_.Answered(grant);
-    if (expired) keys_.Close(grant.session);
     someone_waits = !waiting_.empty();
   }
-  if (expired) {
-    // Certain: a batch meets one state of its session, so none of its writes was applied.
-    if (work->attempts < kAttemptsMax) return Wait(std::move(work));
-    Refuse(std::move(work), "the branch's session expired again and again");
-  } else {
-    // The customer asked once and gave no key: to him no answer is a second one.
-    for (Outcome& outcome : result.outcomes) outcome.replayed = false;
-    work->done(ReplyOf(std::move(result), grant.session, grant.first_sequence));
+  if (verdict.session_gone) CloseOwnSession(grant.session, verdict.misuse);
+  switch (verdict.effect) {
+    case OwnWriteVerdict::Effect::kNothing:
+      if (work->attempts < kAttemptsMax) return Wait(std::move(work));
+      Refuse(std::move(work), "the branch's own sessions ended again and again");
+      break;
+    case OwnWriteVerdict::Effect::kUnclear:
+      Complete<BatchReply>(work->done, Fate::kUnknown,
+                           "somebody else used a key of the branch, or its session ended");
+      break;
+    case OwnWriteVerdict::Effect::kApplied:
+      // The customer asked once and gave no key: to him no answer is a second one.
+      for (Outcome& outcome : result.outcomes) outcome.replayed = false;
+      work->done(ReplyOf(std::move(result), grant.session, grant.first_sequence));
+      break;
   }
   if (someone_waits) Pump();
+}
+
+void Teller::CloseOwnSession(SessionId session, bool misused) {
+  bool closed = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    closed = keys_.Close(session);
+  }
+  if (!misused) return;
+  own_key_conflicts_.fetch_add(1, std::memory_order_relaxed);
+  if (!closed) return;  // told already
+  spdlog::error(
+      "somebody else has used a key of this branch's own session; the session is given up, and its "
+      "writes are made again under new keys where they certainly had no effect");
 }
 
 void Teller::Wait(WorkPtr work) {
@@ -287,20 +360,15 @@ void Teller::Pump() {
     std::string batch = Rekey(work->rows, KeysOf(work->grant));
     Send(std::move(work), std::move(batch));
   }
-  if (open) OpenOwnSession(open_deadline_ns);
+  if (!open) return;
+  Open(DrawBranchSession, kDrawsMax, SessionOwner{}, open_deadline_ns,
+       [this, open_deadline_ns](TellerReply reply) {
+         OnOwnSession(open_deadline_ns, std::move(reply));
+       });
 }
 
-void Teller::OpenOwnSession(int64_t deadline_ns) {
-  std::string batch;
-  ledger::AppendCommand({.kind = Kind::kOpenSession}, &batch);
-  replicator_.Propose(std::move(batch), 1, deadline_ns, [this, deadline_ns](ProposeResult result) {
-    OnOwnSession(deadline_ns, std::move(result));
-  });
-}
-
-void Teller::OnOwnSession(int64_t deadline_ns, ProposeResult result) {
-  const bool opened =
-      result.fate == replication::Fate::kApplied && result.outcomes.at(0).code == Code::kOk;
+void Teller::OnOwnSession(int64_t deadline_ns, TellerReply reply) {
+  const bool opened = reply.fate == Fate::kApplied;
   // Out of time, those who have more of it try again in Pump(). Refused before that, the bank
   // cannot take writes now: say so at once rather than ask in a loop.
   const bool give_up = !opened && clock_.NowNs() < deadline_ns;
@@ -308,14 +376,14 @@ void Teller::OnOwnSession(int64_t deadline_ns, ProposeResult result) {
   {
     absl::MutexLock lock(&mutex_);
     opening_ = false;
-    if (opened) keys_.Open(SessionId(result.outcomes[0].position.value));
+    if (opened) keys_.Open(reply.session);
     if (give_up) {
       refused.swap(waiting_);
       waiting_operations_ = 0;
     }
   }
   for (WorkPtr& work : refused) {
-    Refuse(std::move(work), absl::StrCat("no session for writes without a key: ", result.reason));
+    Refuse(std::move(work), absl::StrCat("no session for writes without a key: ", reply.reason));
   }
   Pump();
 }

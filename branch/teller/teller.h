@@ -6,13 +6,16 @@
 //   unknown      time ran out; it may still be applied. Retry with the same key, or Lookup() it
 //   unavailable  a query could not be answered in time; queries change nothing
 // A write without a key gets one from the branch's own session, so that retries inside the bank are
-// harmless; that session is opened on first need and again should it expire.
+// harmless; that session is opened on first need and again should it expire. No customer can name
+// it. Should a key of it be used by somebody else all the same, the session is given up, and the
+// write is made again under a new key if it certainly had no effect (own_write.h).
 //
 // Thread-safe; never blocks. Callbacks run on the caller's or a replicator's thread, must not block
 // and may call back. Deadlines are on the steady Clock, in nanoseconds. The replicator must have
 // completed all its callbacks before the teller is destroyed.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -27,6 +30,7 @@
 #include "branch/teller/operations.h"
 #include "branch/teller/own_keys.h"
 #include "common/clock.h"
+#include "common/entropy.h"
 
 namespace bank::teller {
 
@@ -36,7 +40,9 @@ struct TellerReply {
   Fate fate = Fate::kUnknown;
   ledger::Outcome outcome;  // if kApplied
   std::string reason{};     // one line, if not kApplied
-  SessionId session{};      // the write's key, for a later Lookup(); 0 if it never had one
+  // The write's key; 0 if it never had one. One of the branch's own is of no use outside. For
+  // OpenSession(): the session.
+  SessionId session{};
   uint64_t sequence = 0;
 };
 
@@ -62,12 +68,14 @@ class Teller {
   using ReplyCallback = absl::AnyInvocable<void(TellerReply)>;
   using BatchCallback = absl::AnyInvocable<void(BatchReply)>;
 
-  // Both must outlive the teller.
-  Teller(TellerOptions options, replication::Replicator& replicator, const Clock& clock);
+  // All must outlive the teller.
+  Teller(TellerOptions options, replication::Replicator& replicator, const Clock& clock,
+         Entropy& entropy);
   ~Teller();
   Teller(const Teller&) = delete;
   Teller& operator=(const Teller&) = delete;
 
+  // A key that CheckKey() refuses is answered so at position 0; a batch's, for every operation.
   void Execute(const Operation& operation, int64_t deadline_ns, ReplyCallback done);
 
   // All of it at one place in the order, contiguous; queries read in between. Only queries: read
@@ -75,11 +83,15 @@ class Teller {
   // unknown.
   void ExecuteBatch(const Batch& batch, int64_t deadline_ns, BatchCallback done);
 
-  // The outcome's position is the session's id.
-  void OpenSession(int64_t deadline_ns, ReplyCallback done);
+  // `owner`: who will have to answer for it, should too many be open. A refusal is not_applied.
+  void OpenSession(SessionOwner owner, int64_t deadline_ns, ReplyCallback done);
 
   // Decides for all time what became of a key (ledger::Kind::kResolve).
   void Lookup(SessionId session, uint64_t sequence, int64_t deadline_ns, ReplyCallback done);
+
+  // Calls that found a key of the branch's own session used by somebody else. Any but 0 is an
+  // alarm.
+  uint64_t own_key_conflicts() const { return own_key_conflicts_.load(std::memory_order_relaxed); }
 
   // How many sequences of a session may be unanswered at a time.
   uint64_t session_window() const { return options_.session_window_max; }
@@ -107,13 +119,18 @@ class Teller {
   void Wait(WorkPtr work);
   void Pump();
   void OnSent(WorkPtr work, replication::ProposeResult result);
-  void OpenOwnSession(int64_t deadline_ns);
-  void OnOwnSession(int64_t deadline_ns, replication::ProposeResult result);
+  void CloseOwnSession(SessionId session, bool misused);
+  void OnOwnSession(int64_t deadline_ns, TellerReply reply);
+  using Draw = SessionId (*)(Entropy&);
+  // Opens a session whose id `draw` gives; while that is taken, again, `draws` times in all.
+  void Open(Draw draw, int draws, SessionOwner owner, int64_t deadline_ns, ReplyCallback done);
   static void Refuse(WorkPtr work, std::string reason);
 
   const TellerOptions options_;
   replication::Replicator& replicator_;
   const Clock& clock_;
+  Entropy& entropy_;
+  std::atomic<uint64_t> own_key_conflicts_{0};
 
   absl::Mutex mutex_;  // never held while calling the replicator or a callback
   OwnKeys keys_ ABSL_GUARDED_BY(mutex_);

@@ -47,6 +47,7 @@ absl::Status BankClient::OpenSession(BranchId first) {
     }
     if (status.ok()) {
       session_ = SessionId(reply.session());
+      opened_at_ = Position(reply.log_index());
       window_ = reply.window();
       next_sequence_ = 1;
       return absl::OkStatus();

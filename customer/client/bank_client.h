@@ -66,6 +66,8 @@ class BankClient {
   // The highest index that an answer showed: what a query `at least` has to see.
   Position seen() const { return seen_; }
   SessionId session() const { return session_; }
+  // The place in the bank's order at which the session was opened: no secret, unlike its id.
+  Position opened_at() const { return opened_at_; }
   // At most this many sequences of the session may be unanswered at a time.
   uint64_t window() const { return window_; }
 
@@ -87,6 +89,7 @@ class BankClient {
   const Options options_;
   std::mt19937_64 random_;
   SessionId session_;
+  Position opened_at_;
   uint64_t window_ = 0;
   uint64_t next_sequence_ = 1;
   uint64_t next_id_ = 1;

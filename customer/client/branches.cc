@@ -6,8 +6,8 @@
 #include <set>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "common/decimal.h"
 #include "customer/client/wire.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 
@@ -21,10 +21,12 @@ absl::StatusOr<std::vector<BranchAddress>> ParseAddresses(std::string_view text)
     uint32_t id = static_cast<uint32_t>(addresses.size() + 1);
     absl::string_view address = part;
     if (const size_t equals = part.find('='); equals != part.npos) {
-      if (!absl::SimpleAtoi(part.substr(0, equals), &id) || id == 0) {
+      const auto named = ParseDecimal<uint32_t>(std::string_view(part.data(), equals), 1);
+      if (!named) {
         return absl::InvalidArgumentError(
             fmt::format("'{}' is not [ID=]host:port", std::string(part)));
       }
+      id = *named;
       address = part.substr(equals + 1);
     }
     std::string plain(address);

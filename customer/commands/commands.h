@@ -40,6 +40,7 @@ std::unique_ptr<Command> MakeLoad(FlagSet& program);
 // Where the bank is and how patient to be with it.
 struct BankFlags {
   std::string at;
+  Flag at_given;
   net::TlsFiles tls;
   double attempt_timeout_s = 2;
   double operation_timeout_s = 30;
@@ -48,11 +49,13 @@ struct BankFlags {
   void AddTo(FlagSet& flags);
   client::Patience patience() const;
   absl::StatusOr<std::vector<client::Branch>> Connect() const;
+  // What an output must not be: `more`, and the files of these flags.
+  std::vector<std::string> FilesInUse(std::vector<std::string> more) const;
 };
 
 // Adds an option that takes one of the names of `choices`; `value` holds the default.
 template <class Value>
-void AddChoice(FlagSet& flags, const std::string& names,
+Flag AddChoice(FlagSet& flags, const std::string& names,
                const std::map<std::string, Value>& choices, Value& value,
                const std::string& about) {
   std::string fallback;
@@ -61,7 +64,7 @@ void AddChoice(FlagSet& flags, const std::string& names,
     known.push_back(name);
     if (choice == value) fallback = name;
   }
-  flags
+  return flags
       .Add(
           names, [&choices, &value](const std::string& name) { value = choices.at(name); }, about)
       .OneOf(std::move(known))
@@ -72,7 +75,9 @@ void AddChoice(FlagSet& flags, const std::string& names,
 void AddFormatFlag(FlagSet& flags, bool& json);
 
 // The flag --consistency.
-void AddFreshnessFlag(FlagSet& flags, history::Freshness& freshness);
+Flag AddFreshnessFlag(FlagSet& flags, history::Freshness& freshness);
+// What is wrong with the name of an account ("": the bank takes it for "shared"); empty: nothing.
+std::string WhyNotAccountName(const std::string& name);
 std::string_view FreshnessName(history::Freshness freshness);  // as that flag spells it
 
 // Prints "customer: ..." on standard error; gives back `exit_code`.

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iostream>
 
@@ -19,7 +21,7 @@ int64_t Nanoseconds(double seconds) { return static_cast<int64_t>(seconds * 1e9)
 }  // namespace
 
 void BankFlags::AddTo(FlagSet& flags) {
-  flags.Add("--at", at, "the branches: 1=localhost:50051,2=localhost:50052,...");
+  at_given = flags.Add("--at", at, "the branches: 1=localhost:50051,2=localhost:50052,...");
   net::AddTlsFlags(flags, tls);
   flags.Add("--attempt-timeout", attempt_timeout_s, "seconds before asking another branch")
       .Between(0.001, 86'400.0)
@@ -48,13 +50,25 @@ absl::StatusOr<std::vector<client::Branch>> BankFlags::Connect() const {
   return client::Connect(*addresses, tls);
 }
 
+std::vector<std::string> BankFlags::FilesInUse(std::vector<std::string> more) const {
+  more.insert(more.end(), {tls.certificate, tls.key, tls.authority});
+  return more;
+}
+
+std::string WhyNotAccountName(const std::string& name) {
+  static constexpr size_t kNameBytesMax = 128;
+  return name.empty() || name.size() > kNameBytesMax
+             ? fmt::format("an account's name has 1 to {} bytes", kNameBytesMax)
+             : std::string();
+}
+
 void AddFormatFlag(FlagSet& flags, bool& json) {
   AddChoice(flags, "-w,--write", kFormats, json, "how to print: table or json");
 }
 
-void AddFreshnessFlag(FlagSet& flags, history::Freshness& freshness) {
-  AddChoice(flags, "--consistency", kFreshness, freshness,
-            "of queries: linearizable, at-least or local");
+Flag AddFreshnessFlag(FlagSet& flags, history::Freshness& freshness) {
+  return AddChoice(flags, "--consistency", kFreshness, freshness,
+                   "of queries: linearizable, at-least or local");
 }
 
 std::string_view FreshnessName(history::Freshness freshness) {

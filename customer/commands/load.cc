@@ -6,9 +6,13 @@
 #include <iostream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
 
 #include "common/clock.h"
 #include "common/exit_code.h"
+#include "common/flags.h"
+#include "common/output_file.h"
 #include "customer/client/bank_client.h"
 #include "customer/commands/commands.h"
 #include "customer/load/engine.h"
@@ -32,14 +36,18 @@ class Load final : public Command {
             "make load through all branches of --at; SIGTERM ends it like the end of its time") {
     AddChoice(flags_, "--mode", kModes, mode_, "a call per operation, or batches over streams");
     flags_
-        .Add("--concurrency", concurrency_, "operations (stream: batches) under way at each branch")
+        .Add("--concurrency", concurrency_,
+             "operations (stream: batches) under way at each branch, at most: as many as "
+             "are answered well within --attempt-timeout")
         .Between(1U, 16'000U)
         .ShowDefault();
     flags_.Add("--connections", connections_, "connections to each branch, each with a session")
         .Between(1U, 256U)
         .ShowDefault();
-    flags_.Add("--batch", batch_, "stream: operations in a batch").Between(1U, 8192U).ShowDefault();
-    const Flag seconds =
+    batch_given_ = flags_.Add("--batch", batch_, "stream: operations in a batch")
+                       .Between(1U, 8192U)
+                       .ShowDefault();
+    seconds_given_ =
         flags_.Add("--seconds", seconds_, "how long (default 5, or until --operations)")
             .Between(0.01, 1e6);
     flags_.Add("--operations", operations_, "how many operations (default: no limit)")
@@ -47,28 +55,51 @@ class Load final : public Command {
     const Flag accounts = flags_.Add("--accounts", accounts_, "how many accounts to open and use")
                               .Between(1U, 1'000'000U)
                               .ShowDefault();
-    flags_.Add("--opening-balance", opening_balance_, "of each of them")
-        .Between(int64_t{0}, int64_t{1} << 40)
-        .ShowDefault();
-    flags_.Add("--account", account_, "use this existing account instead").Excludes(accounts);
-    flags_.Add("--initial-balance", initial_balance_,
-               "with --account: its balance before the load, for the history");
+    const Flag opening = flags_.Add("--opening-balance", opening_balance_, "of each of them")
+                             .Between(int64_t{0}, int64_t{1} << 40)
+                             .ShowDefault()
+                             .OfOneCall();
+    const Flag account = flags_.Add("--account", account_, "use this existing account instead")
+                             .Check(WhyNotAccountName)
+                             .Excludes(accounts)
+                             .Excludes(opening)
+                             .OfOneCall();
+    Flag initial = flags_
+                       .Add("--initial-balance", initial_balance_,
+                            "with --account: its balance before the load, for the history")
+                       .Needs(account)
+                       .OfOneCall();
     flags_.Add("--mix", mix_, "weights: deposit=1,withdraw=1,query=2,transfer=0").ShowDefault();
     flags_.Add("--amount-max", amount_max_, "amounts are drawn from 1 to this")
         .Between(int64_t{1}, int64_t{1} << 40)
-        .ShowDefault();
+        .ShowDefault()
+        .OfOneCall();
     flags_.Add("--seed", seed_, "of all random choices").ShowDefault();
-    flags_.Add("--history", history_, "where the history goes (docs/HISTORY.md)");
+    history_given_ =
+        flags_.Add("--history", history_, "where the history goes (docs/HISTORY.md)").OfOneCall();
+    initial.Needs(history_given_);
     AddFormatFlag(flags_, json_);
     bank_.at = "localhost:50051";
     bank_.AddTo(flags_);
-    seconds_given_ = seconds;
   }
 
   int Run() override {
     const auto mix = load::ParseMix(mix_);
     if (!mix.ok()) return Complain(kExitUsage, "--mix: " + std::string(mix.status().message()));
-    if (absl::Status status = Prepare(); !status.ok()) {
+    if (mode_ == Mode::kUnary && batch_given_.given()) {
+      return Complain(kExitUsage, "--batch is of --mode stream");
+    }
+    std::optional<OutputPlace> history;
+    if (history_given_.given()) {
+      auto place = FindOutput(history_, bank_.FilesInUse({}));
+      if (!place.ok()) {
+        return Complain(kExitUsage,
+                        fmt::format("--history: {}", std::string(place.status().message())));
+      }
+      history = *std::move(place);
+    }
+    std::signal(SIGPIPE, SIG_IGN);  // a history's reader that is gone ends the history alone
+    if (absl::Status status = Prepare(std::move(history)); !status.ok()) {
       return Complain(ExitCodeOf(status), std::string(status.message()));
     }
     std::signal(SIGTERM, RequestStop);
@@ -109,7 +140,7 @@ class Load final : public Command {
 
  private:
   // Waits for the branches, connects, opens the sessions and the history.
-  absl::Status Prepare() {
+  absl::Status Prepare(std::optional<OutputPlace> history) {
     const auto addresses = client::ParseAddresses(bank_.at);
     if (!addresses.ok()) {
       return absl::InvalidArgumentError("--at: " + std::string(addresses.status().message()));
@@ -131,6 +162,7 @@ class Load final : public Command {
       branches_.push_back(*std::move(own));
       absl::Status status = client.OpenSession((*addresses)[i % addresses->size()].branch);
       if (!status.ok()) return status;
+      if (i == 0) opened_at_ = client.opened_at();
       lane_options_.push_back({.process = i + 1,
                                .session = client.session(),
                                .window = client.window(),
@@ -144,10 +176,10 @@ class Load final : public Command {
       }
     }
     NameAccounts();
-    if (history_.empty()) return absl::OkStatus();
+    if (!history) return absl::OkStatus();
     history::Header header{.processes = lane_options_.size()};
     if (initial_balance_ >= 0 && !account_.empty()) header.initial[account_] = initial_balance_;
-    auto recorder = history::Recorder::Open(history_, header, clock_);
+    auto recorder = history::Recorder::Open(*std::move(history), header, clock_);
     if (recorder.ok()) recorder_ = *std::move(recorder);
     return recorder.status();
   }
@@ -157,14 +189,15 @@ class Load final : public Command {
     return concurrency_ / connections_ + (connection < concurrency_ % connections_ ? 1 : 0);
   }
 
-  // New names for every run: the first session's number is used only once in a bank's life.
+  // New names for every run: a place in the order is used only once in a bank's life. Not the
+  // session's number, which is nobody else's business: everybody may see the accounts.
   void NameAccounts() {
     if (!account_.empty()) {
       names_ = {account_};
       return;
     }
     for (uint32_t i = 1; i <= accounts_; ++i) {
-      names_.push_back(fmt::format("load-{}-{}", lane_options_.front().session.value, i));
+      names_.push_back(fmt::format("load-{}-{}", opened_at_.value, i));
     }
   }
 
@@ -230,6 +263,8 @@ class Load final : public Command {
   int64_t amount_max_ = 1;
   uint64_t seed_ = 1;
   std::string history_;
+  Flag history_given_;
+  Flag batch_given_;
   bool json_ = false;
   BankFlags bank_;
   Flag seconds_given_;
@@ -237,6 +272,7 @@ class Load final : public Command {
   SteadyClock clock_;
   std::vector<load::LaneOptions> lane_options_;
   std::vector<std::vector<client::Branch>> branches_;  // one set of connections per lane
+  Position opened_at_;                                 // the first session
   std::vector<std::string> names_;
   std::unique_ptr<history::Recorder> recorder_;
 };

@@ -1,5 +1,5 @@
-// customer replay INPUT: one customer process per customer entry of the input, in the order asked
-// for. With --entry K it is one of these customers.
+// customer replay INPUT: customer processes perform the customer entries of the input, in the order
+// asked for. With --entry K it performs that one alone.
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -9,10 +9,14 @@
 #include <filesystem>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "common/clock.h"
 #include "common/exit_code.h"
+#include "common/flags.h"
+#include "common/output_file.h"
 #include "customer/client/bank_client.h"
 #include "customer/commands/commands.h"
 #include "customer/history/merge.h"
@@ -20,6 +24,7 @@
 #include "customer/replay/conductor.h"
 #include "customer/replay/files.h"
 #include "customer/replay/performer.h"
+#include "customer/replay/worker.h"
 
 namespace bank::customer {
 namespace {
@@ -37,17 +42,24 @@ class Replay final : public Command {
   explicit Replay(FlagSet& program)
       : Command(program, "replay", "replay an input: one process per customer entry") {
     flags_.Add("INPUT", input_, "an input of the exercise").Required();
-    AddChoice(flags_, "--order", kOrders, order_, "sequential, converged or concurrent");
-    flags_.Add("--output", output_, "where the answers go, in the exercise's format");
-    flags_.Add("--history", history_, "where the history goes (docs/HISTORY.md)");
-    flags_.Add("--entry", entry_,
-               "only the customer entry of this number, from 1, in this process");
+    order_given_ =
+        AddChoice(flags_, "--order", kOrders, order_, "sequential, converged or concurrent");
+    output_given_ =
+        flags_.Add("--output", output_, "where the answers go, in the exercise's format")
+            .OfOneCall();
+    history_given_ =
+        flags_.Add("--history", history_, "where the history goes (docs/HISTORY.md)").OfOneCall();
+    flags_.Add("--entry", entry_, "only the customer entry of this number, from 1, in this process")
+        .Between(size_t{1}, size_t{UINT32_MAX})
+        .OfOneCall();
     flags_.Add("--ready-timeout", ready_timeout_s_, "seconds for the branches to serve")
         .Between(0.001, 86'400.0)
         .ShowDefault();
     flags_
-        .AddSwitch("--conducted", conducted_,
-                   "speak with a conductor over standard input and output")
+        .Add("--conducted", conducted_,
+             "FIRST LAST: perform these as a conductor says, over standard input and output")
+        .ExactlyValues(2)
+        .Positive()
         .Group("");
     AddFreshnessFlag(flags_, freshness_);
     AddFormatFlag(flags_, json_);
@@ -60,20 +72,25 @@ class Replay final : public Command {
     auto parsed = script::ParseScript(input_, *text);
     if (!parsed.ok()) return Complain(kExitBadInput, std::string(parsed.status().message()));
     script_ = *std::move(parsed);
-    if (entry_ > script_.entries.size()) {
-      return Complain(kExitUsage, fmt::format("--entry {}: {} has {} customer entries", entry_,
+    for (size_t number : {entry_, conducted_.empty() ? 0 : conducted_.back()}) {
+      if (number <= script_.entries.size()) continue;
+      return Complain(kExitUsage, fmt::format("--entry {}: {} has {} customer entries", number,
                                               input_, script_.entries.size()));
     }
-    if (absl::Status status = CompleteAddresses(); !status.ok()) {
-      return Complain(kExitUsage, std::string(status.message()));
+    if (entry_ > 0 && order_given_.given()) {
+      return Complain(kExitUsage, "--order is of all entries, and --entry is one");
     }
+    absl::Status status = CompleteAddresses();
+    if (status.ok()) status = FindOutputs();
+    if (!status.ok()) return Complain(kExitUsage, std::string(status.message()));
+    if (!conducted_.empty()) return RunConducted();
     return entry_ > 0 ? RunEntry() : RunAll();
   }
 
  private:
   // Without --at, branch i is at port 50050 + i of this machine.
   absl::Status CompleteAddresses() {
-    if (bank_.at.empty()) {
+    if (!bank_.at_given.given()) {
       for (BranchId branch : script_.branches) {
         bank_.at += fmt::format("{}{}=localhost:{}", bank_.at.empty() ? "" : ",", branch.value,
                                 kDefaultPortBase + branch.value);
@@ -95,95 +112,161 @@ class Replay final : public Command {
     return absl::OkStatus();
   }
 
-  history::Header MakeHeader() const {
-    return {.initial = {{"shared", script_.balance}}, .processes = script_.entries.size()};
+  // Before the first operation: nothing that is answered may be lost for the want of a place.
+  absl::Status FindOutputs() {
+    const std::vector<std::string> in_use = bank_.FilesInUse({input_});
+    if (output_given_.given()) {
+      auto place = FindOutput(output_, in_use);
+      if (!place.ok()) return Named("--output", place.status());
+      output_place_ = *std::move(place);
+    }
+    if (!history_given_.given()) return absl::OkStatus();
+    auto place = FindOutput(history_, bank_.FilesInUse({input_, output_}));
+    if (!place.ok()) return Named("--history", place.status());
+    history_place_ = *std::move(place);
+    return absl::OkStatus();
   }
 
-  // --- One customer ------------------------------------------------------------------------------
-  int RunEntry() {
-    // A customer does not outlive its conductor.
-    if (conducted_) ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  static absl::Status Named(std::string_view flag, const absl::Status& status) {
+    return absl::Status(status.code(), fmt::format("{}: {}", flag, std::string(status.message())));
+  }
+
+  history::Header MakeHeader() const {
+    return {.initial = initial_, .processes = script_.entries.size()};
+  }
+
+  // Asks what the account holds before the run: a bank that stays up holds what earlier runs left,
+  // whatever the input says. Without an answer, the history says nothing about it.
+  void AskInitial() {
+    auto branches = bank_.Connect();
+    if (!branches.ok()) return;
+    BranchId first = branches->front().id;
+    for (const script::Entry& entry : script_.entries) {
+      if (entry.operations.empty()) continue;
+      first = entry.operations.front().branch;
+      break;
+    }
+    client::BankClient client(*std::move(branches), clock_,
+                              {.patience = bank_.patience(), .failover = !bank_.no_failover});
+    const int64_t deadline_ns = clock_.NowNs() + static_cast<int64_t>(ready_timeout_s_ * 1e9);
+    if (!client.AwaitServing(first, deadline_ns).ok()) return;
+    const client::Answer answer = client.Perform({.op = history::Op::kQuery}, first);
+    if (answer.success()) initial_ = {{"shared", answer.balance}};
+  }
+
+  // --- One customer, or some of them -------------------------------------------------------------
+  // Null without --history.
+  absl::StatusOr<std::unique_ptr<history::Recorder>> OpenRecorder() {
+    if (!history_place_) return nullptr;
+    return history::Recorder::Open(*std::exchange(history_place_, {}), MakeHeader(), clock_);
+  }
+
+  static int CloseRecorder(history::Recorder* recorder) {
+    const absl::Status status = recorder == nullptr ? absl::OkStatus() : recorder->Close();
+    return status.ok() ? kExitOk : Complain(kExitUnavailable, std::string(status.message()));
+  }
+
+  // Performs the entry of this number, counted from 0. Any thread.
+  int Perform(size_t number, history::Recorder* recorder,
+              const replay::Conductor& conductor) const {
     auto branches = bank_.Connect();
     if (!branches.ok()) {
-      return Complain(ExitCodeOf(branches.status()), std::string(branches.status().message()));
+      const Report failed{.type = Report::Type::kFailed,
+                          .exit_code = ExitCodeOf(branches.status()),
+                          .reason = std::string(branches.status().message())};
+      conductor.tell(failed);
+      return failed.exit_code;
     }
-    SteadyClock clock;
-    std::unique_ptr<history::Recorder> recorder;
-    if (!history_.empty()) {
-      auto opened = history::Recorder::Open(history_, MakeHeader(), clock);
-      if (!opened.ok()) return Complain(kExitUnavailable, std::string(opened.status().message()));
-      recorder = *std::move(opened);
-    }
-    client::BankClient::Options options{.patience = bank_.patience(),
-                                        .failover = !bank_.no_failover,
-                                        .process = entry_,
-                                        .recorder = recorder.get(),
-                                        .seed = entry_};
-    client::BankClient client(*std::move(branches), clock, options);
-    const script::Entry& entry = script_.entries[entry_ - 1];
+    client::BankClient client(*std::move(branches), clock_,
+                              {.patience = bank_.patience(),
+                               .failover = !bank_.no_failover,
+                               .process = number + 1,
+                               .recorder = recorder,
+                               .seed = number + 1});
     const replay::PerformOptions perform{
-        .barrier = conducted_ && order_ == Order::kConverged,
+        .barrier = !conducted_.empty() && order_ == Order::kConverged,
         .ready_ns_max = static_cast<int64_t>(ready_timeout_s_ * 1e9),
         .freshness = freshness_};
-    script::EntryAnswers answers{.customer = entry.customer, .answers = {}};
-    replay::Conductor conductor;
-    if (conducted_) {
-      conductor.tell = [&](const Report& report) {
-        // What the conductor knows is in the history, even if this process is killed next.
-        if (recorder != nullptr) recorder->Flush();
-        std::cout << replay::FormatReport(report) << std::flush;
-      };
-      conductor.await_go = [] {
-        std::string line;
-        return static_cast<bool>(std::getline(std::cin, line));
-      };
-    } else {
-      conductor.tell = [&](const Report& report) {
-        if (report.type == Report::Type::kAnswer) {
-          answers.answers.push_back(report.answer);
-          Show(entry.customer, report.answer);
-        } else if (report.type == Report::Type::kFailed) {
-          Complain(report.exit_code, report.reason);
-        }
-      };
-    }
-    const int exit_code = replay::PerformEntry(entry, client, clock, perform, conductor);
-    if (recorder != nullptr) {
-      if (absl::Status status = recorder->Close(); !status.ok()) {
-        return Complain(kExitUnavailable, std::string(status.message()));
-      }
-    }
-    if (conducted_ || exit_code != kExitOk) return exit_code;
-    return Deliver({answers});
+    return replay::PerformEntry(script_.entries[number], client, clock_, perform, conductor);
+  }
+
+  int RunConducted() {
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // a customer does not outlive its conductor
+    auto recorder = OpenRecorder();
+    if (!recorder.ok()) return Complain(kExitUnavailable, std::string(recorder.status().message()));
+    std::cin.tie(nullptr);  // reading would flush what others write
+    replay::RunWorker(
+        {conducted_.front() - 1, conducted_.back() - 1},
+        [&](size_t number, const replay::Conductor& conductor) {
+          Perform(number, recorder->get(),
+                  {.tell =
+                       [&](const Report& report) {
+                         // What the conductor knows is in the history, even if this process is
+                         // killed next.
+                         if (*recorder != nullptr) (*recorder)->Flush();
+                         conductor.tell(report);
+                       },
+                   .await_go = conductor.await_go});
+        },
+        std::cin, std::cout);
+    return CloseRecorder(recorder->get());
+  }
+
+  int RunEntry() {
+    if (history_place_) AskInitial();
+    auto recorder = OpenRecorder();
+    if (!recorder.ok()) return Complain(kExitUnavailable, std::string(recorder.status().message()));
+    const uint64_t customer = script_.entries[entry_ - 1].customer;
+    script::EntryAnswers answers{.customer = customer, .answers = {}};
+    const replay::Conductor nobody{.tell =
+                                       [&](const Report& report) {
+                                         if (report.type == Report::Type::kAnswer) {
+                                           answers.answers.push_back(report.answer);
+                                           Show(customer, report.answer);
+                                         } else if (report.type == Report::Type::kFailed) {
+                                           Complain(report.exit_code, report.reason);
+                                         }
+                                       },
+                                   .await_go = nullptr};
+    const int exit_code = Perform(entry_ - 1, recorder->get(), nobody);
+    if (const int closed = CloseRecorder(recorder->get()); closed != kExitOk) return closed;
+    return exit_code == kExitOk ? Deliver({answers}) : exit_code;
   }
 
   // --- All of them -------------------------------------------------------------------------------
   int RunAll() {
     std::signal(SIGPIPE, SIG_IGN);  // a customer that is gone is noticed by the end of its output
+    if (history_place_) {
+      auto parts = replay::MakePartsFolder(*history_place_);
+      if (!parts.ok()) return Complain(kExitUnavailable, std::string(parts.status().message()));
+      parts_ = *std::move(parts);
+      AskInitial();
+    }
     replay::ConductOptions options;
     options.order = order_;
-    options.command = [this](size_t number) { return EntryCommand(number); };
+    options.command = [this](replay::Share share) { return ShareCommand(share); };
     options.show = [this](uint64_t customer, const script::Answer& answer) {
       Show(customer, answer);
     };
     const replay::ConductResult result = replay::Conduct(script_.entries, options);
-    if (!history_.empty()) {
-      if (absl::Status status = MergeHistories(); !status.ok()) {
-        return Complain(kExitUnavailable, std::string(status.message()));
+    if (history_place_) {
+      if (absl::Status status = MergeHistories(options.limits); !status.ok()) {
+        return Complain(kExitUnavailable, fmt::format("{} (each customer's part is in {})",
+                                                      std::string(status.message()), parts_));
       }
     }
     if (result.exit_code != kExitOk) return Complain(result.exit_code, result.reason);
     return Deliver(result.entries);
   }
 
-  std::vector<std::string> EntryCommand(size_t number) const {
+  std::vector<std::string> ShareCommand(replay::Share share) const {
     const std::string order = order_ == Order::kConverged ? "converged" : "sequential";
     std::vector<std::string> command = {"/proc/self/exe",
                                         "replay",
                                         input_,
                                         "--conducted",
-                                        "--entry",
-                                        std::to_string(number + 1),
+                                        std::to_string(share.first + 1),
+                                        std::to_string(share.last + 1),
                                         "--order",
                                         order,
                                         "--at",
@@ -199,7 +282,7 @@ class Replay final : public Command {
     auto add = [&](const char* flag, const std::string& value) {
       if (!value.empty()) command.insert(command.end(), {flag, value});
     };
-    if (!history_.empty()) add("--history", HistoryPart(number));
+    if (!parts_.empty()) add("--history", HistoryPart(share));
     add("--tls-cert", bank_.tls.certificate);
     add("--tls-key", bank_.tls.key);
     add("--tls-ca", bank_.tls.authority);
@@ -207,21 +290,24 @@ class Replay final : public Command {
     return command;
   }
 
-  std::string HistoryPart(size_t number) const {
-    return fmt::format("{}.entry-{}", history_, number + 1);
+  // What the process of these entries records.
+  std::string HistoryPart(replay::Share share) const {
+    return fmt::format("{}/entry-{}", parts_, share.first + 1);
   }
 
-  // Joins what the customers recorded; those that were never started recorded nothing.
-  absl::Status MergeHistories() const {
+  // Joins what the processes recorded; those that were never started recorded nothing.
+  absl::Status MergeHistories(replay::OrderLimits limits) {
     std::vector<std::string> parts;
     std::error_code error;
-    for (size_t i = 0; i < script_.entries.size(); ++i) {
-      if (std::filesystem::exists(HistoryPart(i), error)) parts.push_back(HistoryPart(i));
+    for (const replay::Share& share : replay::Divide(script_.entries.size(), limits)) {
+      if (const std::string part = HistoryPart(share); std::filesystem::exists(part, error)) {
+        parts.push_back(part);
+      }
     }
-    if (absl::Status status = history::Merge(MakeHeader(), parts, history_); !status.ok()) {
-      return status;
-    }
-    for (const std::string& part : parts) std::filesystem::remove(part, error);
+    const absl::Status status =
+        history::Merge(MakeHeader(), parts, *std::exchange(history_place_, {}));
+    if (!status.ok()) return status;
+    std::filesystem::remove_all(parts_, error);
     return absl::OkStatus();
   }
 
@@ -230,26 +316,34 @@ class Replay final : public Command {
     if (!json_) std::cout << script::FormatReportLine(customer, answer) << std::endl;
   }
 
-  int Deliver(const std::vector<script::EntryAnswers>& entries) const {
+  int Deliver(const std::vector<script::EntryAnswers>& entries) {
     const std::string output = script::FormatOutput(entries);
     if (json_) std::cout << output << std::flush;
-    if (output_.empty()) return kExitOk;
-    const absl::Status status = replay::WriteWhole(output_, output);
+    if (!output_place_) return kExitOk;
+    const absl::Status status = WriteOutput(*std::exchange(output_place_, {}), output);
     if (status.ok()) return kExitOk;
     return Complain(kExitUnavailable, std::string(status.message()));
   }
 
   std::string input_;
   Order order_ = Order::kSequential;
+  Flag order_given_;
   std::string output_;
+  Flag output_given_;
+  std::optional<OutputPlace> output_place_;
   std::string history_;
+  Flag history_given_;
+  std::optional<OutputPlace> history_place_;
+  std::string parts_;  // the folder of the entries' histories
   size_t entry_ = 0;
   double ready_timeout_s_ = 30;
-  bool conducted_ = false;
+  std::vector<size_t> conducted_;  // the first and the last entry, from 1; empty: not conducted
   bool json_ = false;
   history::Freshness freshness_ = history::Freshness::kLinearizable;
   BankFlags bank_;
   script::Script script_;
+  std::map<std::string, int64_t> initial_;  // accounts and balances before the run
+  SteadyClock clock_;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <memory>
 #include <queue>
 #include <tuple>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -48,8 +49,8 @@ class Part {
 
 }  // namespace
 
-absl::Status Merge(const Header& header, const std::vector<std::string>& parts,
-                   const std::string& path) {
+absl::Status Merge(const Header& header, const std::vector<std::string>& parts, OutputPlace place) {
+  constexpr size_t kBufferBytesMax = 1 << 16;
   std::vector<std::unique_ptr<Part>> open;
   using Turn = std::tuple<int64_t, size_t>;  // stamp, number of the part
   std::priority_queue<Turn, std::vector<Turn>, std::greater<>> turns;
@@ -64,19 +65,22 @@ absl::Status Merge(const Header& header, const std::vector<std::string>& parts,
     if (!open.back()->opened()) return absl::NotFoundError(absl::StrCat(name, ": cannot be read"));
     if (absl::Status status = advance(open.size() - 1); !status.ok()) return status;
   }
-  std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  std::string first;
-  AppendHeader(header, &first);
-  out << first;
+  auto out = OutputFile::Begin(std::move(place), OutputFile::Mode::kWhole);
+  if (!out.ok()) return out.status();
+  std::string buffer;
+  AppendHeader(header, &buffer);
   while (!turns.empty()) {
     const size_t number = std::get<1>(turns.top());
     turns.pop();
-    out << open[number]->line() << '\n';
+    absl::StrAppend(&buffer, open[number]->line(), "\n");
+    if (buffer.size() >= kBufferBytesMax) {
+      if (absl::Status status = out->Append(buffer); !status.ok()) return status;
+      buffer.clear();
+    }
     if (absl::Status status = advance(number); !status.ok()) return status;
   }
-  out.close();
-  if (!out) return absl::UnavailableError(absl::StrCat(path, ": cannot be written"));
-  return absl::OkStatus();
+  if (absl::Status status = out->Append(buffer); !status.ok()) return status;
+  return out->Commit();
 }
 
 }  // namespace bank::history

@@ -5,14 +5,14 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/output_file.h"
 #include "customer/history/event.h"
 
 namespace bank::history {
 
-// Writes `header` and the lines of `parts` (without their headers) to `path`. Equal stamps come in
-// the order of `parts`. A last line without its end, of a customer that died, is dropped.
+// Writes `header` and the lines of `parts` (without their headers) to `place`, whole. Equal stamps
+// come in the order of `parts`. A last line without its end, of a customer that died, is dropped.
 // InvalidArgument for a line without a stamp; an error of the file system otherwise.
-absl::Status Merge(const Header& header, const std::vector<std::string>& parts,
-                   const std::string& path);
+absl::Status Merge(const Header& header, const std::vector<std::string>& parts, OutputPlace place);
 
 }  // namespace bank::history

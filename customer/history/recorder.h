@@ -9,13 +9,16 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "common/clock.h"
+#include "common/output_file.h"
 #include "customer/history/event.h"
 
 namespace bank::history {
@@ -26,8 +29,8 @@ class Recorder {
   static constexpr int64_t kFlushNsMax = 50'000'000;
 
   // Creates or empties the file and writes the header. `clock` must outlive the recorder.
-  static absl::StatusOr<std::unique_ptr<Recorder>> Open(const std::string& path,
-                                                        const Header& header, const Clock& clock);
+  static absl::StatusOr<std::unique_ptr<Recorder>> Open(OutputPlace place, const Header& header,
+                                                        const Clock& clock);
   ~Recorder();
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
@@ -43,14 +46,13 @@ class Recorder {
   absl::Status Close();
 
  private:
-  Recorder(std::string path, int file, const Clock& clock);
+  Recorder(OutputFile file, const Clock& clock) : clock_(clock), file_(std::move(file)) {}
   void FlushIfDue(int64_t now_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FlushLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const std::string path_;
   const Clock& clock_;
   absl::Mutex mutex_;
-  int file_ ABSL_GUARDED_BY(mutex_);
+  std::optional<OutputFile> file_ ABSL_GUARDED_BY(mutex_);  // none: closed
   std::string buffer_ ABSL_GUARDED_BY(mutex_);
   int64_t flushed_ns_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status status_ ABSL_GUARDED_BY(mutex_);

@@ -43,7 +43,7 @@ struct LaneOptions {
   uint64_t window = 0;      // of the session
   size_t first_branch = 0;  // index into `branches`
   bool failover = true;
-  uint32_t in_flight = 1;   // operations, or batches, at a time
+  uint32_t in_flight = 1;   // operations, or batches, at a time; at most (pace.h)
   uint32_t batch_size = 1;  // stream lanes: operations in a batch
 };
 

@@ -2,10 +2,13 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/async_unary_call.h>
 
+#include <deque>
 #include <optional>
+#include <vector>
 
 #include "customer/client/wire.h"
 #include "customer/load/lane.h"
+#include "customer/load/pace.h"
 
 namespace bank::load {
 namespace {
@@ -20,6 +23,8 @@ class Slot final : public Event {
   explicit Slot(UnaryLane& lane) : lane_(lane) {}
   // False if there is nothing more to do.
   bool Start();
+  // When the operation under way began.
+  int64_t start_ns() const { return start_ns_; }
   void On(bool ok) override;
 
  private:
@@ -45,14 +50,27 @@ class Slot final : public Event {
 class UnaryLane final : public Lane {
  public:
   UnaryLane(std::vector<client::Branch>& branches, Engine& engine, const LaneOptions& options)
-      : branches_(branches), engine_(engine), options_(options), sequences_(options.window) {
-    for (uint32_t i = 0; i < options.in_flight; ++i) slots_.emplace_back(*this);
-  }
+      : branches_(branches),
+        engine_(engine),
+        options_(options),
+        sequences_(options.window),
+        pace_(options.in_flight, engine.patience().attempt_ns_max) {}
 
   void Begin() override {
-    for (Slot& slot : slots_) {
-      if (!slot.Start()) return;
+    while (pace_.HasRoom() && sequences_.HasRoom(1)) {
+      if (idle_.empty()) idle_.push_back(&slots_.emplace_back(*this));
+      Slot* const slot = idle_.back();
+      if (!slot->Start()) return;
+      idle_.pop_back();
+      pace_.Begin();
     }
+  }
+
+  // The slot's operation is settled.
+  void Ended(Slot& slot) {
+    pace_.End(engine_.NowNs() - slot.start_ns());
+    idle_.push_back(&slot);
+    Begin();
   }
 
   client::Branch& Choose(uint32_t attempt) {
@@ -75,7 +93,9 @@ class UnaryLane final : public Lane {
   const LaneOptions options_;
   Sequences sequences_;
   uint64_t next_id_ = 1;
-  std::deque<Slot> slots_;
+  Pace pace_;
+  std::deque<Slot> slots_;  // never moved
+  std::vector<Slot*> idle_;
 };
 
 bool Slot::Start() {
@@ -151,7 +171,7 @@ void Slot::Finish() {
   }
   if (pending_.identity.sequence != 0) lane_.sequences().Answer(pending_.identity.sequence);
   lane_.engine().Settled(pending_, completion, BranchId(reply_.branch()), start_ns_);
-  Start();
+  lane_.Ended(*this);
 }
 
 }  // namespace

@@ -2,9 +2,9 @@
 
 #include <numeric>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/decimal.h"
 
 namespace bank::load {
 
@@ -15,12 +15,13 @@ absl::StatusOr<Mix> ParseMix(std::string_view text) {
   Mix mix = {};
   for (absl::string_view part : absl::StrSplit(absl::string_view(text.data(), text.size()), ',')) {
     const std::pair<absl::string_view, absl::string_view> pair = absl::StrSplit(part, '=');
-    uint32_t weight = 0;
     bool known = false;
     for (Op op : {Op::kQuery, Op::kDeposit, Op::kWithdraw, Op::kTransfer}) {
       if (history::OpName(op) != std::string_view(pair.first.data(), pair.first.size())) continue;
-      known = absl::SimpleAtoi(pair.second, &weight) && weight <= kWeightMax;
-      mix[static_cast<size_t>(op)] = weight;
+      const auto weight = ParseDecimal<uint32_t>(
+          std::string_view(pair.second.data(), pair.second.size()), 0, kWeightMax);
+      known = weight.has_value();
+      mix[static_cast<size_t>(op)] = weight.value_or(0);
     }
     if (!known) {
       return absl::InvalidArgumentError(

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <deque>
+#include <utility>
 
 #include "customer/replay/process.h"
 #include "customer/replay/report.h"
@@ -17,8 +18,11 @@ class Performance {
   Performance(const std::vector<script::Entry>& entries, const ConductOptions& options)
       : entries_(entries), options_(options), stages_(entries.size(), Stage::kNotStarted) {
     for (const script::Entry& entry : entries) {
-      processes_.emplace_back();
       result_.entries.push_back({.customer = entry.customer, .answers = {}});
+    }
+    for (const Share& share : Divide(entries.size(), options.limits)) {
+      desks_.emplace_back(share);
+      desk_of_.resize(share.last + 1, &desks_.back());
     }
   }
 
@@ -33,55 +37,74 @@ class Performance {
   }
 
  private:
+  // One process and what is left to do in it.
+  struct Desk {
+    explicit Desk(Share entries) : share(entries), open(share.last - share.first + 1) {}
+
+    const Share share;
+    size_t open;  // entries that are not done
+    bool started = false;
+    Process process;
+  };
+
   void Start(size_t i) {
     stages_[i] = Stage::kStarting;
-    const absl::Status status = processes_[i].Start(options_.command(i));
-    if (!status.ok()) Fail(i, kExitUnavailable, std::string(status.message()));
+    Desk& desk = *desk_of_[i];
+    if (!std::exchange(desk.started, true)) {
+      const absl::Status status = desk.process.Start(options_.command(desk.share));
+      if (!status.ok()) return Fail(i, kExitUnavailable, std::string(status.message()));
+    }
+    desk.process.Send(fmt::format("start {}", i + 1));
   }
 
   void Release(size_t i) {
     stages_[i] = stages_[i] == Stage::kReady ? Stage::kRunning : Stage::kFinishing;
-    processes_[i].Send("go");
+    desk_of_[i]->process.Send(fmt::format("go {}", i + 1));
   }
 
   // Takes what the processes say. False when all that were started have ended.
   bool AwaitOutput() {
     std::vector<pollfd> outputs;
-    std::vector<size_t> numbers;
-    for (size_t i = 0; i < processes_.size(); ++i) {
-      if (processes_[i].output() < 0) continue;
-      outputs.push_back({.fd = processes_[i].output(), .events = POLLIN, .revents = 0});
-      numbers.push_back(i);
+    std::vector<Desk*> desks;
+    for (Desk& desk : desks_) {
+      if (desk.process.output() < 0) continue;
+      outputs.push_back({.fd = desk.process.output(), .events = POLLIN, .revents = 0});
+      desks.push_back(&desk);
     }
     if (outputs.empty()) return false;
     if (::poll(outputs.data(), outputs.size(), -1) < 0) return errno == EINTR;
     for (size_t k = 0; k < outputs.size(); ++k) {
-      if (outputs[k].revents != 0) Take(numbers[k]);
+      if (outputs[k].revents != 0) Take(*desks[k]);
     }
     return true;
   }
 
-  void Take(size_t i) {
+  void Take(Desk& desk) {
+    const auto [first, last] = desk.share;
     std::vector<std::string> lines;
-    processes_[i].ReadLines(&lines);
+    desk.process.ReadLines(&lines);
     for (const std::string& line : lines) {
       absl::StatusOr<Report> report = ParseReport(line);
-      if (report.ok()) {
-        On(i, *report);
+      if (!report.ok()) {
+        Fail(first, kExitUnavailable, std::string(report.status().message()));
+      } else if (report->entry < first || report->entry > last) {
+        Fail(first, kExitUnavailable, fmt::format("not a report of its own: {}", line));
       } else {
-        Fail(i, kExitUnavailable, std::string(report.status().message()));
+        On(*report);
       }
     }
-    if (processes_[i].output() >= 0) return;
-    const int exit_code = processes_[i].Wait();
-    if (stages_[i] != Stage::kDone && stages_[i] != Stage::kFailed) {
-      Fail(i, exit_code == kExitOk || exit_code > kExitInconsistent ? kExitUnavailable : exit_code,
+    if (desk.process.output() >= 0) return;
+    const int exit_code = desk.process.Wait();
+    for (size_t i = first; i <= last; ++i) {
+      if (stages_[i] == Stage::kDone || stages_[i] == Stage::kFailed) continue;
+      Fail(i, exit_code == kExitOk || exit_code > kExitRefused ? kExitUnavailable : exit_code,
            fmt::format("customer {} (entry {}) ended early with exit code {}", entries_[i].customer,
                        i + 1, exit_code));
     }
   }
 
-  void On(size_t i, const Report& report) {
+  void On(const Report& report) {
+    const size_t i = report.entry;
     switch (report.type) {
       case Report::Type::kReady:
         stages_[i] = Stage::kReady;
@@ -95,6 +118,7 @@ class Performance {
         break;
       case Report::Type::kDone:
         stages_[i] = Stage::kDone;
+        if (--desk_of_[i]->open == 0) desk_of_[i]->process.CloseInput();  // it may end
         Show();
         break;
       case Report::Type::kFailed:
@@ -110,7 +134,7 @@ class Performance {
       result_.exit_code = exit_code;
       result_.reason = reason;
     }
-    for (Process& process : processes_) process.CloseInput();
+    for (Desk& desk : desks_) desk.process.CloseInput();
   }
 
   // Shows what is next in the input's order, as far as it is known.
@@ -129,7 +153,8 @@ class Performance {
   const std::vector<script::Entry>& entries_;
   const ConductOptions& options_;
   std::vector<Stage> stages_;
-  std::deque<Process> processes_;  // one per entry; never moved
+  std::deque<Desk> desks_;      // never moved
+  std::vector<Desk*> desk_of_;  // by entry
   ConductResult result_;
   size_t shown_entry_ = 0;
   size_t shown_answers_ = 0;

@@ -1,4 +1,5 @@
-// Starts one customer process per entry, lets them act in the order asked for, collects answers.
+// Starts the processes of the customers (order.h), lets the entries act in the order asked for,
+// collects answers.
 //
 // Does no gRPC of its own: it only starts processes and waits on their pipes, so a process starts
 // while others work and no moment is slept away. One thread.
@@ -24,8 +25,8 @@ struct ConductResult {
 struct ConductOptions {
   Order order = Order::kSequential;
   OrderLimits limits = {};
-  // The command line of entry `number`, counted from 0; [0] is the program.
-  std::function<std::vector<std::string>(size_t number)> command;
+  // The command line of the process (worker.h) of these entries; [0] is the program.
+  std::function<std::vector<std::string>(Share share)> command;
   // Called with every answer, in the order of the input.
   std::function<void(uint64_t customer, const script::Answer& answer)> show;
 };

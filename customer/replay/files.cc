@@ -5,43 +5,15 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 
 #include "absl/strings/str_cat.h"
 
 namespace bank::replay {
-namespace {
-
-// Closes at the end of its scope.
-class File {
- public:
-  explicit File(int descriptor) : descriptor_(descriptor) {}
-  ~File() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  int get() const { return descriptor_; }
-
- private:
-  const int descriptor_;
-};
-
-absl::Status WriteAll(int file, std::string_view rest) {
-  while (!rest.empty()) {
-    const ssize_t written = ::write(file, rest.data(), rest.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return absl::ErrnoToStatus(errno, "cannot write");
-    rest.remove_prefix(static_cast<size_t>(written));
-  }
-  if (::fsync(file) != 0 && errno != EINVAL) return absl::ErrnoToStatus(errno, "cannot sync");
-  return absl::OkStatus();
-}
-
-}  // namespace
 
 absl::StatusOr<std::string> ReadInput(const std::string& path) {
-  File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat about = {};
   if (file.get() < 0 || ::fstat(file.get(), &about) != 0) return absl::ErrnoToStatus(errno, path);
   if (S_ISDIR(about.st_mode)) {
@@ -62,20 +34,15 @@ absl::StatusOr<std::string> ReadInput(const std::string& path) {
   }
 }
 
-absl::Status WriteWhole(const std::string& path, std::string_view content) {
-  const std::string temporary = absl::StrCat(path, ".", ::getpid(), ".tmp");
-  absl::Status status;
-  {
-    File file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    status = file.get() < 0 ? absl::ErrnoToStatus(errno, "cannot be created")
-                            : WriteAll(file.get(), content);
+absl::StatusOr<std::string> MakePartsFolder(const OutputPlace& place) {
+  std::error_code error;
+  const std::string temporary = std::filesystem::temp_directory_path(error).string();
+  for (const std::string& beside : {place.file(), absl::StrCat(temporary, "/bank-history")}) {
+    if (beside.empty()) continue;
+    std::string folder = absl::StrCat(beside, ".parts-XXXXXX");
+    if (::mkdtemp(folder.data()) != nullptr) return folder;
   }
-  if (status.ok() && std::rename(temporary.c_str(), path.c_str()) != 0) {
-    status = absl::ErrnoToStatus(errno, "cannot be renamed into place");
-  }
-  if (status.ok()) return status;
-  ::unlink(temporary.c_str());
-  return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
+  return absl::ErrnoToStatus(errno, absl::StrCat(temporary, ": no folder can be made there"));
 }
 
 }  // namespace bank::replay

@@ -1,11 +1,11 @@
-// Files as the replay needs them: read whole, written whole or not at all.
+// The files of a replay: its input, read whole, and where its histories grow.
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/output_file.h"
 
 namespace bank::replay {
 
@@ -15,8 +15,8 @@ inline constexpr size_t kInputBytesMax = 64 << 20;
 // larger than kInputBytesMax.
 absl::StatusOr<std::string> ReadInput(const std::string& path);
 
-// Writes a temporary file next to `path`, syncs it and renames it: `path` is the old or the new
-// file, whole, at all times.
-absl::Status WriteWhole(const std::string& path, std::string_view content);
+// A new folder, of this run alone, for what is to be joined into `place`: beside it, or among the
+// temporary files if nothing can be made there.
+absl::StatusOr<std::string> MakePartsFolder(const OutputPlace& place);
 
 }  // namespace bank::replay

@@ -17,6 +17,15 @@ std::vector<size_t> All(size_t count) {
 
 }  // namespace
 
+std::vector<Share> Divide(size_t entries, OrderLimits limits) {
+  const size_t count = entries <= limits.processes_max ? entries : limits.processes_shared;
+  std::vector<Share> shares;
+  for (size_t i = 0; i < count; ++i) {
+    shares.push_back({entries * i / count, entries * (i + 1) / count - 1});
+  }
+  return shares;
+}
+
 std::vector<size_t> ToStart(Order order, const std::vector<Stage>& stages, OrderLimits limits) {
   std::vector<size_t> start;
   const size_t starting = Count(stages, Stage::kStarting);

@@ -1,4 +1,5 @@
-// In which order the customers of an input act: who may be started and who may go on.
+// In which order the customers of an input act: who may be started and who may go on, and in which
+// process.
 //
 // Pure. `sequential`: one after the other, as in the file. `concurrent`: all at once. `converged`:
 // all at once, and the queries that end each entry wait until every entry's other operations are
@@ -25,9 +26,24 @@ enum class Stage {
 };
 
 struct OrderLimits {
-  size_t starting_max = 4;  // processes that start at the same time: more only compete for cores
-  size_t ahead_max = 6;     // sequential: processes held ready for their turn
+  size_t starting_max = 4;  // entries that start at the same time: more only compete for cores
+  size_t ahead_max = 6;     // sequential: entries held ready for their turn
+  // Up to so many entries have a process each. More of them share a few processes: all at once
+  // means that they act at the same time, and a thousand processes start one after the other.
+  size_t processes_max = 100;
+  size_t processes_shared = 4;
 };
+
+// The entries of one process: from the first to the last number, both inclusive.
+struct Share {
+  size_t first = 0;
+  size_t last = 0;
+
+  bool operator==(const Share&) const = default;
+};
+
+// Every entry in one share, in order; the shares of a size that differs by one at most.
+std::vector<Share> Divide(size_t entries, OrderLimits limits);
 
 // Numbers of the customers to start now, in order.
 std::vector<size_t> ToStart(Order order, const std::vector<Stage>& stages, OrderLimits limits);

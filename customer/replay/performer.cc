@@ -48,7 +48,10 @@ Report Failure(const script::Entry& entry, size_t number, const Answer& answer) 
   const script::Operation& operation = entry.operations[number];
   const bool unknown = answer.ending == Ending::kInfo;
   Report report{.type = Report::Type::kFailed};
-  report.exit_code = unknown ? kExitUnknown : answer.denied ? kExitDenied : kExitUnavailable;
+  report.exit_code = unknown                        ? kExitUnknown
+                     : answer.denied                ? kExitDenied
+                     : answer.ending == Ending::kOk ? kExitRefused
+                                                    : kExitUnavailable;
   report.reason =
       fmt::format("customer {}, event {}, {} at branch {}: ", entry.customer, number + 1,
                   script::InterfaceName(operation.interface), operation.branch.value);

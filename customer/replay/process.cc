@@ -80,6 +80,7 @@ void Process::ReadLines(std::vector<std::string>* lines) {
 }
 
 int Process::Wait() {
+  if (pid_ < 0) return 128;  // it was never started
   int status = 0;
   pid_t waited = -1;
   do {

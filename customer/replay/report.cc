@@ -19,6 +19,7 @@ Report FromJson(const Json& json) {
   size_t type = 0;
   while (name != kTypeNames.at(type)) ++type;  // throws out_of_range for a name of nobody
   report.type = static_cast<Report::Type>(type);
+  report.entry = json.at("entry").get<size_t>();
   if (report.type == Report::Type::kAnswer) {
     report.answer.interface = static_cast<script::Interface>(json.at("interface").get<int>());
     report.answer.success = json.at("success").get<bool>();
@@ -33,7 +34,7 @@ Report FromJson(const Json& json) {
 }  // namespace
 
 std::string FormatReport(const Report& report) {
-  Json json = {{"type", kTypeNames.at(static_cast<size_t>(report.type))}};
+  Json json = {{"type", kTypeNames.at(static_cast<size_t>(report.type))}, {"entry", report.entry}};
   if (report.type == Report::Type::kAnswer) {
     json["interface"] = static_cast<int>(report.answer.interface);
     json["success"] = report.answer.success;

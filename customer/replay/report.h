@@ -1,12 +1,13 @@
-// What a customer process tells the conductor over its pipe, one JSON object per line.
+// What a process of customers tells the conductor over its pipe, one JSON object per line.
 //
-// ready    connected, session open; waits for a "go" line on its standard input
+// ready    connected, session open; waits for a "go" line on its standard input (worker.h)
 // answer   of the next operation of its entry
 // waiting  all writes answered (converged only); waits for another "go"
 // done     every operation has its answer
 // failed   it stops: `exit_code` and `reason` say why
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,7 @@ namespace bank::replay {
 struct Report {
   enum class Type { kReady, kAnswer, kWaiting, kDone, kFailed };
   Type type = Type::kReady;
+  size_t entry = 0;            // its number, counted from 0
   script::Answer answer = {};  // kAnswer
   int exit_code = kExitOk;     // kFailed
   std::string reason = {};     // kFailed, one line

@@ -11,9 +11,9 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "common/decimal.h"
 #include "common/one_line.h"
 #include "customer/script/lenient_json.h"
 
@@ -98,9 +98,11 @@ absl::StatusOr<int64_t> Integer(const Json& value, int64_t min, int64_t max, con
     number = static_cast<int64_t>(real);
   } else if (value.is_string()) {
     const std::string text = Normalized(value.get_ref<const std::string&>());
-    if (!absl::SimpleAtoi(text, &number)) {
+    const auto read = ParseDecimal<int64_t>(text);
+    if (!read) {
       return place.Error(absl::StrCat(Show(value), " is no integer from ", min, " to ", max));
     }
+    number = *read;
   } else {
     return place.Error(absl::StrCat(Show(value), " is no integer"));
   }
@@ -269,6 +271,27 @@ std::string PlainParseError(absl::string_view what) {
   return OneLine(absl::StrReplaceAll(what, {{"\n", " "}, {"<U+000A>", "end of line"}}));
 }
 
+// What the text is if it is not UTF-8, by its byte order mark, or by where the zeros of its first
+// character are: that one is ASCII in every JSON. Windows' tools write such files. "": UTF-8.
+std::string_view OtherEncoding(std::string_view text) {
+  using std::literals::operator""sv;
+  const auto zeros_at = [text](std::initializer_list<bool> zeros) {
+    size_t i = 0;
+    return text.size() >= zeros.size() && std::all_of(zeros.begin(), zeros.end(), [&](bool zero) {
+             return (text[i++] == '\0') == zero;
+           });
+  };
+  if (text.starts_with("\xFF\xFE\0\0"sv) || text.starts_with("\0\0\xFE\xFF"sv) ||
+      zeros_at({false, true, true, true}) || zeros_at({true, true, true, false})) {
+    return "UTF-32";
+  }
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF") || zeros_at({false, true}) ||
+      zeros_at({true, false})) {
+    return "UTF-16";
+  }
+  return "";
+}
+
 absl::StatusOr<Json> ParseJson(const Place& file, const std::string& text) {
   try {
     return Json::parse(text);
@@ -305,6 +328,9 @@ size_t Entry::CountBeforeFinalQueries() const {
 
 absl::StatusOr<Script> ParseScript(std::string_view name, std::string_view text) {
   const Place file{std::string(name)};
+  if (const std::string_view encoding = OtherEncoding(text); !encoding.empty()) {
+    return file.Error(absl::StrCat("its text is ", std::string(encoding), "; save it as UTF-8"));
+  }
   absl::StatusOr<std::string> strict = ToStrictJson(text);
   if (!strict.ok()) return file.Error(std::string(strict.status().message()));
   if (absl::StripAsciiWhitespace(*strict).empty()) return file.Error("the file is empty");

@@ -59,6 +59,9 @@ class RaftCluster::CutHandler final : public PeerHandler {
   void OnMessage(BranchId from, Message message) override {
     if (!branch_.cut.load()) branch_.replicator->OnMessage(from, std::move(message));
   }
+  void OnConnectionLost(BranchId from) override {
+    if (!branch_.cut.load()) branch_.replicator->OnConnectionLost(from);
+  }
   void OnForward(BranchId from, ForwardRequest request, ForwardCallback reply) override {
     if (branch_.cut.load()) return reply({Fate::kNotApplied, {}, "cut off", {}, {}});
     branch_.replicator->OnForward(from, std::move(request), std::move(reply));

@@ -103,7 +103,9 @@ struct History {
 };
 
 absl::Status ReadHistory(const std::string& path, History* history) {
-  HistoryReader reader({path}, &history->names);
+  const auto inputs = OpenInputs({path});
+  if (!inputs.ok()) return inputs.status();
+  HistoryReader reader(*inputs, &history->names);
   if (absl::Status opened = reader.Open(); !opened.ok()) return opened;
   for (Operation op; reader.Next(&op);) history->operations.push_back(op);
   history->initial = reader.initial();

@@ -1,4 +1,5 @@
 #include "branch/ledger/command.h"
+#include "branch/ledger/ledger.h"
 #include "branch/peers/convert.h"
 #include "branch/peers/hello.h"
 #include "common/check.h"
@@ -26,6 +27,16 @@ void CheckSame(const Wire& one, const Wire& other) {
                                                                    << other.ShortDebugString();
 }
 
+// Whatever is in an entry is applied one day, by every branch.
+void CheckEntries(const AppendEntries& append) {
+  for (const storage::Entry& entry : append.entries) {
+    if (entry.type != storage::EntryType::kCommand) continue;
+    std::vector<ledger::Outcome> outcomes;
+    const absl::Status applied = ledger::Ledger().Apply(*entry.payload, &outcomes);
+    BANK_CHECK(applied.ok()) << applied.message();
+  }
+}
+
 // A message that is taken says all that was sent.
 void RunMessage(std::string_view bytes) {
   v1::PeerMessage wire;
@@ -39,6 +50,7 @@ void RunMessage(std::string_view bytes) {
   const absl::StatusOr<Message> message = peers::FromWire(kSender, wire);
   if (!message.ok()) return CheckRefusal(message.status());
   CheckSame(peers::ToWire(*message), wire);
+  if (const auto* append = std::get_if<AppendEntries>(&*message)) CheckEntries(*append);
 }
 
 // The first byte's bits set size and checksum right, or no mutation would get past them; the
@@ -99,10 +111,16 @@ storage::Entry MakeEntry(uint64_t term, storage::EntryType type, std::string pay
   return {Term(term), type, std::make_shared<const std::string>(std::move(payload))};
 }
 
+std::string MakeCommands() {
+  std::string batch;
+  ledger::AppendCommand({.kind = ledger::Kind::kQuery, .account = "alice"}, &batch);
+  return ledger::EncodeEntry({5, 1}, batch);
+}
+
 std::vector<std::string> MessageSeeds() {
   AppendEntries append{1, Term(9), LogIndex(300), Term(8), LogIndex(299), {}};
   append.entries = {MakeEntry(8, storage::EntryType::kBarrier, ""),
-                    MakeEntry(9, storage::EntryType::kCommand, "command"),
+                    MakeEntry(9, storage::EntryType::kCommand, MakeCommands()),
                     MakeEntry(9, storage::EntryType::kChange, "membership")};
   const std::vector<Message> messages = {
       RequestVote{2, Term(9), kSender, LogIndex(300), Term(8), true, true},
@@ -114,7 +132,8 @@ std::vector<std::string> MessageSeeds() {
       ReadProbeResult{Term(9), 70'000},
       LostLog{Term(9), LogIndex(3)},
       LogBehindAcknowledged{Term(9), LogIndex(300)},
-      Introduction{.term = Term(9), .holds = true, .lost = true, .asks = true}};
+      Introduction{.term = Term(9), .holds = true, .lost = true, .asks = true},
+      NoMember{Term(9), LogIndex(300)}};
   std::vector<std::string> seeds;
   for (const Message& message : messages) {
     seeds.push_back(peers::ToWire(message).SerializeAsString());

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fuzzes every parser of bytes from outside with libFuzzer (clang; scripts/install.sh --tests).
+"""Fuzzes parsers of bytes from outside with libFuzzer (clang; scripts/install.sh --tests).
 
   tests/fuzz/run.py                          120 s for each target, two at a time
   tests/fuzz/run.py --seconds 600 script     one of them, for longer

@@ -47,25 +47,37 @@ std::string Book::Read(const std::string& payload) {
   for (const SessionId id : idle) Expire(id);
   ledger::CommandReader reader(batch);
   ledger::Command command;
-  while (reader.Next(&command)) Apply(command);
+  while (reader.Next(&command)) Apply(command, header.rules);
   return reader.status().ok() ? "" : reader.status().ToString();
 }
 
-void Book::Apply(const ledger::Command& command) {
+void Book::Apply(const ledger::Command& command, ledger::Rules rules) {
   if (command.kind == Kind::kOpenSession) {
-    while (sessions_.size() >= limits_.sessions_max) {
-      Expire(LeastUsed());
-    }
-    position_ = position_.Next();
-    Use(sessions_[SessionId(position_.value)]);
+    const bool numbered = rules == ledger::Rules::kFirst || command.session == SessionId(0);
+    OpenSession(numbered ? SessionId(position_.value + 1) : command.session,
+                SessionOwner(rules == ledger::Rules::kFirst ? 0 : command.sequence));
   } else if (command.kind == Kind::kResolve || command.session != SessionId(0)) {
-    ApplyKeyed(command);
+    ApplyKeyed(command, rules);
   }
 }
 
-void Book::ApplyKeyed(const ledger::Command& command) {
+void Book::OpenSession(SessionId id, SessionOwner owner) {
+  if (sessions_.contains(id)) return;
+  while (sessions_.size() >= limits_.sessions_max) {
+    const SessionId ends = NextToEnd(id, owner);
+    if (ends == SessionId(0)) return;
+    Expire(ends);
+  }
+  position_ = position_.Next();
+  Session& session = sessions_[id];
+  session.owner = owner;
+  Use(session);
+}
+
+void Book::ApplyKeyed(const ledger::Command& command, ledger::Rules rules) {
   const auto it = sessions_.find(command.session);
   if (it == sessions_.end()) return;  // refused, without a place
+  if (rules != ledger::Rules::kFirst && command.answered_below > command.sequence) return;
   Session& session = it->second;
   Use(session);
   session.floor = std::max(session.floor, command.answered_below);
@@ -96,14 +108,70 @@ void Book::ApplyKeyed(const ledger::Command& command) {
   }
   lines_.emplace(key, std::move(line));
   ++remembered_;
-  while (remembered_ > limits_.remembered_max && sessions_.size() > 1) Expire(LeastUsed());
+  while (remembered_ > limits_.remembered_max) {
+    const SessionId ends = NextToForget(command.session);
+    if (ends == SessionId(0)) return;
+    Expire(ends);
+  }
 }
 
-SessionId Book::LeastUsed() const {
-  return std::min_element(
-             sessions_.begin(), sessions_.end(),
-             [](const auto& a, const auto& b) { return a.second.last_use < b.second.last_use; })
-      ->first;
+std::map<SessionOwner, Book::Share> Book::Shares() const {
+  std::map<SessionOwner, Share> shares;
+  for (const auto& [id, session] : sessions_) {
+    if (ledger::IsBranchSession(id)) continue;
+    Share& share = shares[session.owner];
+    ++share.sessions;
+    share.remembered += session.remembered.size();
+    if (share.idlest == SessionId(0) || session.last_use < share.idlest_use) {
+      share.idlest = id;
+      share.idlest_use = session.last_use;
+    }
+  }
+  return shares;
+}
+
+SessionId Book::LeastUsed(bool branches) const {
+  SessionId least;
+  for (const auto& [id, session] : sessions_) {
+    if (ledger::IsBranchSession(id) != branches) continue;
+    if (least == SessionId(0) || session.last_use < sessions_.at(least).last_use) least = id;
+  }
+  return least;
+}
+
+// Whoever holds most, the newcomer counted in, gives way; of several, the one idle for longest.
+SessionId Book::NextToEnd(SessionId id, SessionOwner owner) const {
+  const bool customer = !ledger::IsBranchSession(id);
+  std::map<SessionOwner, Share> shares = Shares();
+  const bool is_new = !shares.contains(owner);
+  const Share* most = nullptr;
+  for (auto& [other, share] : shares) {
+    if (customer && other == owner) ++share.sessions;
+    if (most == nullptr || share.sessions > most->sessions ||
+        (share.sessions == most->sessions && share.idlest_use < most->idlest_use)) {
+      most = &share;
+    }
+  }
+  if (most == nullptr) return LeastUsed(/*branches=*/true);
+  const int64_t idle_ms = time_ms_ - sessions_.at(most->idlest).last_use_ms;
+  const bool refused =
+      customer && is_new && most->sessions == 1 && idle_ms < limits_.only_session_idle_ms_min;
+  return refused ? SessionId(0) : most->idlest;
+}
+
+SessionId Book::NextToForget(SessionId in_use) const {
+  const Share* most = nullptr;
+  const std::map<SessionOwner, Share> shares = Shares();
+  for (const auto& [owner, share] : shares) {
+    if (share.idlest == in_use) continue;  // the only one of its owner
+    if (most == nullptr || share.remembered > most->remembered ||
+        (share.remembered == most->remembered && share.idlest_use < most->idlest_use)) {
+      most = &share;
+    }
+  }
+  if (most != nullptr) return most->idlest;
+  const SessionId least = LeastUsed(/*branches=*/true);
+  return least == in_use ? SessionId(0) : least;
 }
 
 void Book::Expire(SessionId id) {

@@ -39,6 +39,7 @@ class Book {
 
  private:
   struct Session {
+    SessionOwner owner;
     int64_t last_use_ms = 0;
     uint64_t last_use = 0;  // a number that rises with each use
     uint64_t floor = 1;
@@ -51,13 +52,25 @@ class Book {
     ledger::Outcome outcome;
   };
 
-  void Apply(const ledger::Command& command);
-  void ApplyKeyed(const ledger::Command& command);
+  void Apply(const ledger::Command& command, ledger::Rules rules);
+  void ApplyKeyed(const ledger::Command& command, ledger::Rules rules);
+  void OpenSession(SessionId id, SessionOwner owner);
   void Use(Session& session) {
     session.last_use_ms = time_ms_;
     session.last_use = ++uses_;
   }
-  SessionId LeastUsed() const;
+  // What one owner has; the branches' own sessions belong to nobody.
+  struct Share {
+    uint64_t sessions = 0;
+    uint64_t remembered = 0;
+    SessionId idlest{};
+    uint64_t idlest_use = 0;
+  };
+  std::map<SessionOwner, Share> Shares() const;
+  // Of the sessions whose ids a branch drew for itself, or of all others; 0: none.
+  SessionId LeastUsed(bool branches) const;
+  SessionId NextToEnd(SessionId id, SessionOwner owner) const;  // 0: the newcomer is refused
+  SessionId NextToForget(SessionId in_use) const;               // 0: none
   void Expire(SessionId id);
   // Where `op` took effect; null: nowhere.
   const Line* Find(const Operation& op) const;

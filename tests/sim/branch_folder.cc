@@ -98,6 +98,12 @@ void BranchProcess::WipeFolder() {
   wiped_ = true;
 }
 
+void BranchProcess::ForgetFolder() {
+  files_ = std::make_unique<SimFileSystem>(random_.Next());
+  record_ = {};
+  forgot_ = true;
+}
+
 void BranchProcess::RestoreFolder(const SimFileSystem::Image& image) {
   files_ = std::make_unique<SimFileSystem>(random_.Next(), image);
   old_copy_ = true;

@@ -154,6 +154,12 @@ void BranchProcess::QueueFinishRebuild(Term vote_floor) {
   disk_->Push(FinishRebuildOrder{vote_floor});
 }
 
+// Here every branch tells the truth.
+void BranchProcess::OnRefused(BranchId from, const char* reason) {
+  world_.Violate(absl::StrCat("branch ", id().value, " refuses a message of branch ", from.value,
+                              ": ", reason));
+}
+
 void BranchProcess::Fatal(const std::string& reason) {
   if (!up()) return;
   world_.trace.Note("fatal", id().value);

@@ -35,7 +35,8 @@ void BranchProcess::Start(storage::OnDamage on_damage) {
   if (!OpenFolder(on_damage, &opened)) return;
   storage_ = std::move(opened.storage);
   storage::Recovered& found = opened.recovered;
-  rebuilding_ = lost_log_ = found.rebuilding;
+  rebuilding_ = found.rebuilding;
+  lost_log_ = found.rebuilding || std::exchange(forgot_, false);
 
   disk_ = std::make_unique<DiskQueue>(
       *storage_, record_, random_.Fork(), disk_pace_,
@@ -127,6 +128,14 @@ void BranchProcess::Resume() {
 void BranchProcess::OnClockChanged() {
   timer_at_ = -1;
   if (up()) ArmTimer();
+}
+
+void BranchProcess::OnConnectionLost(BranchId lost) {
+  Enter([this, lost] {
+    Drive([lost](replication::Driver& driver, int64_t now_ms) {
+      driver.OnConnectionLost(now_ms, lost);
+    });
+  });
 }
 
 void BranchProcess::TakeSnapshot() {

@@ -70,6 +70,9 @@ class BranchProcess final : public replication::DriverPorts {
   void Pause();
   void Resume();
 
+  // Its connection with that branch has ended.
+  void OnConnectionLost(BranchId lost);
+
   // What the faults reach for.
   SimFileSystem& files() { return *files_; }
   DiskQueue::Pace& disk_pace() { return disk_pace_; }
@@ -83,6 +86,7 @@ class BranchProcess final : public replication::DriverPorts {
   // A byte on the disk was changed behind the branch's back: a refusal to start is right.
   void MarkDamaged() { damaged_ = true; }
   void WipeFolder();
+  void ForgetFolder();  // likewise, and the operator does not know
   // The folder as it stood at an earlier time, as an operator might bring it back from a backup.
   void RestoreFolder(const SimFileSystem::Image& image);
 
@@ -126,6 +130,7 @@ class BranchProcess final : public replication::DriverPorts {
   void QueueInstallSnapshot(storage::Snapshot snapshot) override;
   void QueueTrimPrefix(LogIndex first) override;
   void QueueFinishRebuild(Term vote_floor) override;
+  void OnRefused(BranchId from, const char* reason) override;
   void Fatal(const std::string& reason) override;
   void BeginApply() override;
   void EndApply() override;
@@ -158,6 +163,7 @@ class BranchProcess final : public replication::DriverPorts {
   DurableRecord record_;
   bool damaged_ = false;
   bool wiped_ = false;     // nothing is known of its vote: it must not start without kRebuild
+  bool forgot_ = false;    // wiped, and nobody knows it: it starts as a new one
   bool old_copy_ = false;  // the folder is older than what this branch has acknowledged
   bool rebuilding_ = false;
   bool lost_log_ = false;  // as the driver knows it: its finish may still be on the way to the disk

@@ -14,7 +14,7 @@ struct Call {
   enum class Kind {
     kExecute,      // the one operation, by itself
     kBatch,        // all operations, in order; operation i has the key first_sequence + i
-    kOpenSession,  // the outcome's position is its id
+    kOpenSession,  // for `owner`; the reply's session is its id
     kLookup,       // seals the key (session, first_sequence)
   };
   Kind kind = Kind::kExecute;
@@ -22,6 +22,7 @@ struct Call {
   SessionId session{};                  // 0: the branch gives keys
   uint64_t first_sequence = 0;
   uint64_t answered_below = 0;
+  SessionOwner owner{};
   int64_t timeout_ms = 500;
 };
 

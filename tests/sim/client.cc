@@ -49,7 +49,7 @@ void Client::Think() {
 void Client::OpenSession() {
   settlement_.emplace(options_.patience, client::Settlement::Kind{false, false}, NowNs());
   operation_.reset();
-  call_ = {.kind = Call::Kind::kOpenSession};
+  call_ = {.kind = Call::Kind::kOpenSession, .owner = SessionOwner(kClientNodes + options_.number)};
   attempt_ = 0;
   Try(Next::kCall);
 }
@@ -115,7 +115,7 @@ void Client::Settle(const CallReply& reply) {
   const Ending ending = settlement_->ending();
   if (!operation_.has_value()) {
     if (ending != Ending::kOk || reply.outcomes.empty()) return;  // it will be asked for again
-    session_ = SessionId(reply.outcomes.front().position.value);
+    session_ = reply.session;
     next_sequence_ = 1;
     return;
   }

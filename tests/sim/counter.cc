@@ -66,7 +66,8 @@ Counter::Counter(World& world, BranchProcess& branch, Random random, uint64_t se
       peers_(world, branch, random.Fork()),
       orders_(branch),
       dispatcher_(branch.id(), ForwarderOf(random), branch.steady_clock(), peers_, orders_),
-      teller_({.session_window_max = session_window_max}, *this, branch.steady_clock()) {}
+      entropy_(random.Fork()),
+      teller_({.session_window_max = session_window_max}, *this, branch.steady_clock(), entropy_) {}
 
 Counter::~Counter() { dispatcher_.Stop(); }
 
@@ -95,7 +96,7 @@ void Counter::Serve(const Call& call, absl::AnyInvocable<void(CallReply)> done) 
   };
   switch (call.kind) {
     case Call::Kind::kOpenSession:
-      return teller_.OpenSession(deadline_ns, std::move(answer_one));
+      return teller_.OpenSession(call.owner, deadline_ns, std::move(answer_one));
     case Call::Kind::kLookup:
       return teller_.Lookup(call.session, call.first_sequence, deadline_ns, std::move(answer_one));
     default:

@@ -12,6 +12,7 @@
 #include "branch/replication/raft/dispatcher.h"
 #include "branch/replication/replicator.h"
 #include "branch/teller/teller.h"
+#include "common/entropy.h"
 #include "tests/sim/call.h"
 #include "tests/sim/peer_calls.h"
 #include "tests/sim/random.h"
@@ -30,6 +31,15 @@ class ProcessClock final : public Clock {
  private:
   const Scheduler& scheduler_;
   const SkewedClock& clock_;
+};
+
+class SimEntropy final : public Entropy {
+ public:
+  explicit SimEntropy(Random random) : random_(random) {}
+  uint64_t Draw() override { return random_.Next(); }
+
+ private:
+  Random random_;
 };
 
 class Counter final : private replication::Replicator {
@@ -77,6 +87,7 @@ class Counter final : private replication::Replicator {
   PeerCalls peers_;
   DriverOrders orders_;
   replication::Dispatcher dispatcher_;
+  SimEntropy entropy_;
   teller::Teller teller_;
 };
 

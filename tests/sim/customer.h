@@ -97,7 +97,7 @@ class Customer {
 
   // customer_answers.cc
   void OnReply(const Request& asked, const CallReply& reply);
-  void OnSession(const ledger::Outcome& outcome);
+  void OnSession(const CallReply& reply);
   void CheckPlaces(const Request& asked, const CallReply& reply);
   // `certain`: no other attempt than the answered one can have been applied.
   void OnOutcome(Purpose purpose, bool certain, size_t operation, const ledger::Outcome& outcome);

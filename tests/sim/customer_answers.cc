@@ -36,7 +36,7 @@ void Customer::OnReply(const Request& asked, const CallReply& reply) {
   const bool first = it != open_.end();
   if (first) open_.erase(it);
   if (asked.purpose == Purpose::kSession) {
-    if (first || opening_session_) OnSession(reply.outcomes.front());
+    if (first || opening_session_) OnSession(reply);
     return;
   }
   if (asked.purpose == Purpose::kWrite) CheckPlaces(asked, reply);
@@ -45,12 +45,13 @@ void Customer::OnReply(const Request& asked, const CallReply& reply) {
   }
 }
 
-void Customer::OnSession(const ledger::Outcome& outcome) {
+void Customer::OnSession(const CallReply& reply) {
+  const ledger::Outcome& outcome = reply.outcomes.front();
   if (outcome.code != Code::kOk || outcome.position == Position(0)) {
     return world_.Violate(absl::StrCat("a session is refused: ", Answered(outcome)));
   }
   opening_session_ = false;
-  session_ = SessionId(outcome.position.value);
+  session_ = reply.session;
   next_sequence_ = 1;
   unanswered_.clear();
 }

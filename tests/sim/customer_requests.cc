@@ -89,6 +89,7 @@ Call Customer::MakeCall(const Request& request) {
   switch (request.purpose) {
     case Purpose::kSession:
       call.kind = Call::Kind::kOpenSession;
+      call.owner = SessionOwner(options_.number);
       break;
     case Purpose::kResolve:
       call.kind = Call::Kind::kLookup;
@@ -108,7 +109,8 @@ Call Customer::MakeCall(const Request& request) {
     if (call.session == session_) {
       told = std::max(told, unanswered_.empty() ? next_sequence_ : *unanswered_.begin());
     }
-    call.answered_below = told;
+    // A request of before that comes again knows nothing of what was answered since.
+    call.answered_below = std::min(told, call.first_sequence);
   }
   return call;
 }

@@ -10,11 +10,12 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "common/decimal.h"
 #include "common/exit_code.h"
 #include "common/flags.h"
+#include "common/program.h"
 #include "tests/sim/simulation.h"
 
 namespace bank::sim {
@@ -59,7 +60,12 @@ double NowSeconds() {
 
 bool ParseRange(const std::string& text, uint64_t* from, uint64_t* to) {
   const std::pair<std::string, std::string> ends = absl::StrSplit(text, absl::MaxSplits("..", 1));
-  return absl::SimpleAtoi(ends.first, from) && absl::SimpleAtoi(ends.second, to) && *from <= *to;
+  const auto first = ParseDecimal<uint64_t>(ends.first);
+  const auto last = ParseDecimal<uint64_t>(ends.second);
+  if (!first || !last || *first > *last) return false;
+  *from = *first;
+  *to = *last;
+  return true;
 }
 
 int Main(int argc, char** argv) {
@@ -153,4 +159,6 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace bank::sim
 
-int main(int argc, char** argv) { return bank::sim::Main(argc, argv); }
+int main(int argc, char** argv) {
+  return bank::RunProgram("simulate", [&] { return bank::sim::Main(argc, argv); });
+}

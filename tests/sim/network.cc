@@ -57,8 +57,20 @@ SimTime Network::LastArrival() const {
 void Network::Break(NodeId a, NodeId b) {
   ++statistics_.connections_broken;
   ++connections_[Pair(a, b)];
+  TellEnd(a, b);
+  TellEnd(b, a);
 }
 
-void Network::BreakAll(NodeId node) { ++lives_[node]; }
+void Network::BreakAll(NodeId node) {
+  ++lives_[node];
+  TellEnd(0, node);
+}
+
+void Network::TellEnd(NodeId told, NodeId lost) {
+  constexpr SimTime kLateMax = 300 * kMillisecond;
+  if (tell_ == nullptr || random_.OneIn(4)) return;
+  const SimTime delay = random_.OneIn(3) ? random_.Between(0, kLateMax) : weather_.delay_min;
+  scheduler_.After(delay, [this, told, lost] { tell_(told, lost); });
+}
 
 }  // namespace bank::sim

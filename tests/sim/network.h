@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <tuple>
@@ -54,6 +55,10 @@ class Network {
   void MendAll();
   bool IsCut(NodeId from, NodeId to) const { return cuts_.contains({from, to}); }
 
+  // `tell(told, lost)`: node `told` sees that its connection with `lost` has ended; 0 for `told`:
+  // every node does. Not after every end, and at times late.
+  void TellEnds(std::function<void(NodeId told, NodeId lost)> tell) { tell_ = std::move(tell); }
+
   // When all that is under way between branches now will have arrived: a storm's last messages
   // can hold up a lane for long after it.
   SimTime LastArrival() const;
@@ -67,6 +72,8 @@ class Network {
     return a < b ? std::pair(a, b) : std::pair(b, a);
   }
 
+  void TellEnd(NodeId told, NodeId lost);
+
   Scheduler& scheduler_;
   Trace& trace_;
   Statistics& statistics_;
@@ -76,6 +83,7 @@ class Network {
   std::map<std::tuple<NodeId, NodeId, Lane>, SimTime> newest_arrival_;
   std::map<std::pair<NodeId, NodeId>, uint64_t> connections_;
   std::map<NodeId, uint64_t> lives_;
+  std::function<void(NodeId told, NodeId lost)> tell_;
   std::set<std::pair<NodeId, NodeId>> cuts_;
 };
 

@@ -15,6 +15,7 @@
 #include "tests/sim/client.h"
 #include "tests/sim/customer.h"
 #include "tests/sim/drills.h"
+#include "tests/sim/hostile.h"
 #include "tests/sim/nemesis.h"
 #include "tests/sim/operator.h"
 #include "tests/sim/world.h"
@@ -34,6 +35,12 @@ class Simulation {
     operator_ = std::make_unique<Operator>(world_);
     nemesis_ = std::make_unique<Nemesis>(world_, *operator_);
     world_.nemesis = nemesis_.get();
+    world_.network.TellEnds([this](NodeId told, NodeId lost) {
+      for (BranchProcess* branch : world_.branches) {
+        if (branch->node() == lost || (told != 0 && branch->node() != told)) continue;
+        branch->OnConnectionLost(BranchId(lost));
+      }
+    });
     drills_ = std::make_unique<Drills>(
         world_, *operator_, [this](const char* what, const std::function<bool()>& condition) {
           Await(what, patience_, condition);
@@ -67,6 +74,7 @@ class Simulation {
   void Judge();
   void RestoreOldCopy();
   void JudgeEnd();
+  void WipeTwoOfThree();
 
   void RunFor(SimTime duration) {
     const SimTime until = world_.scheduler.now() + duration;
@@ -79,7 +87,8 @@ class Simulation {
     return std::all_of(customers_.begin(), customers_.end(),
                        [](const auto& customer) { return customer->idle(); }) &&
            std::all_of(clients_.begin(), clients_.end(),
-                       [](const auto& client) { return client->idle(); });
+                       [](const auto& client) { return client->idle(); }) &&
+           (hostile_ == nullptr || hostile_->idle());
   }
   bool Converged() const;
   void AwaitConverged() {
@@ -102,6 +111,7 @@ class Simulation {
   std::vector<BranchProcess*> members_;  // after the last change
   std::vector<std::unique_ptr<Customer>> customers_;
   std::vector<std::unique_ptr<Client>> clients_;
+  std::unique_ptr<Hostile> hostile_;  // none in most banks
 };
 
 void Simulation::Found() {
@@ -142,6 +152,7 @@ void Simulation::Found() {
   // In some banks customers come and go so fast that sessions end all the time.
   if (random.OneIn(3)) limits_.sessions_max = static_cast<uint64_t>(random.Between(1, 8));
   if (random.OneIn(3)) limits_.session_idle_ms_max = random.Between(100, 3000);
+  limits_.only_session_idle_ms_min = random.Between(0, 1000);
   if (random.OneIn(4)) limits_.remembered_max = static_cast<uint64_t>(random.Between(1, 200));
   driver.ledger_limits = limits_;
   driver.engine_guards_off = options_.guards_off;
@@ -196,11 +207,15 @@ void Simulation::Invite() {
     clients_.push_back(std::make_unique<Client>(world_, history_, client));
     clients_.back()->Begin();
   }
+  if (!random.OneIn(3)) return;
+  hostile_ = std::make_unique<Hostile>(world_, history_);
+  hostile_->Begin();
 }
 
 void Simulation::Judge() {
   for (const auto& customer : customers_) customer->Drain();
   for (const auto& client : clients_) client->Drain();
+  if (hostile_ != nullptr) hostile_->Drain();
   const auto idle = [this] { return CustomersIdle(); };
   Await("the membership settled", patience_, [this] { return operator_->Settled(); });
   members_ = operator_->Members();
@@ -234,6 +249,59 @@ void Simulation::Judge() {
     AwaitConverged();
   }
   if (!world_.violated()) JudgeEnd();
+  if (!world_.violated() && world_.random.OneIn(3)) WipeTwoOfThree();
+}
+
+// The end of a bank: two of three folders are gone, which nobody knows, and the third branch lacks
+// what only they had acknowledged. Nobody may go on as if that had never been.
+void Simulation::WipeTwoOfThree() {
+  if (branches_.size() != 3 || changes_members_) return;
+  for (const replication::Member& member : members_.front()->membership().members) {
+    if (!member.voter) return;
+  }
+  customers_.front()->TakeSession();
+  Await("a session", patience_, [this] { return CustomersIdle(); });
+  AwaitConverged();
+  if (world_.violated()) return;
+  std::vector<BranchProcess*> wiped = members_;
+  BranchProcess* lagging = world_.random.Pick(wiped);
+  if (lagging->status().role == replication::Role::kLeader) {
+    lagging = members_[lagging == members_.front() ? 1 : 0];
+  }
+  std::erase(wiped, lagging);
+  ++world_.statistics.two_of_three_wiped;
+  world_.trace.Note("two of three are wiped; this one lags", lagging->id().value);
+  for (BranchProcess* branch : wiped) {
+    world_.network.Cut(branch->node(), lagging->node());
+    world_.network.Cut(lagging->node(), branch->node());
+  }
+  customers_.front()->Probe(wiped.front()->id());
+  Await("a write while one lags", patience_, [this] { return CustomersIdle(); });
+  if (world_.violated()) return;
+  for (BranchProcess* branch : wiped) {
+    branch->Stop(BranchProcess::Cause::kPowerLoss);
+    branch->ForgetFolder();
+    world_.scheduler.After(world_.random.Between(0, 300) * kMillisecond,
+                           [branch] { branch->Start(); });
+  }
+  world_.network.MendAll();
+  // One of them may hear of the other before it hears of the one that lags.
+  if (world_.random.OneIn(2)) world_.network.Cut(lagging->node(), wiped.back()->node());
+  RunFor(world_.random.Between(0, 4000) * kMillisecond);
+  world_.network.MendAll();
+  RunFor(patience_ / 4);
+  for (const BranchProcess* branch : members_) {
+    if (branch->status().role == replication::Role::kLeader) {
+      world_.Violate(absl::StrCat("branch ", branch->id().value,
+                                  " leads, and lacks what was acknowledged: ", Standing()));
+    }
+  }
+  for (const BranchProcess* branch : wiped) {
+    if (!branch->status().rebuilding) {
+      world_.Violate(absl::StrCat("branch ", branch->id().value,
+                                  " does not know that it was wiped: ", Standing()));
+    }
+  }
 }
 
 // Brings back an old copy of one folder, in calm: what it has forgotten to have acknowledged only a

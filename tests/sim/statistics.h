@@ -40,6 +40,7 @@ namespace bank::sim {
   X(bytes_flipped, true)               \
   X(damage_refused, true)              \
   X(folders_wiped, true)               \
+  X(two_of_three_wiped, true)          \
   X(old_copies_restored, true)         \
   X(old_copies_noticed, true)          \
   X(rebuilds_begun, true)              \
@@ -72,6 +73,9 @@ namespace bank::sim {
   X(answers_replayed, true)            \
   X(batches_forwarded, true)           \
   X(key_reuses_refused, true)          \
+  X(strange_keys_refused, true)        \
+  X(early_floors_refused, true)        \
+  X(sessions_flooded, true)            \
   X(reads, true)                       \
   X(reads_through_follower, true)      \
   X(reads_failed, true)                \

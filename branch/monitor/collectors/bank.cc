@@ -46,6 +46,7 @@ void BankCollector::Collect(int64_t now_ns, std::vector<Reading>* readings) {
   add(disk_queue_, metrics.disk_queue_depth);
   add(proposals_open_, metrics.proposals_open);
   add(elections_, metrics.elections);
+  add(own_key_conflicts_, metrics.own_key_conflicts);
   if (metrics.snapshot_age_ns.has_value()) {
     add(snapshot_age_, static_cast<double>(*metrics.snapshot_age_ns) / kNsPerS);
   }

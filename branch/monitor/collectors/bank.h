@@ -60,6 +60,7 @@ class BankCollector final : public Collector {
   const SeriesPtr snapshot_index_ = MakeSeries(kSnapshotIndex);
   const SeriesPtr accounts_ = MakeSeries(kAccounts);
   const SeriesPtr sessions_ = MakeSeries(kSessions);
+  const SeriesPtr own_key_conflicts_ = MakeSeries(kOwnKeyConflicts);
   const SeriesPtr balance_total_ = MakeSeries(kBalanceTotal);
   const SeriesPtr ready_ = MakeSeries(kReady);
 };

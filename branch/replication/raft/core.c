@@ -50,6 +50,18 @@ static uint64_t ReadLe64(const uint8_t* bytes) {
   return value;
 }
 
+// Whether one of the first `n` servers in `bytes`, which were read before, has the id or the
+// address of `server`: the engine refuses to decode that, in steps that must not fail.
+static bool Repeats(const uint8_t* bytes, uint64_t n, const struct core_server* server) {
+  const uint8_t* at = bytes + 9;
+  for (uint64_t i = 0; i < n; i++) {
+    const char* address = (const char*)at + 8;
+    if (ReadLe64(at) == server->id || strcmp(address, server->address) == 0) return true;
+    at += 8 + strlen(address) + 2;
+  }
+  return false;
+}
+
 // Guard 19: raft_configuration_decode() trusts its input. Format: one byte 1, a 64-bit count, then
 // for each server a 64-bit id, a NUL-terminated address and a role byte; zeros up to a multiple
 // of 8.
@@ -67,6 +79,7 @@ bool core_configuration_read(const void* bytes, size_t size, core_each_server ea
     const uint8_t* nul = memchr(at, 0, (size_t)(end - at));
     if (nul == NULL || nul == at || nul + 1 == end) return false;
     if (nul[1] != RAFT_STANDBY && nul[1] != RAFT_VOTER) return false;
+    if (Repeats(bytes, i, &server)) return false;
     server.role = nul[1];
     at = nul + 2;
     if (each != NULL) each(self, &server);
@@ -611,6 +624,15 @@ void core_timeout(struct core* core, uint64_t now_ms) {
   event.type = RAFT_TIMEOUT;
   core->timeout_fired_ms = now_ms;
   MustStep(core, now_ms, &event, "a timeout");
+}
+
+// The engine has no call for this. Moving the timer's start into the past leaves its length, which
+// the engine draws, as it is; the unsigned difference is right also where the start is before 0.
+void core_hasten_election(struct core* core, uint64_t deadline_ms) {
+  struct raft* raft = &core->raft;
+  if (raft->state != RAFT_FOLLOWER && raft->state != RAFT_CANDIDATE) return;
+  const uint64_t end = raft_timeout(raft);
+  if (end > deadline_ms) raft->election_timer_start -= end - deadline_ms;
 }
 
 // ---- requests to a leader ----

@@ -178,6 +178,10 @@ void core_configuration_committed(struct core* core, uint64_t now_ms, uint64_t i
 // At or after core_deadline_ms().
 void core_timeout(struct core* core, uint64_t now_ms);
 
+// The election timer of a follower or candidate ends at `deadline_ms`, if it would end later. Only
+// this once: whatever resets the timer sets it to its full length again.
+void core_hasten_election(struct core* core, uint64_t deadline_ms);
+
 // Commands and barriers of the current term, never changes. Their first index is
 // core_last_index() + 1 before the call.
 enum core_status core_submit(struct core* core, uint64_t now_ms, const struct core_entry* entries,

@@ -70,6 +70,12 @@ void Driver::OnTimer(int64_t now_ms) {
   state_->Settle();
 }
 
+void Driver::OnConnectionLost(int64_t now_ms, BranchId from) {
+  if (!state_->Enter(now_ms)) return;
+  state_->OnConnectionLost(from);
+  state_->Settle();
+}
+
 void Driver::Propose(int64_t now_ms, std::string batch, uint64_t count, int64_t deadline_ms,
                      Replicator::ProposeCallback done) {
   if (state_->Enter(now_ms) && state_->leads) {
@@ -273,7 +279,19 @@ void Driver::State::Settle() {
 
 void Driver::State::OnTimer() {
   if (introducing && now_ms >= introduce_again_ms) Introduce();
-  if (now_ms >= EngineDeadlineMs()) engine.Timeout(now_ms);
+  if (now_ms >= EngineDeadlineMs()) {
+    if (!leads) {
+      // It is about to vote for itself.
+      for (const BranchId voter : engine.voters()) {
+        if (voter != options.self) ReachTerm(vote_floor, voter, /*disrupt_leader=*/true);
+      }
+    }
+    engine.Timeout(now_ms);
+    if (!leads) {
+      ++hastened;
+      HastenElection();
+    }
+  }
   proposals.Expire(now_ms);
   member_changes.Expire(now_ms);
   reads.Expire(now_ms);

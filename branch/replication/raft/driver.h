@@ -6,7 +6,7 @@
 // in the simulation (tests/sim gives it a seed). Time is milliseconds of a steady clock, given with
 // each call, never decreasing.
 //
-// Safety rules it keeps (../../../docs/ARCHITECTURE.md has the reasons):
+// Safety rules it keeps (docs/DECISIONS.md has the reasons):
 //   - term and vote are durable before any message of the same or a later step is sent;
 //   - a follower's success answer is sent only after its entries are durable;
 //   - an outcome is reported only when its entry is committed and applied;
@@ -95,6 +95,9 @@ class DriverPorts {
   virtual void BeginApply() = 0;
   virtual void EndApply() = 0;
 
+  // A message of `from` cannot be true and was not looked at further: `reason`, one line.
+  virtual void OnRefused(BranchId from, const char* reason) = 0;
+
   // This branch must not go on: it has lost what it acknowledged. A process says so and ends with a
   // failure; should this return (a simulation), the driver is not used any more.
   virtual void Fatal(const std::string& reason) = 0;
@@ -123,6 +126,9 @@ class Driver {
   void OnSnapshotSaved(int64_t now_ms, LogIndex index);
   void OnSnapshotInstalled(int64_t now_ms, LogIndex index);
   void OnTimer(int64_t now_ms);  // at or after NextDeadlineMs()
+  // The connection over which `from` sends has ended. Never needed, and harmless where it is not
+  // true that `from` is gone: if `from` leads, an election begins sooner.
+  void OnConnectionLost(int64_t now_ms, BranchId from);
 
   // Leader only; anywhere else they complete at once with kNotApplied / Unavailable. `deadline_ms`
   // is when the caller stops waiting: kUnknown, or DeadlineExceeded.

@@ -44,6 +44,7 @@ Message MakeMessage(const core_message& in) {
 
 void Driver::State::OnMessage(BranchId from, Message& message) {
   if (from == options.self) return;
+  if (Refuses(from, message)) return;
   if (introducing && (std::holds_alternative<AppendEntries>(message) ||
                       std::holds_alternative<InstallSnapshot>(message))) {
     FindWiped();  // somebody leads
@@ -52,6 +53,7 @@ void Driver::State::OnMessage(BranchId from, Message& message) {
   if (const auto* append = std::get_if<AppendEntries>(&message)) {
     engine.Receive(now_ms, from, message);
     if (append->term != engine.term() || engine.leader() != from) return;
+    suspect = BranchId(0);
     leader_commit = std::max(leader_commit, append->leader_commit);
     removed = false;  // it would not be spoken to
     if (!commit_to_reach.has_value()) commit_to_reach = append->leader_commit;
@@ -62,15 +64,19 @@ void Driver::State::OnMessage(BranchId from, Message& message) {
     if (leads && result->term == engine.term()) heard_ms[from] = now_ms;
     SuspectLostLog(from, *result);
     engine.Receive(now_ms, from, message);
-  } else if (const auto* vote = std::get_if<RequestVote>(&message)) {
+  } else if (auto* vote = std::get_if<RequestVote>(&message)) {
     // A branch that has lost its log, and perhaps the vote it cast, must not vote. It may have
     // voted for this candidate in this very term.
     if (abstains() && !vote->pre_vote) vote_floor = std::max(vote_floor, vote->term);
     const bool mute = abstains() && !IsPlanted(Planted::kRebuildingVotes);
     if (mute || vote->candidate != from) return;
     TellIfNoMember(from);
-    // A trial vote binds nobody; and a candidate gets past the floor by real elections only.
-    if (!vote->pre_vote && vote->term <= vote_floor) return;
+    // A trial vote binds nobody; and a candidate gets past the floor by real elections only, the
+    // sooner if it is told how high it is.
+    if (!vote->pre_vote && vote->term <= vote_floor) {
+      return ReachTerm(vote_floor, from, vote->disrupt_leader);
+    }
+    if (SuspectsLeader()) vote->disrupt_leader = true;
     engine.Receive(now_ms, from, message);
   } else if (std::get_if<TimeoutNow>(&message) != nullptr) {
     if (!abstains()) engine.Receive(now_ms, from, message);
@@ -78,8 +84,12 @@ void Driver::State::OnMessage(BranchId from, Message& message) {
     OnInstallSnapshot(from, *install, message);
   } else if (std::get_if<RequestVoteResult>(&message) != nullptr) {
     engine.Receive(now_ms, from, message);
+    HastenElection();  // of a trial that became a real one
   } else if (const auto* probe = std::get_if<ReadProbe>(&message)) {
-    if (!abstains()) ports.Send(from, ReadProbeResult{engine.term(), probe->round});
+    // One of an older term confirms no read by it, but may be asking for the term (AskBack).
+    if (!abstains() || probe->term < engine.term()) {
+      ports.Send(from, ReadProbeResult{engine.term(), probe->round});
+    }
   } else if (const auto* answer = std::get_if<ReadProbeResult>(&message)) {
     if (leads && answer->term == engine.term()) reads.Confirm(from, answer->round);
     if (!reads.in_flight()) probe_retry_ms = kNever;
@@ -169,6 +179,7 @@ void Driver::State::SendAppendEntries(BranchId to, const core_message& message) 
 void Driver::State::OnStateChange() {
   if (leads == engine.leads()) return;
   leads = engine.leads();
+  suspect = BranchId(0);
   leader_ready = false;
   suspicions.clear();
   probe_retry_ms = kNever;

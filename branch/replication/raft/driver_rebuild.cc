@@ -70,4 +70,19 @@ void Driver::State::FinishRebuildIfWhole() {
   ports.QueueFinishRebuild(vote_floor);
 }
 
+// Makes `term` this branch's, unless it has a higher one, and votes for nobody in it; `witness` is
+// told of it. As if that had asked for a vote with a log that nobody votes for: whoever knows a
+// leader listens only if `disrupt_leader`.
+void Driver::State::ReachTerm(Term term, BranchId witness, bool disrupt_leader) {
+  if (engine.term() >= term) return;
+  const RequestVote asked{.version = 2,
+                          .term = term,
+                          .candidate = witness,
+                          .last_log_index = LogIndex(0),
+                          .last_log_term = Term(0),
+                          .disrupt_leader = disrupt_leader,
+                          .pre_vote = false};
+  engine.Receive(now_ms, witness, asked);
+}
+
 }  // namespace bank::replication

@@ -1,10 +1,12 @@
 // What a driver is made of. Its members live in one file per noun:
 //   driver.cc            public calls, start, the order in which consequences are settled
 //   driver_messages.cc   what other branches say, and what is said to them
+//   driver_refusals.cc   what no branch can say, whatever it claims to be
 //   driver_apply.cc      committed entries to the ledger; the leader's duties
 //   driver_snapshots.cc  snapshots taken, sent and installed
 //   driver_rebuild.cc    a branch that has lost what it acknowledged
 //   driver_founding.cc   a branch that cannot know whether it has
+//   driver_suspicion.cc  a leader whose connection broke
 //   driver_transfer.cc   leadership handed over
 //   driver_membership.cc the membership, changed and known
 #pragma once
@@ -13,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <random>
 #include <set>
 #include <string>
 #include <vector>
@@ -63,6 +66,12 @@ struct Driver::State final : EngineEvents {
   void OnStateChange() override;
   const storage::Entry* FindEntry(LogIndex index) const override { return log.Find(index); }
 
+  // ---- driver_refusals.cc
+  bool Refuses(BranchId from, const Message& message);
+  void AskBack(BranchId from, const Message& message);
+  bool Contradicts(LogIndex index, Term term) const;
+  bool Contradicts(const Message& message) const;
+
   // ---- driver_apply.cc
   void ApplyCommitted();
   void ApplyEntry(LogIndex index, const storage::Entry& entry);
@@ -88,6 +97,7 @@ struct Driver::State final : EngineEvents {
   void OnLogBehindAcknowledged(BranchId from, const LogBehindAcknowledged& message);
   void ReportLostLog(BranchId leader);
   void FinishRebuildIfWhole();
+  void ReachTerm(Term term, BranchId witness, bool disrupt_leader);
 
   // ---- driver_membership.cc
   ChangeFacts GatherChangeFacts() const;
@@ -96,6 +106,11 @@ struct Driver::State final : EngineEvents {
   void TellIfNoMember(BranchId from);
   void OnNoMember(const NoMember& message);
   Membership GetMembership() const;
+
+  // ---- driver_suspicion.cc
+  void OnConnectionLost(BranchId from);
+  bool SuspectsLeader() const;
+  void HastenElection();
 
   // ---- driver_transfer.cc
   absl::StatusOr<BranchId> ChooseHeir(BranchId asked) const;
@@ -159,6 +174,9 @@ struct Driver::State final : EngineEvents {
   uint8_t append_version = 0;                // of the engine's own AppendEntries
   std::map<BranchId, int> suspicions;        // rejections of what was acknowledged, in a row
 
+  BranchId suspect;       // the leader that is believed to be gone; 0: none is
+  uint32_t hastened = 0;  // elections of this branch's own since then
+
   // From its begin, at the leader, until somebody leads in another term.
   struct Transfer {
     BranchId to;
@@ -181,6 +199,14 @@ struct Driver::State final : EngineEvents {
   Term vote_floor;
   Term lost_log_term;  // the newest in which the loss was reported
   int64_t lost_log_again_ms = 0;
+
+  // To those who are said to be in a term far ahead: random numbers that they have to send back.
+  struct Question {
+    uint64_t number = 0;
+    int64_t asked_ms = 0;
+  };
+  std::map<BranchId, Question> questions;
+  std::mt19937_64 random{options.seed};
 
   Completions due;
   Proposals proposals{options, due};

@@ -62,6 +62,7 @@ Engine::Engine(const DriverOptions& options, EngineEvents& events)
     : events_(events), founders_(options.founders) {
   // Otherwise a follower that is in step would be sent nothing for a while.
   BANK_CHECK(options.entries_open_max <= options.inflight_entries_max);
+  BANK_CHECK(options.inflight_entries_max <= kMessageEntriesMax);
   core_options core_options{};
   core_options.id = options.self.value;
   core_options.seed = static_cast<uint32_t>(options.seed ^ (options.seed >> 32));
@@ -150,6 +151,8 @@ void Engine::ConfigurationCommitted(int64_t now_ms, LogIndex index, const std::s
 }
 
 void Engine::Timeout(int64_t now_ms) { core_timeout(core_, Ms(now_ms)); }
+
+void Engine::HastenElection(int64_t deadline_ms) { core_hasten_election(core_, Ms(deadline_ms)); }
 
 LogIndex Engine::Submit(int64_t now_ms, storage::EntryType type,
                         std::shared_ptr<const std::string> payload) {

@@ -57,6 +57,8 @@ class Engine {
   void SnapshotTaken(int64_t now_ms, const storage::Snapshot& snapshot);
   void ConfigurationCommitted(int64_t now_ms, LogIndex index, const std::string& bytes);
   void Timeout(int64_t now_ms);
+  // Unless this branch leads: the election timer ends no later, this once.
+  void HastenElection(int64_t deadline_ms);
   // The entry's index if this branch leads and nothing forbids it; else 0.
   LogIndex Submit(int64_t now_ms, storage::EntryType type,
                   std::shared_ptr<const std::string> payload);

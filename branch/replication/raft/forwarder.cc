@@ -268,7 +268,7 @@ void Forwarder::Cut(std::vector<Op> ops, std::vector<ledger::Outcome> outcomes, 
   for (Op& op : ops) {
     const auto end = next + static_cast<ptrdiff_t>(op.count);
     if (op.done) {
-      ProposeResult result{Fate::kApplied, {}, {}};
+      ProposeResult result{Fate::kApplied, {}, {}, op.unsure};
       if (op.unsure && std::any_of(next, end, SaysNothingOfBefore)) {
         result = {Fate::kUnknown, {}, "its session ended before an earlier attempt was answered"};
       } else if (ops.size() == 1) {

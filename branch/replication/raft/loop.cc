@@ -80,6 +80,8 @@ void Loop::OnMessage(BranchId from, Message message) {
   Put(InMessage{from, std::move(message)}, Wake::kNow);
 }
 
+void Loop::OnConnectionLost(BranchId from) { Put(InLost{from}, Wake::kNow); }
+
 void Loop::Propose(std::string batch, uint64_t count, int64_t deadline_ms,
                    Replicator::ProposeCallback done) {
   Put(InProposal{std::move(batch), count, deadline_ms, std::move(done)}, Wake::kUnlessOpen);
@@ -189,6 +191,7 @@ void Loop::Handle(int64_t now_ms, Input input) {
   std::visit(
       Overloaded{
           [&](InMessage& in) { driver_->OnMessage(now_ms, in.from, std::move(in.message)); },
+          [&](InLost& in) { driver_->OnConnectionLost(now_ms, in.from); },
           [&](InDurable& in) {
             for (DiskJob& job : in.jobs) {
               if (auto* append = std::get_if<DiskAppend>(&job)) {
@@ -232,7 +235,7 @@ void Loop::Handle(int64_t now_ms, Input input) {
 }
 
 void Loop::Refuse(Input input) {
-  std::visit(Overloaded{[](InMessage&) {}, [](InDurable&) {}, [](InPrepared&) {},
+  std::visit(Overloaded{[](InMessage&) {}, [](InLost&) {}, [](InDurable&) {}, [](InPrepared&) {},
                         [&](InSnapshot& in) { in.done(absl::UnavailableError(kStopping)); },
                         [&](InProposal& in) {
                           in.done({Fate::kNotApplied, {}, kStopping});
@@ -316,6 +319,15 @@ void Loop::Fatal(const std::string& reason) {
   // So that no restart tries again with this folder, and perhaps votes before it is noticed.
   if (auto status = storage_.MarkLost(); !status.ok()) return Fail(status);
   Fail(absl::DataLossError(reason));
+}
+
+void Loop::OnRefused(BranchId from, const char* reason) {
+  // Whoever makes them up can make up many.
+  constexpr int64_t kPauseNs = 1'000'000'000;
+  const int64_t now_ns = clock_.NowNs();
+  if (refusal_logged_ns_ != 0 && now_ns - refusal_logged_ns_ < kPauseNs) return;
+  refusal_logged_ns_ = now_ns;
+  spdlog::warn("refused a message in the name of branch {}: {}", from.value, reason);
 }
 
 void Loop::BeginApply() { ledger_mutex_.WriterLock(); }

@@ -67,6 +67,7 @@ class Loop final : public Orders, private DriverPorts {
 
   // Thread-safe inputs. Meaning as in driver.h; completions run on the loop's thread.
   void OnMessage(BranchId from, Message message);
+  void OnConnectionLost(BranchId from);
   void Propose(std::string batch, uint64_t count, int64_t deadline_ms,
                Replicator::ProposeCallback done) override;
   void ReadIndex(int64_t deadline_ms, Driver::ReadIndexCallback done) override;
@@ -94,6 +95,9 @@ class Loop final : public Orders, private DriverPorts {
   struct InMessage {
     BranchId from;
     Message message;
+  };
+  struct InLost {
+    BranchId from;
   };
   struct InDurable {
     std::vector<DiskJob> jobs;
@@ -124,8 +128,8 @@ class Loop final : public Orders, private DriverPorts {
     BranchId to;
     Replicator::ReadCallback done;
   };
-  using Input = std::variant<InMessage, InDurable, InPrepared, InProposal, InReadIndex, InWait,
-                             InSnapshot, InTransfer>;
+  using Input = std::variant<InMessage, InLost, InDurable, InPrepared, InProposal, InReadIndex,
+                             InWait, InSnapshot, InTransfer>;
 
   struct ProposalDone {
     Replicator::ProposeCallback done;
@@ -164,6 +168,7 @@ class Loop final : public Orders, private DriverPorts {
   void QueueInstallSnapshot(storage::Snapshot snapshot) override;
   void QueueTrimPrefix(LogIndex first) override;
   void QueueFinishRebuild(Term vote_floor) override;
+  void OnRefused(BranchId from, const char* reason) override;
   void BeginApply() override ABSL_NO_THREAD_SAFETY_ANALYSIS;
   void EndApply() override ABSL_NO_THREAD_SAFETY_ANALYSIS;
   void Fatal(const std::string& reason) override;
@@ -193,6 +198,7 @@ class Loop final : public Orders, private DriverPorts {
   ReplicatorStatus status_ ABSL_GUARDED_BY(status_mutex_);
 
   std::vector<Completion> completions_;  // of the loop's thread
+  int64_t refusal_logged_ns_ = 0;        // the newest; of the loop's thread
   std::unique_ptr<DiskQueue> disk_;
   std::unique_ptr<SnapshotWriter> writer_;
   std::unique_ptr<Driver> driver_;

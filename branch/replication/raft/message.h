@@ -1,4 +1,4 @@
-// Everything one branch's driver says to another's. Values only; rpc/ turns them into bytes.
+// Everything one branch's driver says to another's. Values only: branch/peers makes bytes of them.
 //
 // The transport's contract (the engine relies on it): from one sender to one receiver messages
 // arrive in order, each at most once, and none that was sent over an earlier connection arrives
@@ -15,6 +15,22 @@
 #include "common/ids.h"
 
 namespace bank::replication {
+
+// What no honest branch exceeds; peers/convert.h refuses the rest. Highest values, inclusive.
+//
+// An election a second for a hundred billion years.
+inline constexpr uint64_t kTermMax = uint64_t{1} << 62;
+// By how much a message can raise the receiver's term before its sender is asked back
+// (driver_refusals.cc): twelve days with an election every second. Whoever makes messages up needs
+// 2^42 of them to reach the end, each with a write to the disk.
+inline constexpr uint64_t kTermStepMax = uint64_t{1} << 20;
+// A hundred thousand entries a second for 89 years.
+inline constexpr uint64_t kLogIndexMax = uint64_t{1} << 48;
+inline constexpr uint64_t kReadRoundMax = uint64_t{1} << 62;
+// Of one AppendEntries. A leader sends DriverOptions::inflight_entries_max at most.
+inline constexpr size_t kMessageEntriesMax = 4096;
+// The bank's own time (ledger::EntryHeader): 8,900 years after its founding.
+inline constexpr int64_t kBankTimeMsMax = int64_t{1} << 48;
 
 struct RequestVote {
   uint8_t version = 0;

@@ -52,6 +52,9 @@ class PeerHandler {
  public:
   virtual ~PeerHandler() = default;
   virtual void OnMessage(BranchId from, Message message) = 0;
+  // The connection of the messages of `from` has ended, and no newer one was seen. Nothing more of
+  // it comes; a hint, which may be late or fail to come.
+  virtual void OnConnectionLost(BranchId from) = 0;
   // `reply` must be called exactly once, on any thread, perhaps before OnForward() returns.
   virtual void OnForward(BranchId from, ForwardRequest request, ForwardCallback reply) = 0;
 };

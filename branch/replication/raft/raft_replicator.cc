@@ -75,6 +75,8 @@ void RaftReplicator::OnMessage(BranchId from, Message message) {
   loop_.OnMessage(from, std::move(message));
 }
 
+void RaftReplicator::OnConnectionLost(BranchId from) { loop_.OnConnectionLost(from); }
+
 void RaftReplicator::OnForward(BranchId /*from*/, ForwardRequest request, ForwardCallback reply) {
   dispatcher_.OnForward(std::move(request), std::move(reply));
 }

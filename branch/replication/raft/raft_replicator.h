@@ -71,6 +71,7 @@ class RaftReplicator final : public Replicator, public PeerHandler {
 
   // PeerHandler.
   void OnMessage(BranchId from, Message message) override;
+  void OnConnectionLost(BranchId from) override;
   void OnForward(BranchId from, ForwardRequest request, ForwardCallback reply) override;
 
  private:

@@ -53,6 +53,10 @@ class Script {
       time_ms_ = std::stoll(words.at(1));
       return "ok";
     }
+    if (verb == "rules") {
+      rules_ = static_cast<Rules>(Number(words.at(1)));
+      return "ok";
+    }
     if (verb == "state") return State();
     if (verb == "restart") return Restart();
     if (verb == "snapshot") return absl::BytesToHexString(ledger_.Freeze().Encode());
@@ -70,6 +74,7 @@ class Script {
       if (name == "sessions") limits.sessions_max = value;
       if (name == "remembered") limits.remembered_max = value;
       if (name == "window") limits.session_window_max = value;
+      if (name == "only_idle_ms") limits.only_session_idle_ms_min = static_cast<int64_t>(value);
       if (name == "idle_ms") limits.session_idle_ms_max = static_cast<int64_t>(value);
     }
     ledger_ = Ledger(limits);
@@ -91,12 +96,16 @@ class Script {
       command.account = words.at(next++);
     }
     if (command.kind == Kind::kTransfer) command.to = words.at(next++);
+    if (command.kind == Kind::kOpenSession && words.size() > 2) {
+      command.session = SessionId(Number(words.at(next++)));
+      command.sequence = Number(words.at(next++));
+    }
     if (next < words.size()) command.amount = std::stoll(words.at(next++));
 
     std::string batch;
     AppendCommand(command, &batch);
     std::vector<Outcome> outcomes;
-    const absl::Status status = ledger_.Apply(EncodeEntry({time_ms_, 1}, batch), &outcomes);
+    const absl::Status status = ledger_.Apply(EncodeEntry({time_ms_, 1, rules_}, batch), &outcomes);
     if (!status.ok()) return std::string(status.message());
     const Outcome& outcome = outcomes.at(0);
     return absl::StrCat(std::string(CodeName(outcome.code)), " position ", outcome.position.value,
@@ -122,6 +131,7 @@ class Script {
 
   Ledger ledger_;
   int64_t time_ms_ = 0;
+  Rules rules_ = Rules::kOwned;
 };
 
 class LedgerScripts : public testing::TestWithParam<std::string> {};

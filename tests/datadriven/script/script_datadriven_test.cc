@@ -92,6 +92,30 @@ TEST(ScriptDatadriven, Recorded) {
   EXPECT_GE(files, 2U);
 }
 
+// Windows' editors and PowerShell's `>` write such files.
+TEST(ScriptDatadriven, OtherEncodingsAreNamed) {
+  const std::string text = Read(BANK_SOURCE_DIR "/input/three_branches.json");
+  for (const size_t bytes : {2, 4}) {
+    for (const bool big : {false, true}) {
+      for (const bool mark : {false, true}) {
+        std::string wide;
+        const auto add = [&](unsigned character) {
+          for (size_t i = 0; i < bytes; ++i) {
+            const size_t byte = big ? bytes - 1 - i : i;
+            wide += byte < 2 ? static_cast<char>(character >> (8 * byte)) : '\0';
+          }
+        };
+        if (mark) add(0xfeff);
+        for (const char c : text) add(static_cast<unsigned char>(c));
+        const absl::Status status = ParseScript("in.json", wide).status();
+        EXPECT_EQ(status.message(), bytes == 2 ? "in.json: its text is UTF-16; save it as UTF-8"
+                                               : "in.json: its text is UTF-32; save it as UTF-8");
+      }
+    }
+  }
+  EXPECT_TRUE(ParseScript("in.json", "\xEF\xBB\xBF" + text).ok());
+}
+
 TEST(ScriptDatadriven, FilesUnderInput) {
   for (const char* folder : {"input", "input/forms"}) {
     for (const auto& item : fs::directory_iterator(fs::path(BANK_SOURCE_DIR) / folder)) {

@@ -204,6 +204,56 @@ class Commands(unittest.TestCase):
             self.assertEqual(dead.returncode, 3, dead.stderr)
             branches.start([leader])
 
+    def test_all_means_all(self):
+        with self.bank() as branches:
+            at = ["--at", branches.address(1)]
+            branches.kill(3)
+            until(lambda: branches.leader() not in (None, 3), "another one leads")
+
+            def done_without_the_dead_one():
+                nonlocal done
+                done = bankctl("exec", "all", "uptime", *at)
+                return "branch-1: " in done.stdout and "branch-2: " in done.stdout
+            done = None
+            until(done_without_the_dead_one, "the others run it")
+            self.assertEqual(done.returncode, 3, done.stdout)
+            self.assertIn("branch-3", done.stderr)
+            self.assertNotIn("branch-3", done.stdout)
+            branches.start([3])
+            until(lambda: bankctl("exec", "all", "uptime", *at).returncode == 0, "all run it again")
+
+    def test_an_id_is_once_for_the_bank_and_never_found_lying_about(self):
+        with self.bank() as branches:
+            at = ["--at", branches.address(2)]
+            # Whoever leads next would run it again.
+            for target in ("leader", "1,leader"):
+                done = bankctl("exec", target, "df", "--id", "once", *at)
+                self.assertEqual(done.returncode, 1, done.stdout)
+                self.assertIn("name the branch", done.stderr)
+            self.assertEqual(self.count(), 0)
+            # A branch's number in the environment is no command's id: each call is a new command.
+            environment = {**os.environ, "BANK_ID": "2", "BANK_TO": "3", "BANK_WORDS": "2"}
+            for _ in range(2):
+                done = bankctl("exec", 1, "uptime", "-w", "json", *at, env=environment)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertFalse(json.loads(done.stdout)["repeated"])
+                self.assertNotEqual(json.loads(done.stdout)["id"], "2")
+            done = bankctl("exec", 1, "uptime", "--id", "", *at)
+            self.assertEqual(done.returncode, 1, done.stdout)
+
+    def test_what_could_not_be_printed_is_no_success(self):
+        with self.bank() as branches:
+            at = ["--at", branches.address(1)]
+            for words in (["--help"], ["status"], ["members"], ["health"], ["digests"], ["metrics"], ["audit"], ["events"],
+                          ["exec", "1", "uptime"], ["exec", "1", "uptime", "-w", "json"]):
+                for sink in ("/dev/full", "closed"):
+                    with open("/dev/full", "w") as full:
+                        done = subprocess.run([bank.BIN / "bankctl", *words, *(at if words != ["--help"] else [])], stdout=full, stderr=subprocess.PIPE,
+                                              text=True, timeout=90 * bank.PATIENCE,
+                                              preexec_fn=(lambda: os.close(1)) if sink == "closed" else None)
+                    self.assertEqual(done.returncode, 3, f"{words} {sink}: {done.stderr}")
+                    self.assertIn("standard output", done.stderr)
+
     def test_a_branch_that_dies_while_it_runs_never_runs_it_again(self):
         with self.bank() as branches:
             stub = monitor_client.stub(branches.address(branches.leader()))

@@ -90,8 +90,12 @@ class Monitor(unittest.TestCase):
             wait_until(lambda: all(lives(branches.address(i)).get(f"branch-{victim}") == dead for i in others), 10, "dead")
             print(f"known dead everywhere after {time.monotonic() - killed:.2f} s")
             wait_until(lambda: all(any(e.kind == pb.Event.LOST and f"branch-{victim} " in e.text for e in events(branches.address(i))) for i in others), 15, "its loss is an event")
+            told = lambda at: sorted(e.agent for e in events(branches.address(at)) if e.kind == pb.Event.LOST and f"branch-{victim} " in e.text)
+            each_once = [f"branch-{i}" for i in others]
+            wait_until(lambda: all(told(i) == each_once for i in others), 15, f"each that sees it tells it once: {[told(i) for i in others]}")
             branches.start([victim])
             wait_until(lambda: all(lives(branches.address(i)).get(f"branch-{victim}") == live for i in branches.ids), 15, "live again")
+            self.assertEqual([told(i) for i in others], [each_once, each_once])
 
     def test_events_reach_a_branch_that_was_away(self):
         branches = self.bank()

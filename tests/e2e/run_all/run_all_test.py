@@ -2,6 +2,7 @@
 import json
 import pathlib
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -67,6 +68,36 @@ class RunAll(unittest.TestCase):
         _, output = self.run_ok("--tls")
         self.assertEqual(output, self.expected("three_branches.json"))
 
+    def many(self, count):
+        """An input of so many customer entries, each of which pays in 1 and asks."""
+        events = [{"id": 1, "interface": "deposit", "money": 1}, {"id": 2, "interface": "query"}]
+        script = pathlib.Path(self.folder.name) / "many.json"
+        script.write_text(json.dumps([*({"id": i % 3 + 1, "type": "customer", "events": events} for i in range(count)),
+                                      *({"id": i, "type": "branch", "balance": 400} for i in (1, 2, 3))]))
+        return script
+
+    def test_many_entries_act_in_every_order(self):
+        count = 300
+        script = self.many(count)
+        final = lambda output: [entry["recv"][-1]["balance"] for entry in output]
+        self.assertEqual(final(self.run_ok(script)[1]), list(range(401, 401 + count)))
+        self.assertEqual(final(self.run_ok(script, "--order", "converged")[1]), [400 + count] * count)
+        self.assertEqual(len(final(self.run_ok(script, "--order", "concurrent")[1])), count)
+
+    def test_many_entries_at_once_are_not_as_many_processes(self):
+        """Whoever conducts them has two pipes to each process, and may open fewer files than that."""
+        few_files = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+        with bank.Bank() as branches:
+            done = subprocess.run([bank.BIN / "customer", "replay", self.many(300), "--order", "concurrent", "--at", branches.addresses, "--output", self.output],
+                                  capture_output=True, text=True, timeout=120 * bank.PATIENCE, preexec_fn=few_files)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(len(json.loads(self.output.read_text())), 300)
+
+    def test_ids_that_do_not_fit_a_fixed_base_are_one_clear_line(self):
+        done = run_all(INPUT / "forms/branch_ids.json", "--base-port", "50050")
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertEqual(done.stderr, "run_all.sh: --base-port 50050: branch 21000 would be at port 71050, and the highest is 65535\n")
+
     def test_lenient_forms_run(self):
         forms = sorted((INPUT / "forms").glob("*.json"))
         self.assertGreaterEqual(len(forms), 3)
@@ -93,6 +124,12 @@ class RunAll(unittest.TestCase):
             done = run_all("--base-port", base)
         self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
         self.assertIn(str(base + 2), done.stderr)
+
+    def test_a_full_standard_output_is_one_clear_line(self):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([bank.ROOT / "run_all.sh", "--no-build"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=120 * bank.PATIENCE)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertEqual(done.stderr, "run_all.sh: [Errno 28] No space left on device\n")
 
     def test_two_runs_side_by_side(self):
         runs = [subprocess.Popen([bank.ROOT / "run_all.sh", "--no-build"], stdout=subprocess.PIPE,

@@ -56,7 +56,18 @@ class Wire:
         )
 
 
+def readme_wire():
+    """The client that README prints."""
+    with open(os.path.join(SOURCE, "README.md"), encoding="utf-8") as file:
+        block = file.read().split("```proto\n")[1].split("```")[0]
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, "readme.proto"), "w", encoding="utf-8") as file:
+            file.write(block)
+        return Wire(folder, "readme.proto")
+
+
 EXERCISE = Wire(HERE, "exercise.proto")
+README = readme_wire()
 HEALTH = Wire(os.path.join(SOURCE, "proto"), "grpc/health/v1/health.proto")
 BANK = Wire(os.path.join(SOURCE, "proto"), "bank/v1/customer.proto")
 
@@ -135,6 +146,34 @@ class WireTest(unittest.TestCase):
         self.assertEqual(500, branch.ask("query").money)
         self.assertFalse(branch.ask("withdraw", 501).success)
         self.assertEqual(500, branch.ask("query").money)
+
+    def test_a_balance_that_an_int32_cannot_hold_never_looks_like_money(self):
+        most = 2**31 - 1
+        branch = self.start(balance=most)
+        readme = README.unary(branch.channel, "/bank.v1.Customer/MsgDelivery", "bank.v1.Request", "bank.v1.Reply")
+
+        def ask(interface, money=0):
+            reply = readme(README.message("bank.v1.Request")(request=interface, money=money), timeout=DEADLINE_S)
+            return reply.success, reply.money
+
+        self.assertEqual(most, branch.ask("query").money)  # the largest that fits
+        # The first of these sums is negative as an int32, the second one 5: plausible, and wrong.
+        for step, balance in ((1, most + 1), (2**31 + 5, 2**32 + 5)):
+            said = branch.ask("deposit", step)
+            self.assertEqual((True, 0), (said.success, said.money))
+            self.assertEqual((True, balance), ask("query"))
+            with self.assertRaises(grpc.RpcError) as refused:
+                branch.ask("query")
+            self.assertEqual(grpc.StatusCode.OUT_OF_RANGE, refused.exception.code())
+            self.assertIn("bank.v1.Customer", refused.exception.details())
+            # What is refused changes nothing, and does not tell the balance either.
+            said = branch.ask("withdraw", balance + 1)
+            self.assertEqual((False, 0), (said.success, said.money))
+            self.assertEqual((False, balance), ask("withdraw", balance + 1))
+        self.assertEqual((True, most + 1), ask("withdraw", 2**31 + 5))
+        said = branch.ask("withdraw", 1)
+        self.assertEqual((True, most), (said.success, said.money))
+        self.assertEqual(most, branch.ask("query").money)
 
     def test_no_double_spending(self):
         branch = self.start(balance=50)
@@ -234,6 +273,35 @@ class WireTest(unittest.TestCase):
         self.assertEqual(2, status, errors)
         self.assertIn("another bank", errors)
         self.assertEqual(1, errors.count("\n"), errors)
+
+    def test_a_branch_that_cannot_say_that_it_listens_stops(self):
+        """And what it would have said never goes into a file of the bank."""
+        for number, closed in enumerate((False, True)):
+            data = os.path.join(self.folder.name, "said-%d" % number)
+            port = free_port()
+            with open("/dev/full", "w") as full:
+                done = subprocess.run(
+                    [os.path.join(BIN, "branch"), "--id", "1", "--peers", "1=localhost:%d" % port, "--data", data,
+                     "--log-level", "off"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=6 * DEADLINE_S,
+                    preexec_fn=(lambda: os.close(1)) if closed else None)
+            self.assertEqual(3, done.returncode, done.stderr)
+            self.assertIn("standard output", done.stderr)
+            for folder, _, names in os.walk(data):
+                for name in names:
+                    with open(os.path.join(folder, name), "rb") as file:
+                        self.assertNotIn(b"listens", file.read(), name)
+
+    def test_numbers_are_decimal(self):
+        own = os.path.join(self.folder.name, "numbers")
+        for flags in (["--initial-balance", "010"], ["--initial-balance", "0x10"], ["--initial-balance", "-1"],
+                      ["--initial-balance", "99999999999999999999"], ["--heartbeat-ms", "0100"]):
+            status, errors = self.run_branch("--id", "1", "--peers", "1=localhost:1", "--data", own, *flags)
+            self.assertEqual((1, 1), (status, errors.count("\n")), errors)
+            self.assertIn(flags[1], errors)
+        for peers in ("01=localhost:1", "0x1=localhost:1", "1=localhost:01", "1=localhost:+1", "1=localhost:65536"):
+            status, errors = self.run_branch("--id", "1", "--peers", peers, "--data", own)
+            self.assertEqual((2, 1), (status, errors.count("\n")), errors)
+        self.assertFalse(os.path.exists(own))
 
     def test_a_call_that_lacks_something_is_refused_before_it_is_made(self):
         for arguments, missing in ((["deposit"], "AMOUNT"), (["transfer", "5"], "--to"), (["lookup"], "--session")):

@@ -211,8 +211,8 @@ TEST(BankBruteForce, Agrees) {
     if (valid) {
       ASSERT_TRUE(expected) << "the test itself is wrong, round " << round << "\n" << Text(bank);
     }
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-    const BankAnswer answer = JudgeBank(bank, deadline);
+    const Budget budget(std::chrono::minutes(1));
+    const BankAnswer answer = JudgeBank(bank, budget);
     if (answer == BankAnswer::kUnknown) {
       ++undecided;
     } else {
@@ -221,13 +221,13 @@ TEST(BankBruteForce, Agrees) {
                                                             << Text(bank);
     }
     // Both searches alone.
-    BankTrial trial(bank, deadline);
+    BankTrial trial(bank, budget);
     const BankTrial::Answer tells = trial.Run();
     ASSERT_EQ(tells == BankTrial::Answer::kExplained, expected) << "round " << round << "\n"
                                                                 << Text(bank);
     ASSERT_TRUE(!expected || Explains(bank, trial.order())) << "round " << round << "\n"
                                                             << Text(bank);
-    BankSearch search(bank, deadline);
+    BankSearch search(bank, budget);
     switch (search.Run()) {
       case BankSearch::Answer::kExplained:
         ASSERT_TRUE(expected && Explains(bank, search.order())) << "round " << round << "\n"
@@ -244,7 +244,7 @@ TEST(BankBruteForce, Agrees) {
     if (!expected && wrong % 16 == 0) {
       BankSteps some = bank;
       some.steps.clear();
-      for (size_t event : ExplainBank(bank).culprits) {
+      for (size_t event : ExplainBank(bank, budget).culprits) {
         for (const BankStep& step : bank.steps) {
           if (step.event == event) some.steps.push_back(step);
         }

@@ -431,7 +431,7 @@ TEST(Timeline, HoldsTheViolationAndNoMarkupFromNames) {
   const auto judgement = JudgeHistory({.histories = {path}, .digests = {}});
   ASSERT_TRUE(judgement.ok());
   EXPECT_EQ(judgement->verdict, Verdict::kInconsistent);
-  const auto page = Timeline({path}, *judgement);
+  const auto page = Timeline(*judgement);
   ASSERT_TRUE(page.ok());
   EXPECT_EQ(page->find("</script>"), page->rfind("</script>"));
   EXPECT_EQ(page->find("http"), std::string::npos);

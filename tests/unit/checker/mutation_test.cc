@@ -1,6 +1,7 @@
 // Goal: a history with one thing wrong is rejected, with the smallest set of operations that shows
 // it. Method: one right history; each test changes one field of it.
 #include <algorithm>
+#include <fmt/format.h>
 
 #include "checker/unknown_sums.h"
 #include "tests/unit/checker/history_text.h"
@@ -274,6 +275,27 @@ TEST(Digests, MustBeEqualAndStandBehindTheHistory) {
             Verdict::kConsistent)
       << "a branch's last word counts";
   EXPECT_FALSE(judge("").ok()) << "digests were promised";
+}
+
+// An entry that holds only retries changes a branch's sessions, and with them its state, but takes
+// no position: a branch that has applied it stands at the same position as one that has not.
+TEST(Digests, AreComparedWhereBothHaveAppliedTheSameEntries) {
+  const std::string history = HistoryText(Right());
+  const auto digest = [](int branch, int applied, const std::string& state, int total) {
+    return fmt::format(
+        R"({{"type":"digest","branch":{},"log_index":7,"applied_index":{},"state":"{}","history":"{}","accounts":1,"balance_total":{}}})"
+        "\n",
+        branch, applied, state, state, total);
+  };
+  const auto verdict = [&](const std::string& digests) {
+    JudgeOptions options;
+    options.digests = {WriteTemporary("digests.jsonl", digests)};
+    return JudgeText(history, options)->verdict;
+  };
+  EXPECT_EQ(verdict(digest(1, 5, "aa", 400) + digest(2, 6, "ab", 400)), Verdict::kConsistent);
+  EXPECT_EQ(verdict(digest(1, 6, "aa", 400) + digest(2, 6, "ab", 400)), Verdict::kInconsistent);
+  EXPECT_EQ(verdict(digest(1, 5, "aa", 400) + digest(2, 6, "ab", 401)), Verdict::kInconsistent)
+      << "retries change no money";
 }
 
 // Stale, but for the completion's claim that nothing fresher was asked for.

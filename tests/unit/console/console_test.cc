@@ -125,6 +125,13 @@ TEST_F(ConsoleTest, StoppingEndsOpenStreams) {
   reader.join();
 }
 
+TEST_F(ConsoleTest, TwoDoNotShareAPort) {
+  const auto second = Console::Start(
+      {.listen = "localhost:" + std::to_string(console_->port()), .tls = {}},
+      {.view = three_.Sources(), .metrics = {}, .live = {}, .ready = {}}, three_.feed);
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
+}
+
 TEST(ConsoleStart, PlaintextBeyondLoopbackIsRefused) {
   FeedOfThree three;
   const auto started =

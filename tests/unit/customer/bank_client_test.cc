@@ -218,7 +218,7 @@ TEST_F(BankClientTest, WaitsUntilTheBranchServes) {
 TEST_F(BankClientTest, TheHistoryHasOneLineForAllAttempts) {
   const TempFolder folder;
   const std::string path = folder.Of("history");
-  auto recorder = history::Recorder::Open(path, {}, clock_);
+  auto recorder = history::Recorder::Open(*FindOutput(path, {}), {}, clock_);
   ASSERT_TRUE(recorder.ok());
   auto client = MakeClient({.process = 4, .recorder = recorder->get()});
   ASSERT_TRUE(client->OpenSession(BranchId(1)).ok());

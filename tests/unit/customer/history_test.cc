@@ -36,7 +36,8 @@ class CountingClock final : public Clock {
 };
 
 TEST(Event, LinesAreAsDocumented) {
-  const Identity identity{.process = 1, .id = 1, .session = SessionId(5), .sequence = 1};
+  const Identity identity{
+      .process = 1, .id = 1, .session = SessionId(18446744073709551615u), .sequence = 1};
   const Operation deposit{.op = Op::kDeposit, .amount = 170};
   std::string out;
   AppendHeader({.initial = {{"shared", 400}, {"b\"", -1}}, .processes = 3}, &out);
@@ -54,9 +55,9 @@ TEST(Event, LinesAreAsDocumented) {
       BranchId(1), 11, &out);
   EXPECT_EQ(out,
             R"({"type":"header","version":1,"initial":{"b\"":-1,"shared":400},"processes":3}
-{"type":"invoke","process":1,"id":1,"session":5,"sequence":1,"op":"deposit","account":"shared","amount":170,"branch":2,"ns":123}
-{"type":"ok","process":1,"id":1,"session":5,"sequence":1,"op":"deposit","account":"shared","amount":170,"result":"ok","balance":570,"index":7,"branch":2,"ns":456}
-{"type":"info","process":1,"id":1,"session":5,"sequence":1,"op":"transfer","account":"a\u000a\\","to":"b","amount":3,"reason":"no answer","branch":0,"ns":9}
+{"type":"invoke","process":1,"id":1,"session":18446744073709551615,"sequence":1,"op":"deposit","account":"shared","amount":170,"branch":2,"ns":123}
+{"type":"ok","process":1,"id":1,"session":18446744073709551615,"sequence":1,"op":"deposit","account":"shared","amount":170,"result":"ok","balance":570,"index":7,"branch":2,"ns":456}
+{"type":"info","process":1,"id":1,"session":18446744073709551615,"sequence":1,"op":"transfer","account":"a\u000a\\","to":"b","amount":3,"reason":"no answer","branch":0,"ns":9}
 {"type":"invoke","process":1,"id":0,"session":0,"sequence":0,"op":"query","account":"shared","amount":0,"consistency":"at_least","minimum":4,"branch":1,"ns":10}
 {"type":"ok","process":1,"id":0,"session":0,"sequence":0,"op":"query","account":"shared","amount":0,"consistency":"local","result":"ok","balance":1,"index":4,"replayed":true,"branch":1,"ns":11}
 )");
@@ -69,7 +70,7 @@ TEST(Recorder, SeveralThreadsGiveWholeLinesInOrder) {
   constexpr int kThreads = 4;
   constexpr int kOperations = 2000;
   {
-    auto recorder = Recorder::Open(path, {.processes = kThreads}, clock);
+    auto recorder = Recorder::Open(*FindOutput(path, {}), {.processes = kThreads}, clock);
     ASSERT_TRUE(recorder.ok());
     std::vector<std::jthread> threads;
     for (uint64_t process = 1; process <= kThreads; ++process) {
@@ -99,8 +100,8 @@ TEST(Recorder, SeveralThreadsGiveWholeLinesInOrder) {
 
 TEST(Recorder, ErrorsAreTold) {
   SteadyClock clock;
-  EXPECT_FALSE(Recorder::Open("/nowhere/history", {}, clock).ok());
-  EXPECT_FALSE(Recorder::Open("/dev/full", {}, clock).ok());
+  EXPECT_FALSE(FindOutput("/nowhere/history", {}).ok());
+  EXPECT_FALSE(Recorder::Open(*FindOutput("/dev/full", {}), {}, clock).ok());
 }
 
 // A file that may not grow takes part of a write, without an error; the rest is told as lost.
@@ -108,7 +109,7 @@ TEST(Recorder, AShortWriteIsNotAWholeOne) {
   const TempFolder folder;
   const std::string path = folder.Of("short");
   CountingClock clock;
-  auto recorder = Recorder::Open(path, {}, clock);
+  auto recorder = Recorder::Open(*FindOutput(path, {}), {}, clock);
   ASSERT_TRUE(recorder.ok());
   for (uint64_t id = 1; id <= 100; ++id) (*recorder)->Invoke({.id = id}, {}, BranchId(1));
   rlimit before{};
@@ -128,15 +129,15 @@ TEST(Merge, OrdersByStampAndDropsATornLine) {
   const std::string a = folder.Of("a"), b = folder.Of("b"), out = folder.Of("out");
   std::ofstream(a) << "header\n{\"x\":1,\"ns\":5}\n{\"x\":2,\"ns\":9}\n";
   std::ofstream(b) << "header\n{\"x\":3,\"ns\":5}\n{\"x\":4,\"ns\":7}\n{\"x\":5,\"n";
-  ASSERT_TRUE(Merge({.processes = 2}, {a, b}, out).ok());
+  ASSERT_TRUE(Merge({.processes = 2}, {a, b}, *FindOutput(out, {})).ok());
   EXPECT_EQ(Read(out),
             "{\"type\":\"header\",\"version\":1,\"initial\":{},\"processes\":2}\n"
             "{\"x\":1,\"ns\":5}\n{\"x\":3,\"ns\":5}\n{\"x\":4,\"ns\":7}\n{\"x\":2,\"ns\":9}\n");
   std::ofstream(b) << "header\n{\"x\":3,\"ns\":5}\nnonsense\n{\"x\":4,\"ns\":7}\n";
-  EXPECT_EQ(Merge({}, {a, b}, out).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Merge({}, {a, b}, *FindOutput(out, {})).code(), absl::StatusCode::kInvalidArgument);
   std::ofstream(b) << "header\nnonsense\n";
-  EXPECT_EQ(Merge({}, {a, b}, out).code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(Merge({}, {a + "-missing"}, out).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(Merge({}, {a, b}, *FindOutput(out, {})).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Merge({}, {a + "-missing"}, *FindOutput(out, {})).code(), absl::StatusCode::kNotFound);
 }
 
 }  // namespace

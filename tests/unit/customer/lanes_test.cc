@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "customer/load/lane.h"
+#include "customer/load/pace.h"
 #include "tests/support/temp_folder.h"
 #include "tests/unit/customer/fake_bank.h"
 
@@ -24,10 +25,12 @@ class Lanes : public ::testing::Test {
 
   // A lane to branches at `addresses`, with two deposits of 1, or two batches of 5, in flight.
   Tally Run(Maker* make, const std::vector<client::BranchAddress>& addresses, uint64_t operations,
-            client::Patience patience, history::Op op = history::Op::kDeposit) {
+            client::Patience patience, history::Op op = history::Op::kDeposit,
+            uint32_t in_flight = 2, uint64_t window = 1000) {
     auto branches = client::Connect(addresses, {});
     EXPECT_TRUE(branches.ok());
-    const auto recorder = history::Recorder::Open(folder_.Of("history"), {}, clock_);
+    const auto recorder =
+        history::Recorder::Open(*FindOutput(folder_.Of("history"), {}), {}, clock_);
     EXPECT_TRUE(recorder.ok());
     Mix mix = {};
     mix[static_cast<size_t>(op)] = 1;
@@ -35,7 +38,7 @@ class Lanes : public ::testing::Test {
     Engine engine(clock_, {.patience = patience, .recorder = recorder->get()}, stop_);
     const auto lane =
         make(*branches, engine,
-             {.session = SessionId(7), .window = 1000, .in_flight = 2, .batch_size = 5});
+             {.session = SessionId(7), .window = window, .in_flight = in_flight, .batch_size = 5});
     return engine.Run(source, [&] { lane->Begin(); });
   }
   int64_t balance() {
@@ -162,6 +165,36 @@ TEST_F(Lanes, WhereNobodyListensTheNextBranchIsAsked) {
     books_->outcomes.clear();  // the next lane has the same session
   }
   EXPECT_EQ(balance(), 440);
+}
+
+// The history tells how many were under way at a time: one more with each answer, at most.
+TEST_F(Lanes, AsManyAsAreAskedForBeginOnlyWithTheAnswers) {
+  const Tally tally = Run(MakeUnaryLane, {{BranchId(1), branch_.address()}}, 2'000, {},
+                          history::Op::kDeposit, /*in_flight=*/16'000, /*window=*/16'384);
+  EXPECT_EQ(tally.results.at("ok"), 2'000u);
+  std::ifstream file(folder_.Of("history"));
+  int invoked = 0;
+  int answered = 0;
+  for (std::string line; std::getline(file, line);) {
+    if (line.find(R"("type":"invoke")") != std::string::npos) ++invoked;
+    if (line.find(R"("type":"ok")") != std::string::npos) ++answered;
+    ASSERT_LE(invoked - answered, static_cast<int>(Pace::kFew) + answered) << line;
+  }
+  EXPECT_EQ(invoked, 2'000);
+}
+
+// A session's window bounds what may be under way, however many are asked for.
+TEST_F(Lanes, ASessionsWindowIsNeverOutrun) {
+  for (Maker* make : {MakeStreamLane, MakeUnaryLane}) {
+    const Tally tally = Run(make, {{BranchId(1), branch_.address()}}, 200, {},
+                            history::Op::kDeposit, /*in_flight=*/100, /*window=*/8);
+    EXPECT_EQ(tally.results.at("ok"), 200u);
+    std::lock_guard lock(books_->mutex);
+    for (const v1::Request& request : books_->requests) {
+      EXPECT_LT(request.sequence() - request.answered_below(), 8u);
+    }
+    books_->outcomes.clear();  // the next lane has the same session
+  }
 }
 
 // Both deposits are done, neither is answered in time: each learns its own outcome.

@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <deque>
 
 #include "customer/load/histogram.h"
 #include "customer/load/lane.h"
+#include "customer/load/pace.h"
 #include "customer/load/workload.h"
 
 namespace bank::load {
@@ -28,6 +30,45 @@ TEST(Histogram, QuantilesAreWithinTheirError) {
   EXPECT_EQ(histogram.max(), INT64_MAX);
   EXPECT_EQ(histogram.Quantile(1), INT64_MAX);
   EXPECT_EQ(histogram.count(), 1'000'002U);
+}
+
+TEST(Pace, GrowsToTheMostWhileAnswersComeSoon) {
+  Pace pace(16'000, 2'000'000'000);
+  EXPECT_EQ(pace.allowed(), Pace::kFew);
+  for (int i = 0; i < 16'000; ++i) {
+    pace.Begin();
+    pace.End(1'000'000);
+  }
+  EXPECT_EQ(pace.allowed(), 16'000u);
+  Pace small(3, 2'000'000'000);
+  EXPECT_EQ(small.allowed(), 3u);
+  small.Begin();
+  small.End(INT64_MAX / 2);
+  EXPECT_EQ(small.allowed(), 3u);
+}
+
+// A server that answers so many a second, one after the other, however many are asked: the time
+// that an answer takes is the queue before it.
+TEST(Pace, StaysWithinTheTimeThatACallHas) {
+  constexpr int64_t kAttemptNs = 2'000'000'000;
+  for (const int64_t per_second : {500, 5'000, 50'000, 5'000'000}) {
+    Pace pace(48'000, kAttemptNs);
+    std::deque<int64_t> begun_ns;
+    int64_t now_ns = 0;
+    int64_t longest_ns = 0;
+    for (int answered = 0; answered < 400'000; ++answered) {
+      while (pace.HasRoom()) {
+        pace.Begin();
+        begun_ns.push_back(now_ns);
+      }
+      now_ns += 1'000'000'000 / per_second;
+      longest_ns = std::max(longest_ns, now_ns - begun_ns.front());
+      pace.End(now_ns - begun_ns.front());
+      begun_ns.pop_front();
+    }
+    EXPECT_LT(longest_ns, kAttemptNs / 2) << per_second;
+    EXPECT_GE(pace.allowed(), Pace::kFew) << per_second;
+  }
 }
 
 TEST(Workload, DrawsByWeightAndRepeatsBySeed) {

@@ -2,12 +2,17 @@
 // answers are there. Method: the rules on tables of stages; the program itself, as processes,
 // against a fake bank.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <future>
+#include <map>
+#include <set>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/exit_code.h"
@@ -15,6 +20,7 @@
 #include "customer/replay/files.h"
 #include "customer/replay/order.h"
 #include "customer/replay/report.h"
+#include "customer/replay/worker.h"
 #include "customer/script/answers.h"
 #include "tests/support/temp_folder.h"
 #include "tests/unit/customer/fake_bank.h"
@@ -48,11 +54,45 @@ TEST(Order, OthersAllAtOnceAndOnceMoreAtTheBarrier) {
   EXPECT_EQ(ToRelease(Order::kConcurrent, {}), Numbers{});
 }
 
+TEST(Order, FewEntriesHaveAProcessEachAndManyShareAFew) {
+  const OrderLimits limits{.processes_max = 4, .processes_shared = 3};
+  EXPECT_EQ(Divide(0, limits), std::vector<Share>{});
+  EXPECT_EQ(Divide(4, limits), (std::vector<Share>{{0, 0}, {1, 1}, {2, 2}, {3, 3}}));
+  EXPECT_EQ(Divide(5, limits), (std::vector<Share>{{0, 0}, {1, 2}, {3, 4}}));
+  EXPECT_EQ(Divide(3000, limits), (std::vector<Share>{{0, 999}, {1000, 1999}, {2000, 2999}}));
+}
+
+// Every entry waits for a go, and is told once that there is none.
+TEST(Worker, StartsAndReleasesEachOfItsEntriesAsItIsTold) {
+  std::istringstream commands("start 3\nstart 4\nnonsense\ngo 9\nstart 9\nstart 3\ngo 4\n");
+  std::ostringstream reports;
+  RunWorker(
+      {2, 4},
+      [](size_t number, const Conductor& conductor) {
+        conductor.tell({.type = Report::Type::kReady});
+        const bool go = conductor.await_go();
+        EXPECT_EQ(go, number == 3) << number;
+        conductor.tell({.type = go ? Report::Type::kDone : Report::Type::kWaiting});
+      },
+      commands, reports);
+  std::multiset<std::pair<size_t, Report::Type>> told;
+  std::istringstream lines(reports.str());
+  for (std::string line; std::getline(lines, line);) {
+    const auto report = ParseReport(line);
+    ASSERT_TRUE(report.ok()) << line;
+    told.emplace(report->entry, report->type);
+  }
+  using Type = Report::Type;
+  EXPECT_EQ(told,
+            (std::multiset<std::pair<size_t, Type>>{
+                {2, Type::kReady}, {2, Type::kWaiting}, {3, Type::kReady}, {3, Type::kDone}}));
+}
+
 TEST(Report, ComesBackAsItWas) {
   const std::vector<Report> reports = {
       {.type = Report::Type::kReady},
       {.type = Report::Type::kAnswer, .answer = {script::Interface::kQuery, true, 400}},
-      {.type = Report::Type::kWaiting},
+      {.type = Report::Type::kWaiting, .entry = 7},
       {.type = Report::Type::kDone},
       {.type = Report::Type::kFailed, .exit_code = kExitUnknown, .reason = "a \"b\"\n"}};
   for (const Report& report : reports) {
@@ -85,7 +125,7 @@ TEST(Answers, OutputAndReportLines) {
 TEST(Conducting, WhoEndsWithoutAWordHasFailed) {
   const ConductResult result =
       Conduct({{.customer = 1, .operations = {}}},
-              {.command = [](size_t) { return std::vector<std::string>{"/bin/true"}; },
+              {.command = [](Share) { return std::vector<std::string>{"/bin/true"}; },
                .show = [](uint64_t, const script::Answer&) {}});
   EXPECT_EQ(result.exit_code, kExitUnavailable);
   EXPECT_NE(result.reason.find("ended early"), std::string::npos) << result.reason;
@@ -105,6 +145,10 @@ class Program : public ::testing::Test {
     printed_ = Read("printed");
     complaint_ = Read("complaint");
     return WEXITSTATUS(status);
+  }
+  std::vector<v1::Request> Requests() {
+    std::lock_guard lock(books_->mutex);
+    return books_->requests;
   }
   std::string Read(const std::string& name) const {
     std::ifstream file(folder_ + "/" + name, std::ios::binary);
@@ -200,7 +244,7 @@ TEST_F(Program, WhatIsCertainlyNotAppliedIsNoResult) {
 TEST_F(Program, ARefusedQueryIsNoResult) {
   one_.Order({{.kind = testing::Fault::Kind::kAnswer, .code = v1::OVERFLOW_REFUSED}});
   EXPECT_EQ(Run("replay " + Input("three_branches.json") + " --at " + at() + Files()),
-            kExitUnavailable);
+            kExitRefused);
   EXPECT_NE(complaint_.find("refused"), std::string::npos) << complaint_;
   EXPECT_FALSE(Exists("out.json"));
 }
@@ -235,8 +279,149 @@ TEST_F(Program, AnUnknownOutcomeIsToldWithItsKey) {
 TEST_F(Program, OneCall) {
   EXPECT_EQ(Run("call withdraw 70 --at " + at()), 0);
   EXPECT_EQ(printed_.rfind("withdraw True money 330 ", 0), 0U) << printed_;
-  EXPECT_EQ(Run("call withdraw 331 --at " + at()), 0);
+  EXPECT_EQ(Run("call withdraw 331 --at " + at()), kExitRefused);
   EXPECT_EQ(printed_.rfind("withdraw False money 330 ", 0), 0U) << printed_;
+}
+
+// --- What must not surprise ---------------------------------------------------------------------
+TEST_F(Program, NumbersAreWhatTheyLookLike) {
+  for (const char* number :
+       {"010", "0x10", "+10", "99999999999999999999", "9223372036854775808", "1e3", "-10", "''"}) {
+    EXPECT_EQ(Run(std::string("call deposit --at ") + at() + " -- " + number), kExitUsage)
+        << number;
+    EXPECT_EQ(Run(std::string("load --account shared --history h --initial-balance ") + number),
+              kExitUsage)
+        << number;
+    EXPECT_EQ(Run(std::string("call query --at ") + number + "=" + one_.address()), kExitBadInput)
+        << number;
+    EXPECT_EQ(std::count(complaint_.begin(), complaint_.end(), '\n'), 1) << complaint_;
+  }
+  EXPECT_TRUE(Requests().empty());
+  EXPECT_EQ(Run("call deposit 10 --at " + at()), 0);
+  ASSERT_EQ(Requests().size(), 1u);
+  EXPECT_EQ(Requests()[0].money(), 10);
+}
+
+TEST_F(Program, WhatACallDoesNotReadItRefuses) {
+  for (const char* arguments :
+       {"call deposit 5 --session 7 --sequence 1", "call deposit 5 --sequence 1",
+        "call deposit 5 --account ''", "call deposit 5 --to other", "call transfer 5 --to ''",
+        "call withdraw 5 --consistency local", "call query 5", "call query --to shared",
+        "call query --minimum-index 3", "call query --consistency at-least",
+        "call query --session 7", "call lookup 5 --session 7 --sequence 1",
+        "call lookup --session 7 --sequence 1 --account shared", "load --account ''",
+        "load --batch 10", "load --account shared --opening-balance 5",
+        "load --account shared --initial-balance 5", "load --initial-balance 5 --history h",
+        "load --history ''"}) {
+    EXPECT_EQ(Run(std::string(arguments) + " --at " + at()), kExitUsage) << arguments;
+    EXPECT_EQ(std::count(complaint_.begin(), complaint_.end(), '\n'), 1) << complaint_;
+  }
+  const std::string input = "replay " + Input("three_branches.json");
+  for (const char* arguments :
+       {" --entry 1 --order converged", " --entry 0", " --output ''", " --history ''"}) {
+    EXPECT_EQ(Run(input + arguments + " --at " + at()), kExitUsage) << arguments;
+  }
+  EXPECT_EQ(Run(input + " --at ''"), kExitUsage);
+  EXPECT_TRUE(Requests().empty());
+  EXPECT_EQ(Run("call transfer 5 --account shared --to other --at " + at()), kExitRefused);
+}
+
+TEST_F(Program, TheEnvironmentMovesNoMoney) {
+  const std::map<std::string, std::string> variables = {
+      {"BANK_ACCOUNT", "other"}, {"BANK_TO", "other"},       {"BANK_AMOUNT", "9"},
+      {"BANK_SESSION", "7"},     {"BANK_SEQUENCE", "1"},     {"BANK_ENTRY", "1"},
+      {"BANK_OUTPUT", "x"},      {"BANK_HISTORY", "x"},      {"BANK_ID", "9"},
+      {"BANK_AMOUNT_MAX", "99"}, {"BANK_MINIMUM_INDEX", "9"}};
+  for (const auto& [name, value] : variables) setenv(name.c_str(), value.c_str(), 1);
+  EXPECT_EQ(Run("call deposit 10 --at " + at()), 0) << complaint_;
+  EXPECT_EQ(Run("call deposit --at " + at()), kExitUsage);
+  EXPECT_EQ(Run("replay " + Input("three_branches.json") + " --at " + at()), 0) << complaint_;
+  for (const auto& [name, value] : variables) unsetenv(name.c_str());
+  ASSERT_EQ(Requests().size(), 1u + 5u);
+  EXPECT_EQ(Requests()[0].account(), "shared");
+  EXPECT_EQ(Requests()[0].money(), 10);
+}
+
+TEST_F(Program, AnOutputThatCannotBeIsKnownBeforeTheFirstOperation) {
+  std::filesystem::copy(Input("three_branches.json"), folder_ + "/input.json");
+  std::filesystem::create_symlink("input.json", folder_ + "/link");
+  const std::string input = ReadInput(folder_ + "/input.json").value();
+  for (const std::string flag : {"--output", "--history"}) {
+    for (const std::string name : {"input.json", "link", "nowhere/file", "."}) {
+      EXPECT_EQ(Run("replay " + folder_ + "/input.json --at " + at() + " " + flag + " " + folder_ +
+                    "/" + name),
+                kExitUsage)
+          << flag << " " << name;
+      EXPECT_EQ(std::count(complaint_.begin(), complaint_.end(), '\n'), 1) << complaint_;
+      EXPECT_NE(complaint_.find(flag), std::string::npos) << complaint_;
+    }
+  }
+  EXPECT_EQ(Run("replay " + folder_ + "/input.json --at " + at() + " --output " + folder_ +
+                "/same --history " + folder_ + "/same"),
+            kExitUsage);
+  EXPECT_EQ(Run("load --operations 1 --at " + at() + " --history " + folder_ + "/nowhere/file"),
+            kExitUsage);
+  EXPECT_TRUE(Requests().empty());
+  EXPECT_EQ(ReadInput(folder_ + "/input.json").value(), input);
+  EXPECT_FALSE(Exists("same"));
+}
+
+TEST_F(Program, WhatIsNoFileIsWrittenThrough) {
+  for (const char* name : {"answers-fifo", "history-fifo"}) {
+    ASSERT_EQ(mkfifo((folder_ + "/" + name).c_str(), 0600), 0);
+  }
+  std::ofstream(folder_ + "/target") << "old";
+  std::filesystem::create_symlink("target", folder_ + "/link");
+  const std::string replay = "replay " + Input("three_branches.json") + " --at " + at();
+  auto answers = std::async(std::launch::async, [&] { return Read("answers-fifo"); });
+  auto history = std::async(std::launch::async, [&] { return Read("history-fifo"); });
+  EXPECT_EQ(
+      Run(replay + " --output " + folder_ + "/answers-fifo --history " + folder_ + "/history-fifo"),
+      0)
+      << complaint_;
+  EXPECT_EQ(answers.get(), Expected("three_branches.json"));
+  const std::string lines = history.get();
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 1 + 2 * 5);
+  {
+    std::lock_guard lock(books_->mutex);
+    books_->balances["shared"] = 400;
+  }
+  EXPECT_EQ(Run(replay + " --output " + folder_ + "/link"), 0) << complaint_;
+  EXPECT_TRUE(std::filesystem::is_symlink(folder_ + "/link"));
+  EXPECT_EQ(Read("target"), Expected("three_branches.json"));
+}
+
+// Parts of an earlier run that was killed, or files of anybody's, are not taken for this run's.
+TEST_F(Program, OnlyThisRunsPartsBecomeItsHistory) {
+  std::ofstream(folder_ + "/history.entry-1") << "of somebody";
+  ASSERT_EQ(Run("replay " + Input("three_branches.json") + " --at " + at() + Files()), 0)
+      << complaint_;
+  EXPECT_EQ(Read("history.entry-1"), "of somebody");
+  const std::string history = Read("history");
+  EXPECT_EQ(std::count(history.begin(), history.end(), '\n'), 1 + 2 * 5);
+  for (const auto& item : std::filesystem::directory_iterator(folder_)) {
+    EXPECT_EQ(item.path().string().find("parts"), std::string::npos) << item.path();
+  }
+}
+
+TEST_F(Program, WhatCouldNotBePrintedIsNoSuccess) {
+  const std::vector<std::string> calls = {
+      "--help",
+      "--version",
+      "check " + Input("three_branches.json"),
+      "call query --at " + at(),
+      "load --operations 5 --accounts 2 --at " + at(),
+      "replay " + Input("three_branches.json") + " --at " + at()};
+  for (const std::string& arguments : calls) {
+    const std::string command = std::string(CUSTOMER_PROGRAM) + " " + arguments;
+    const std::string complaint = " 2>" + folder_ + "/complaint";
+    EXPECT_EQ(WEXITSTATUS(std::system((command + " >/dev/full" + complaint).c_str())),
+              kExitUnavailable)
+        << arguments;
+    EXPECT_NE(Read("complaint").find("standard output"), std::string::npos) << arguments;
+    EXPECT_EQ(WEXITSTATUS(std::system((command + " >&-" + complaint).c_str())), kExitUnavailable)
+        << arguments;
+  }
 }
 
 TEST_F(Program, LoadInBothModesGoesOnThroughFaults) {
@@ -245,9 +430,9 @@ TEST_F(Program, LoadInBothModesGoesOnThroughFaults) {
     // The first three open the accounts.
     one_.Order({{}, {}, {}, {}, {.kind = Kind::kLoseReply}, {.kind = Kind::kRefuse}});
     one_.OrderForBatches({{}, {.kind = Kind::kLoseReply}, {.kind = Kind::kRefuse}});
-    ASSERT_EQ(Run("load --mode " + mode +
-                  " --operations 2000 --concurrency 4 --batch 10 --accounts 3 -w json --at " +
-                  at() + " --history " + folder_ + "/history"),
+    ASSERT_EQ(Run("load --mode " + mode + (mode == "stream" ? " --batch 10" : "") +
+                  " --operations 2000 --concurrency 4 --accounts 3 -w json --at " + at() +
+                  " --history " + folder_ + "/history"),
               0)
         << complaint_ << printed_;
     EXPECT_NE(printed_.find(R"("operations":2000,)"), std::string::npos) << printed_;

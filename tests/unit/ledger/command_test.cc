@@ -74,7 +74,9 @@ TEST(Command, Bytes) {
   EXPECT_EQ(batch, std::string("\x02\xac\x02\x05\x02\x03\x02"
                                "ab\x00",
                                10));
-  EXPECT_EQ(EncodeEntry({258, 1}, batch), std::string("\x01\x02\x01\0\0\0\0\0\0\x01", 10) + batch);
+  EXPECT_EQ(EncodeEntry({258, 1}, batch), std::string("\x02\x02\x01\0\0\0\0\0\0\x01", 10) + batch);
+  EXPECT_EQ(EncodeEntry({258, 1, Rules::kFirst}, batch),
+            std::string("\x01\x02\x01\0\0\0\0\0\0\x01", 10) + batch);
 }
 
 TEST(Command, BatchesJoin) {
@@ -129,8 +131,10 @@ TEST(Entry, MalformedIsRefused) {
     EXPECT_FALSE(DecodeEntry(payload.substr(0, size), &header, &batch).ok()) << size;
   }
   std::string version = payload;
-  version[0] = 2;
-  EXPECT_FALSE(DecodeEntry(version, &header, &batch).ok());
+  for (const char unknown : {0, 3}) {
+    version[0] = unknown;
+    EXPECT_FALSE(DecodeEntry(version, &header, &batch).ok());
+  }
   EXPECT_FALSE(DecodeEntry(EncodeEntry({1, uint64_t{1} << 60}, "x"), &header, &batch).ok());
 }
 

@@ -38,7 +38,7 @@ TEST(Outcome, Bytes) {
 
 TEST(Outcome, ImpossibleIsRefused) {
   std::vector<Outcome> read;
-  EXPECT_FALSE(DecodeOutcomes(std::string("\x0e\x01\x01", 3), 1, &read)) << "an unknown code";
+  EXPECT_FALSE(DecodeOutcomes(std::string("\x0f\x01\x01", 3), 1, &read)) << "an unknown code";
   EXPECT_FALSE(DecodeOutcomes("\x01\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 1, &read))
       << "a negative balance";
 }

@@ -93,6 +93,8 @@ TEST_F(DigestTest, SeesWhatASessionForgot) {
   a_.Do(deposit);
   b_.Do(deposit);
   EXPECT_TRUE(SameState());
+  deposit.sequence = 2;
+  b_.Do(deposit);
   deposit.answered_below = 2;
   a_.Do(deposit);
   EXPECT_FALSE(SameState());

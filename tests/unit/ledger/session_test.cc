@@ -100,8 +100,8 @@ TEST_F(SessionTest, WhatWasAnsweredIsForgotten) {
   EXPECT_EQ(Resolve(1), (Outcome{Code::kForgotten, false, Position(5), 0}));
 }
 
-TEST_F(SessionTest, AKeyBelowItsOwnFloorIsForgotten) {
-  EXPECT_EQ(Deposit(1, 10, 2).code, Code::kForgotten);
+TEST_F(SessionTest, AKeyThatCallsItselfAnsweredIsRefused) {
+  EXPECT_EQ(Deposit(1, 10, 2), (Outcome{Code::kBadCommand, false, Position(2), 400}));
   EXPECT_EQ(ledger_.Balance("shared"), 400);
 }
 

@@ -40,6 +40,9 @@ class TestLedger {
     return outcomes.empty() ? Outcome{} : outcomes[0];
   }
   SessionId OpenSession() { return SessionId(Do({.kind = Kind::kOpenSession}).position.value); }
+  Outcome OpenSession(SessionId id, SessionOwner owner) {
+    return Do({.kind = Kind::kOpenSession, .session = id, .sequence = owner.value});
+  }
   // The bank's time from the next command on.
   void At(int64_t time_ms) { time_ms_ = time_ms; }
 
@@ -94,8 +97,10 @@ class RandomEntries {
     std::vector<Outcome> outcomes;
     EXPECT_TRUE(ledger_.Apply(entry, &outcomes).ok());
     for (uint64_t i = 0; i < count; ++i) {
-      if (commands[i].kind != Kind::kOpenSession) continue;
-      customers_[Below(std::size(customers_))] = {SessionId(outcomes[i].position.value)};
+      if (commands[i].kind != Kind::kOpenSession || outcomes[i].code != Code::kOk) continue;
+      const SessionId drawn = commands[i].session;
+      customers_[Below(std::size(customers_))] = {
+          drawn == SessionId() ? SessionId(outcomes[i].position.value) : drawn};
     }
     return entry;
   }
@@ -107,7 +112,12 @@ class RandomEntries {
     static constexpr std::string_view kNames[] = {"shared", "alice", "bob", "carol", ""};
     Command command;
     if (Below(60) == 0) {
+      // Numbered by its place as of old, or by an id: one of few owners', of a branch's, or taken.
       command.kind = Kind::kOpenSession;
+      const uint64_t form = Below(8);
+      if (form > 0) command.session = SessionId(random_() | (form == 1 ? kBranchSessionsBegin : 1));
+      if (form == 2) command.session = customers_[0].session;
+      if (form > 0) command.sequence = Below(4);
       return command;
     }
     Customer& customer = customers_[Below(std::size(customers_))];

@@ -47,6 +47,9 @@ TEST(ParsePeers, SaysWhatIsWrong) {
       {"1=localhost:1,1=localhost:2", "names branch 1 twice"},
       {"1=localhost:1,2=localhost:1", "names localhost:1 twice"},
       {"1=localhost:1,", "'' is not ID=host:port"},
+      {"1=localhost:1,2=localhost:0", "branch 2 is at port 0"},
+      {"1=[::1]:00", "branch 1 is at port 0"},
+      {"4294967296=localhost:1", "with an id from 1 to 4294967295"},
   };
   for (const auto& [peers, message] : rows) {
     const auto members = ParsePeers(peers);
@@ -143,6 +146,13 @@ TEST(ParseConfig, ExitCodes) {
       Parse({"--id", "1", "--peers", peers, "--data", "x", "--dial", "2=localhost:7"}).exit_code,
       kExitBadInput);
   EXPECT_EQ(Parse({"--id", "1", "--peers", peers, "--data", ""}).exit_code, kExitUsage);
+  EXPECT_EQ(
+      Parse({"--id", "1", "--peers", peers, "--data", "x", "--monitor", "localhost:0"}).exit_code,
+      kExitBadInput);
+  EXPECT_TRUE(Parse({"--id", "1", "--peers", peers, "--data", "x", "--listen", "localhost:0"})
+                  .config.has_value());
+  EXPECT_TRUE(Parse({"--id", "4294967295", "--peers", "4294967295=localhost:1", "--data", "x"})
+                  .config.has_value());
   for (const char* flag : {"--listen", "--http", "--monitor"}) {
     EXPECT_EQ(Parse({"--id", "1", "--peers", peers, "--data", "x", flag, "nonsense"}).exit_code,
               kExitBadInput)

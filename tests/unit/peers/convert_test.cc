@@ -8,6 +8,7 @@
 #include <functional>
 #include <random>
 
+#include "branch/ledger/command.h"
 #include "common/crc32c.h"
 
 namespace bank::peers {
@@ -17,6 +18,18 @@ using namespace replication;
 
 storage::Entry MakeEntry(uint64_t term, storage::EntryType type, std::string payload) {
   return {Term(term), type, std::make_shared<const std::string>(std::move(payload))};
+}
+
+std::string MakeCommands(uint64_t count, int64_t time_ms = 5) {
+  std::string batch;
+  for (uint64_t i = 0; i < count; ++i) {
+    ledger::AppendCommand({.kind = ledger::Kind::kDeposit,
+                           .session = SessionId(3),
+                           .sequence = 7 + i,
+                           .account = "a"},
+                          &batch);
+  }
+  return ledger::EncodeEntry({time_ms, count}, batch);
 }
 
 Message ThereAndBack(const Message& message) {
@@ -50,7 +63,7 @@ TEST(Convert, VotesKeepEveryField) {
 
 TEST(Convert, EntriesKeepEveryField) {
   AppendEntries append{1, Term(9), LogIndex(20), Term(8), LogIndex(19), {}};
-  append.entries.push_back(MakeEntry(9, storage::EntryType::kCommand, std::string("a\0b", 3)));
+  append.entries.push_back(MakeEntry(9, storage::EntryType::kCommand, MakeCommands(2)));
   append.entries.push_back(MakeEntry(9, storage::EntryType::kBarrier, ""));
   append.entries.push_back(MakeEntry(9, storage::EntryType::kChange, "conf"));
   auto back = std::get<AppendEntries>(ThereAndBack(append));
@@ -75,10 +88,10 @@ TEST(Convert, EntriesKeepEveryField) {
 }
 
 TEST(Convert, SmallMessagesKeepEveryField) {
-  auto timeout = std::get<TimeoutNow>(ThereAndBack(TimeoutNow{1, Term(2), LogIndex(3), Term(4)}));
-  EXPECT_EQ(timeout.term, Term(2));
+  auto timeout = std::get<TimeoutNow>(ThereAndBack(TimeoutNow{1, Term(4), LogIndex(3), Term(2)}));
+  EXPECT_EQ(timeout.term, Term(4));
   EXPECT_EQ(timeout.last_log_index, LogIndex(3));
-  EXPECT_EQ(timeout.last_log_term, Term(4));
+  EXPECT_EQ(timeout.last_log_term, Term(2));
   auto probe = std::get<ReadProbe>(ThereAndBack(ReadProbe{Term(5), 6}));
   EXPECT_EQ(probe.term, Term(5));
   EXPECT_EQ(probe.round, 6u);
@@ -128,58 +141,193 @@ TEST(Convert, SnapshotsAreTakenOnlyWhole) {
   EXPECT_FALSE(FromWire(ToWire(install), "the Xtate").ok());
 }
 
-TEST(Convert, BadSnapshotHeadsAreRefused) {
-  const std::vector<std::function<void(v1::SnapshotHead&)>> spoilers = {
-      [](auto& h) { h.set_last_index(0); },
-      [](auto& h) { h.set_last_term(0); },
-      [](auto& h) { h.set_last_term(h.term() + 1); },
-      [](auto& h) { h.set_configuration_index(0); },
-      [](auto& h) { h.set_configuration_index(h.last_index() + 1); },
-      [](auto& h) { h.clear_configuration(); },
-      [](auto& h) { h.set_version(256); },
-      [](auto& h) { h.set_crc32c(h.crc32c() + 1); },
-  };
-  for (size_t i = 0; i < spoilers.size(); ++i) {
-    v1::SnapshotHead head = ToWire(MakeInstall());
-    spoilers[i](head);
-    EXPECT_FALSE(FromWire(std::move(head), "the state").ok()) << "row " << i;
+// A field, and the smallest and greatest values that are taken; what lies next to them is refused.
+template <class Wire>
+struct Field {
+  const char* name;
+  std::function<void(Wire&, uint64_t)> set;
+  uint64_t min;
+  uint64_t max;
+};
+
+template <class Wire, class Check>
+void ExpectRanges(const Wire& good, const std::vector<Field<Wire>>& fields, Check check) {
+  for (const Field<Wire>& field : fields) {
+    const auto status_of = [&](uint64_t value) {
+      Wire wire = good;
+      field.set(wire, value);
+      return check(std::move(wire)).status();
+    };
+    const std::string what = good.GetTypeName() + " " + field.name;
+    EXPECT_TRUE(status_of(field.min).ok()) << what << ": " << status_of(field.min);
+    EXPECT_TRUE(status_of(field.max).ok()) << what << ": " << status_of(field.max);
+    if (field.min > 0) {
+      EXPECT_TRUE(absl::IsInvalidArgument(status_of(field.min - 1))) << what;
+    }
+    if (field.max < UINT64_MAX) {
+      EXPECT_TRUE(absl::IsInvalidArgument(status_of(field.max + 1))) << what;
+      EXPECT_TRUE(absl::IsInvalidArgument(status_of(UINT64_MAX)) || field.max <= UINT32_MAX)
+          << what;  // a field of 32 bits is cut by the wire
+    }
   }
 }
 
-TEST(Convert, BadMessagesAreRefused) {
-  const std::vector<std::function<void(v1::PeerMessage&)>> spoilers = {
-      [](auto&) {},
-      [](auto& m) { m.mutable_hello()->set_branch(2); },
-      [](auto& m) { m.mutable_request_vote()->set_candidate(3); },
-      [](auto& m) {
-        m.mutable_request_vote()->set_candidate(2);
-        m.mutable_request_vote()->set_version(256);
-      },
-      [](auto& m) { m.mutable_request_vote_result()->set_features(65536); },
-      [](auto& m) { m.mutable_append_entries_result()->set_capacity(65536); },
-      [](auto& m) { m.mutable_append_entries()->set_prev_log_index(UINT64_MAX); },
-      [](auto& m) {
-        m.mutable_append_entries()->set_term(1);
-        m.mutable_append_entries()->add_entries()->set_type(1);  // term 0
-      },
-      [](auto& m) {
-        m.mutable_append_entries()->set_term(1);
-        auto* entry = m.mutable_append_entries()->add_entries();
-        entry->set_term(1);
-        entry->set_type(4);
-      },
-      [](auto& m) {
-        m.mutable_append_entries()->set_term(1);
-        auto* entry = m.mutable_append_entries()->add_entries();
-        entry->set_term(2);
-        entry->set_type(1);
-      },
+// Every number of every message, one row each.
+TEST(Convert, NumbersOutOfTheirRangeAreRefused) {
+  using Wire = v1::PeerMessage;
+  const auto check = [](Wire wire) { return FromWire(BranchId(2), std::move(wire)); };
+  const auto expect = [&](const Message& good, const std::vector<Field<Wire>>& fields) {
+    ExpectRanges(ToWire(good), fields, check);
   };
-  for (size_t i = 0; i < spoilers.size(); ++i) {
-    v1::PeerMessage message;
-    spoilers[i](message);
-    EXPECT_FALSE(FromWire(BranchId(2), std::move(message)).ok()) << "row " << i;
+#define BANK_FIELD(message, field, min, max) \
+  {#field, [](Wire& w, uint64_t v) { w.mutable_##message()->set_##field(v); }, min, max}
+  expect(RequestVote{2, Term(7), BranchId(2), LogIndex(11), Term(6), true, true},
+         {BANK_FIELD(request_vote, version, 0, 255), BANK_FIELD(request_vote, term, 6, kTermMax),
+          BANK_FIELD(request_vote, candidate, 2, 2),
+          BANK_FIELD(request_vote, last_log_index, 0, kLogIndexMax),
+          BANK_FIELD(request_vote, last_log_term, 0, 7)});
+  expect(RequestVote{2, Term(1), BranchId(2), LogIndex(0), Term(0), true, true},
+         {BANK_FIELD(request_vote, term, 1, kTermMax)});
+  expect(RequestVoteResult{2, Term(7), true, true, 3, 4},
+         {BANK_FIELD(request_vote_result, version, 0, 255),
+          BANK_FIELD(request_vote_result, term, 0, kTermMax),
+          BANK_FIELD(request_vote_result, features, 0, 65535),
+          BANK_FIELD(request_vote_result, capacity, 0, 65535)});
+  expect(
+      AppendEntries{1, Term(9), LogIndex(20), Term(8), LogIndex(19), {}},
+      {BANK_FIELD(append_entries, version, 0, 255), BANK_FIELD(append_entries, term, 8, kTermMax),
+       BANK_FIELD(append_entries, prev_log_index, 0, kLogIndexMax),
+       BANK_FIELD(append_entries, prev_log_term, 0, 9),
+       BANK_FIELD(append_entries, leader_commit, 0, kLogIndexMax)});
+  expect(AppendEntries{1, Term(1), LogIndex(0), Term(0), LogIndex(0), {}},
+         {BANK_FIELD(append_entries, term, 1, kTermMax)});
+  expect(AppendEntriesResult{1, Term(9), LogIndex(20), LogIndex(15), 1, 2},
+         {BANK_FIELD(append_entries_result, version, 0, 255),
+          BANK_FIELD(append_entries_result, term, 0, kTermMax),
+          BANK_FIELD(append_entries_result, last_log_index, 0, kLogIndexMax),
+          BANK_FIELD(append_entries_result, features, 0, 65535),
+          BANK_FIELD(append_entries_result, capacity, 0, 65535)});
+  expect(TimeoutNow{1, Term(4), LogIndex(3), Term(4)},
+         {BANK_FIELD(timeout_now, version, 0, 255), BANK_FIELD(timeout_now, term, 4, kTermMax),
+          BANK_FIELD(timeout_now, last_log_index, 0, kLogIndexMax),
+          BANK_FIELD(timeout_now, last_log_term, 0, 4)});
+  expect(ReadProbe{Term(5), 6}, {BANK_FIELD(read_probe, term, 1, kTermMax),
+                                 BANK_FIELD(read_probe, round, 0, kReadRoundMax)});
+  expect(ReadProbeResult{Term(5), 6}, {BANK_FIELD(read_probe_result, term, 0, kTermMax),
+                                       BANK_FIELD(read_probe_result, round, 0, kReadRoundMax)});
+  expect(LostLog{Term(5), LogIndex(6)}, {BANK_FIELD(lost_log, term, 1, kTermMax),
+                                         BANK_FIELD(lost_log, last_log_index, 0, kLogIndexMax)});
+  expect(LogBehindAcknowledged{Term(5), LogIndex(6)},
+         {BANK_FIELD(log_behind_acknowledged, term, 1, kTermMax),
+          BANK_FIELD(log_behind_acknowledged, acknowledged, 1, kLogIndexMax)});
+  expect(Introduction{.term = Term(5)}, {BANK_FIELD(introduction, term, 0, kTermMax)});
+  expect(NoMember{Term(5), LogIndex(6)},
+         {BANK_FIELD(no_member, term, 0, kTermMax),
+          BANK_FIELD(no_member, configuration_index, 1, kLogIndexMax)});
+#undef BANK_FIELD
+  const auto rejected = [&](uint64_t value) {
+    return check(ToWire(AppendEntriesResult{1, Term(9), LogIndex(value), LogIndex(15), 1, 2})).ok();
+  };
+  EXPECT_TRUE(rejected(kLogIndexMax));
+  EXPECT_FALSE(rejected(kLogIndexMax + 1));
+  EXPECT_FALSE(rejected(UINT64_MAX - 1));
+  EXPECT_TRUE(rejected(AppendEntriesResult::kOfOlderTerm.value));
+}
+
+TEST(Convert, NumbersOfASnapshotOutOfTheirRangeAreRefused) {
+  using Wire = v1::SnapshotHead;
+  const auto check = [](Wire head) { return FromWire(std::move(head), "the state"); };
+#define BANK_FIELD(field, min, max)                                  \
+  {                                                                  \
+#field, [](Wire & w, uint64_t v) { w.set_##field(v); }, min, max \
   }
+  const uint32_t sum = Crc32c("the state");
+  ExpectRanges<Wire>(ToWire(MakeInstall()),
+                     {BANK_FIELD(version, 0, 255), BANK_FIELD(term, 3, kTermMax),
+                      BANK_FIELD(last_index, 50, kLogIndexMax), BANK_FIELD(last_term, 1, 4),
+                      BANK_FIELD(configuration_index, 1, 100), BANK_FIELD(size_bytes, 9, 9),
+                      BANK_FIELD(crc32c, sum, sum)},
+                     check);
+#undef BANK_FIELD
+  v1::SnapshotHead head = ToWire(MakeInstall());
+  head.set_term(0);
+  head.set_last_term(0);
+  EXPECT_FALSE(check(head).ok());
+  head = ToWire(MakeInstall());
+  head.clear_configuration();
+  EXPECT_FALSE(check(head).ok());
+  head.set_configuration(std::string((1 << 20) + 1, 'x'));
+  EXPECT_FALSE(check(head).ok());
+}
+
+// What is taken into the log is applied one day, on every branch.
+TEST(Convert, EntriesThatAreNoneAreRefused) {
+  const std::string command = MakeCommands(2);
+  std::string more_than_told = command;
+  more_than_told.push_back('\1');
+  std::string other_version = command;
+  other_version[0] = 2;
+  std::string more_commands =
+      ledger::EncodeEntry({5, 3}, std::string_view(MakeCommands(2)).substr(10));
+  struct Row {
+    const char* what;
+    uint64_t term;
+    uint32_t type;
+    std::string payload;
+    bool good;
+  };
+  const std::vector<Row> rows = {
+      {"commands", 9, 1, command, true},
+      {"no command", 9, 1, MakeCommands(0), true},
+      {"the last moment of the bank", 9, 1, MakeCommands(1, kBankTimeMsMax), true},
+      {"after that", 9, 1, MakeCommands(1, kBankTimeMsMax + 1), false},
+      {"before its first", 9, 1, MakeCommands(1, -1), false},
+      {"nothing", 9, 1, "", false},
+      {"text", 9, 1, "payload", false},
+      {"cut short", 9, 1, command.substr(0, command.size() - 1), false},
+      {"longer", 9, 1, more_than_told, false},
+      {"fewer than it says", 9, 1, more_commands, false},
+      {"another version", 9, 1, other_version, false},
+      {"a barrier", 9, 2, "", true},
+      {"a barrier that says something", 9, 2, "x", false},
+      {"a change", 9, 3, "membership", true},
+      {"a change to nothing", 9, 3, "", false},
+      {"a change of a mebibyte and more", 9, 3, std::string((1 << 20) + 1, 'x'), false},
+      {"type 0", 9, 0, "", false},
+      {"type 4", 9, 4, "", false},
+      {"the term before", 8, 2, "", true},
+      {"a term below the one before it", 7, 2, "", false},
+      {"a term above the leader's", 10, 2, "", false},
+  };
+  for (const Row& row : rows) {
+    v1::PeerMessage wire =
+        ToWire(AppendEntries{1, Term(9), LogIndex(20), Term(8), LogIndex(19), {}});
+    v1::Entry* const entry = wire.mutable_append_entries()->add_entries();
+    entry->set_term(row.term);
+    entry->set_type(row.type);
+    entry->set_payload(row.payload);
+    EXPECT_EQ(FromWire(BranchId(2), wire).ok(), row.good) << row.what;
+  }
+  // Their number, and the index of the last one.
+  for (const auto& [count, prev, good] : {std::tuple(kMessageEntriesMax, uint64_t{20}, true),
+                                          std::tuple(kMessageEntriesMax + 1, uint64_t{20}, false),
+                                          std::tuple(size_t{2}, kLogIndexMax - 2, true),
+                                          std::tuple(size_t{2}, kLogIndexMax - 1, false)}) {
+    AppendEntries append{1, Term(9), LogIndex(prev), Term(8), LogIndex(19), {}};
+    append.entries.assign(count, MakeEntry(9, storage::EntryType::kBarrier, ""));
+    EXPECT_EQ(FromWire(BranchId(2), ToWire(append)).ok(), good) << count << " after " << prev;
+  }
+  AppendEntries falling{1, Term(9), LogIndex(20), Term(7), LogIndex(19), {}};
+  falling.entries = {MakeEntry(9, storage::EntryType::kBarrier, ""),
+                     MakeEntry(8, storage::EntryType::kBarrier, "")};
+  EXPECT_FALSE(FromWire(BranchId(2), ToWire(falling)).ok());
+}
+
+TEST(Convert, WhatIsNoMessageIsRefused) {
+  v1::PeerMessage message;
+  EXPECT_FALSE(FromWire(BranchId(2), message).ok());
+  message.mutable_hello()->set_branch(2);
+  EXPECT_FALSE(FromWire(BranchId(2), message).ok());
 }
 
 TEST(Convert, ForwardRequests) {
@@ -196,6 +344,10 @@ TEST(Convert, ForwardRequests) {
   EXPECT_FALSE(FromWire(ToWire(ForwardRequest{"x", 2, false, 5000})).ok());
   EXPECT_FALSE(FromWire(ToWire(ForwardRequest{"x", 1, false, 0})).ok());
   EXPECT_FALSE(FromWire(ToWire(ForwardRequest{"x", 1, false, -1})).ok());
+  EXPECT_TRUE(FromWire(ToWire(ForwardRequest{"x", 1, false, INT64_MAX / 1'000'000})).ok());
+  EXPECT_FALSE(FromWire(ToWire(ForwardRequest{"x", 1, false, INT64_MAX / 1'000'000 + 1})).ok());
+  EXPECT_FALSE(
+      FromWire(ToWire(ForwardRequest{std::string((64 << 20) + 1, 'x'), 1, false, 1})).ok());
 }
 
 TEST(Convert, ForwardReplies) {
@@ -220,6 +372,14 @@ TEST(Convert, ForwardReplies) {
   EXPECT_EQ(unknown->reason, "why");
   EXPECT_TRUE(unknown->outcomes.empty());
 
+  ForwardResult far = result;
+  far.read_index = LogIndex(kLogIndexMax);
+  EXPECT_TRUE(FromWire(ToWire(far), 2).ok());
+  far.read_index = far.read_index.Next();
+  EXPECT_FALSE(FromWire(ToWire(far), 2).ok());
+  EXPECT_TRUE(FromWire(ToWire({Fate::kUnknown, {}, std::string(4096, 'x'), {}, {}}), 2).ok());
+  EXPECT_FALSE(FromWire(ToWire({Fate::kUnknown, {}, std::string(4097, 'x'), {}, {}}), 2).ok());
+
   v1::ForwardReply strange;
   strange.set_fate(static_cast<v1::ForwardReply::Fate>(9));
   EXPECT_FALSE(FromWire(std::move(strange), 0).ok());
@@ -228,7 +388,7 @@ TEST(Convert, ForwardReplies) {
 TEST(Convert, RandomBytesNeverCrash) {
   std::mt19937 random(20261121);
   AppendEntries append{1, Term(9), LogIndex(20), Term(8), LogIndex(19), {}};
-  append.entries.push_back(MakeEntry(9, storage::EntryType::kCommand, "payload"));
+  append.entries.push_back(MakeEntry(9, storage::EntryType::kCommand, MakeCommands(1)));
   const std::string good = ToWire(append).SerializeAsString();
   for (int i = 0; i < 20'000; ++i) {
     std::string bytes = good;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "branch/ledger/command.h"
 #include "branch/peers/cluster_service.h"
 #include "branch/peers/convert.h"
 #include "branch/peers/hello.h"
@@ -37,6 +38,10 @@ class Recorder : public PeerHandler {
     const auto may_go_on = [this] { return !is_held_; };
     mutex_.Await(absl::Condition(&may_go_on));
     messages_.emplace_back(from, std::move(message));
+  }
+  void OnConnectionLost(BranchId from) override {
+    absl::MutexLock lock(&mutex_);
+    lost_.push_back(from);
   }
   void OnForward(BranchId, ForwardRequest request, ForwardCallback reply) override {
     absl::MutexLock lock(&mutex_);
@@ -65,6 +70,15 @@ class Recorder : public PeerHandler {
     absl::MutexLock lock(&mutex_);
     return messages_;
   }
+  bool AwaitLost(size_t n) {
+    absl::MutexLock lock(&mutex_);
+    const auto enough = [&] { return lost_.size() >= n; };
+    return mutex_.AwaitWithTimeout(absl::Condition(&enough), kPatience);
+  }
+  size_t lost() {
+    absl::MutexLock lock(&mutex_);
+    return lost_.size();
+  }
   bool HasRequest() {
     absl::MutexLock lock(&mutex_);
     return !requests_.empty();
@@ -83,6 +97,7 @@ class Recorder : public PeerHandler {
   bool is_held_ = false;
   bool is_held_up_ = false;
   std::vector<std::pair<BranchId, Message>> messages_;
+  std::vector<BranchId> lost_;
   std::deque<std::pair<ForwardRequest, ForwardCallback>> requests_;
 };
 
@@ -143,10 +158,16 @@ struct Answer {
 constexpr size_t kLargeBytes = 32 << 20;
 
 AppendEntries LargeMessage() {
+  std::string batch;
+  uint64_t count = 0;
+  for (; batch.size() < kLargeBytes; ++count) {
+    ledger::AppendCommand({.account = std::string(ledger::kEncodedNameBytesMax, 'x')}, &batch);
+  }
   AppendEntries entries;
   entries.term = Term(3);
   entries.entries.push_back(
-      {.term = Term(3), .payload = std::make_shared<const std::string>(kLargeBytes, 'x')});
+      {.term = Term(3),
+       .payload = std::make_shared<const std::string>(ledger::EncodeEntry({5, count}, batch))});
   return entries;
 }
 
@@ -161,6 +182,23 @@ TEST(GrpcPeers, MessagesArriveInOrder) {
     EXPECT_EQ(messages[i].first, BranchId(2));
     EXPECT_EQ(std::get<ReadProbe>(messages[i].second).round, i + 1);
   }
+}
+
+// The end of a process is told; that a newer stream followed is not.
+TEST(GrpcPeers, TheEndOfASendersConnectionIsTold) {
+  Listener listener;
+  auto first = Dialer(listener.port());
+  first->Send(BranchId(1), ReadProbe{Term(3), 1});
+  ASSERT_TRUE(listener.recorder.AwaitMessages(1));
+  auto second = Dialer(listener.port());
+  second->Send(BranchId(1), ReadProbe{Term(3), 2});
+  ASSERT_TRUE(listener.recorder.AwaitMessages(2));
+  first->Shutdown();
+  EXPECT_EQ(listener.recorder.lost(), 0u);
+  second->Shutdown();
+  EXPECT_TRUE(listener.recorder.AwaitLost(1));
+  listener.Stop();
+  EXPECT_EQ(listener.recorder.lost(), 1u);
 }
 
 // More messages than may wait for one that does not get through: the newest say most.
@@ -279,11 +317,10 @@ TEST(GrpcPeers, ASnapshotOfAnOlderConnectionIsGivenUp) {
       net::MakeChannel("127.0.0.1:" + std::to_string(silent.port()), {}, net::ChannelKind::kPeer);
   ASSERT_TRUE(channel.ok());
   SteadyClock clock;
-  std::atomic<uint64_t> next_connection = 1;
+  ConnectionNumbers numbers;
   Living living;
-  LinkContext context{
-      kBank,  BranchId(2), BranchId(1), &clock, v1::Cluster::NewStub(*channel), &next_connection,
-      &living};
+  LinkContext context{kBank,    BranchId(2), BranchId(1), &clock, v1::Cluster::NewStub(*channel),
+                      &numbers, &living};
   SnapshotSender sender(context);
   InstallSnapshot install;
   install.snapshot = {LogIndex(100), Term(3), LogIndex(50), "conf",
@@ -426,6 +463,33 @@ TEST(GrpcPeers, ABrokenStreamAnswersUnknownAndIsDialledAgain) {
     if (listener->recorder.AwaitMessages(1, absl::Milliseconds(10))) break;
   }
   EXPECT_FALSE(listener->recorder.messages().empty());
+}
+
+// Another process that introduces itself as the same branch ends the living one's stream. That one
+// is heard again, and what the other one sends over its older stream is not.
+TEST(GrpcPeers, AProcessThatAnotherHasFollowedIsHeardAgain) {
+  Listener listener;
+  auto living = Dialer(listener.port());
+  living->Send(BranchId(1), ReadProbe{Term(3), 1});
+  ASSERT_TRUE(listener.recorder.AwaitMessages(1));
+  const auto heard = [&](uint64_t round) {
+    for (const auto& [from, message] : listener.recorder.messages()) {
+      if (std::get<ReadProbe>(message).round == round) return true;
+    }
+    return false;
+  };
+  for (uint64_t again = 10; again <= 30; again += 10) {
+    auto other = Dialer(listener.port());
+    other->Send(BranchId(1), ReadProbe{Term(3), again});
+    const absl::Time end = absl::Now() + kPatience;
+    while (!heard(again) && absl::Now() < end) absl::SleepFor(absl::Milliseconds(1));
+    ASSERT_TRUE(heard(again));
+    while (!heard(again + 1) && absl::Now() < end) {
+      living->Send(BranchId(1), ReadProbe{Term(3), again + 1});
+      absl::SleepFor(absl::Milliseconds(10));
+    }
+    ASSERT_TRUE(heard(again + 1));
+  }
 }
 
 // What waits behind a write that does not get through has been called not applied when the stream

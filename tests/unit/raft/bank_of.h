@@ -130,6 +130,7 @@ class FakeBranch final : public DriverPorts {
     EXPECT_TRUE(applying);
     applying = false;
   }
+  void OnRefused(BranchId, const char* reason) override { refused.push_back(reason); }
   void Fatal(const std::string& reason) override { fatal = reason; }
 
   const DriverOptions& options() const { return options_; }
@@ -154,6 +155,7 @@ class FakeBranch final : public DriverPorts {
   bool writer_held = false;
   bool applying = false;
   std::string fatal;
+  std::vector<std::string> refused;  // reasons
   std::vector<size_t> appended_sizes;
   std::unique_ptr<Driver> driver;  // null while down
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <cstring>
 
 #include "tests/unit/raft/core_unit.h"
 
@@ -404,6 +405,22 @@ TEST(Guard19, NothingIsReadBehindAConfiguration) {
   EXPECT_EQ(BeginWithAConfigurationCutShort(0, &servers), CORE_MALFORMED);
   EXPECT_EQ(BeginWithAConfigurationCutShort(CORE_GUARD(19), &servers), CORE_OK);
   EXPECT_EQ(servers, 4u);
+}
+
+// Whole as bytes; but the engine refuses to decode them, and a step of it that fails is the end.
+TEST(Guard19, MessagesWithTheSameServerTwiceAreDropped) {
+  const std::string other = Voters({1, 2});
+  for (const size_t at : {size_t{9}, size_t{17}}) {  // of the first server's id and address
+    std::string twice = other;
+    const size_t server_bytes = 8 + std::strlen(&other[17]) + 2;
+    const size_t n = at == 9 ? 8 : std::strlen(&other[17]);
+    twice.replace(at + server_bytes, n, other.substr(at, n));
+    CoreUnit unit;
+    unit.Begin(1, {Founding(kThree)});
+    unit.Append(2, 1, 1, 1, 1, {{1, CORE_CHANGE, twice}});
+    EXPECT_TRUE(unit.entries_at.empty()) << at;
+    EXPECT_FALSE(core_configuration_valid(twice.data(), twice.size())) << at;
+  }
 }
 
 TEST(Guard19, MessagesWithMadeUpConfigurationsAreDropped) {

@@ -393,6 +393,56 @@ TEST(Founding, WipedAndLaggingElectNobody) {
   EXPECT_EQ(bank.Balance(lagging), 5);
 }
 
+// More are wiped than a bank can lose, and one of them hears of the other wiped ones long before it
+// hears of those that lag. What was acknowledged is gone; nobody may go on as if it had never been.
+TEST(Founding, WhoHoldsMoreIsWaitedForWhenTheOthersAreBeingRebuilt) {
+  for (const uint64_t branches : {3, 5}) {
+    BankOf bank(static_cast<int>(branches));
+    const uint64_t leader = bank.Elect();
+    bank.Open(leader, 0);
+    std::vector<uint64_t> wiped, lagging;
+    for (uint64_t i = 0; i < branches; ++i) {
+      (i <= branches / 2 ? wiped : lagging).push_back((leader - 1 + i) % branches + 1);
+    }
+    for (const uint64_t id : lagging) bank.Isolate(id);
+    Deposits(bank, leader, 5);
+    for (const uint64_t id : wiped) bank.Crash(id);
+    bank.Heal();
+    const uint64_t late = wiped.back();
+    bool silent = true;
+    bank.drop = [&](BranchId from, BranchId to, const Message& message) {
+      const auto* answer = std::get_if<Introduction>(&message);
+      return silent && to.value == late && answer != nullptr && !answer->asks &&
+             std::find(lagging.begin(), lagging.end(), from.value) != lagging.end();
+    };
+    for (const uint64_t id : wiped) bank.Wipe(id);
+    bank.Advance(20'000);
+    EXPECT_EQ(bank.leader(), 0u) << "of " << branches;
+    EXPECT_TRUE(bank.driver(late).GetStatus().founding);
+    EXPECT_EQ(bank[late].disk.hard_state.vote, BranchId(0));
+    silent = false;
+    ASSERT_TRUE(bank.AdvanceUntil([&] { return bank[late].disk.rebuilding; }));
+    bank.Advance(20'000);
+    EXPECT_EQ(bank.leader(), 0u) << "of " << branches;
+  }
+}
+
+TEST(Founding, OfEachVoterTheNewestAnswerCounts) {
+  BankOf bank(5);
+  for (uint64_t id : {2, 3, 4, 5}) bank.Crash(id);
+  const auto hear = [&](uint64_t from, bool lost) {
+    bank.driver(1).OnMessage(bank.now_ms, BranchId(from),
+                             Introduction{.term = Term(1), .lost = lost});
+    return bank.driver(1).GetStatus().founding;
+  };
+  EXPECT_TRUE(hear(2, /*lost=*/false));
+  EXPECT_TRUE(hear(3, false));
+  EXPECT_TRUE(hear(2, true));
+  EXPECT_TRUE(hear(3, true)) << "4 and 5 may hold more";
+  EXPECT_TRUE(hear(4, false));
+  EXPECT_FALSE(hear(5, false)) << "all have answered, and two are lost";
+}
+
 // Should it have voted before it was wiped after all.
 TEST(Founding, VotesInTermsAloneThatNobodyHadReached) {
   BankOf bank(3);

@@ -209,6 +209,35 @@ TEST_F(ForwarderTest, AfterAnUncertainAttemptALostSessionMakesItUnknown) {
   }
 }
 
+// Whether a replayed outcome may be this call's own: only if an attempt before the answered one may
+// have come through.
+TEST_F(ForwarderTest, TellsWhetherAnEarlierAttemptMayHaveComeThrough) {
+  forwarder_.OnLeader(BranchId(1));
+  Proposal& once = Propose("a");
+  route_.Take().done(Applied(1));
+  EXPECT_FALSE(once.results.at(0).repeated);
+
+  Proposal& refused_before = Propose("b");
+  route_.Take().done(Failed(Fate::kNotApplied));
+  PassMs(30);
+  route_.Take().done(Applied(1));
+  EXPECT_FALSE(refused_before.results.at(0).repeated);
+
+  Proposal& broken_before = Propose("c");
+  route_.Take().done(Failed(Fate::kUnknown));
+  PassMs(300);
+  route_.Take().done(Applied(1));
+  EXPECT_TRUE(broken_before.results.at(0).repeated);
+
+  Proposal& under_way = Propose("d");
+  ASSERT_EQ(route_.submitted.size(), 1u);
+  auto late = route_.Take();
+  forwarder_.OnLeader(BranchId(2));
+  route_.Take().done(Applied(1));
+  EXPECT_TRUE(under_way.results.at(0).repeated);
+  late.done(Applied(1));
+}
+
 TEST_F(ForwarderTest, UnderWayAtTheDeadlineIsUnknown) {
   forwarder_.OnLeader(BranchId(1));
   Proposal& a = Propose("a", 1, 100);

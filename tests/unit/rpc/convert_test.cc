@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 namespace bank::rpc {
 namespace {
 
@@ -157,6 +159,26 @@ TEST(Batch, TellsWhichOutcomesAreAnsweredAgain) {
   FillBatchReply({.fate = teller::Fate::kApplied, .outcomes = {first, again, again, first}},
                  &reply);
   EXPECT_THAT(reply.replayed(), ElementsAre(false, true, true, false));
+}
+
+TEST(Convert, ABalanceThatAnInt32CannotHoldIsNotTold) {
+  constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
+  for (const ledger::Kind kind : {ledger::Kind::kQuery, ledger::Kind::kDeposit}) {
+    v1::Reply fits;
+    fits.set_money(kMost);
+    EXPECT_TRUE(FitInt32(kind, &fits).ok());
+    EXPECT_EQ(fits.money(), kMost);
+  }
+  v1::Reply reply;
+  reply.set_success(true);
+  reply.set_money(kMost + 1);
+  EXPECT_TRUE(FitInt32(ledger::Kind::kWithdraw, &reply).ok());
+  EXPECT_TRUE(reply.success());
+  EXPECT_EQ(reply.money(), 0);
+  EXPECT_NE(reply.message(), "");
+  reply.set_money(int64_t{1} << 32);
+  EXPECT_EQ(FitInt32(ledger::Kind::kQuery, &reply).error_code(), grpc::StatusCode::OUT_OF_RANGE);
+  EXPECT_EQ(reply.money(), 0);
 }
 
 }  // namespace

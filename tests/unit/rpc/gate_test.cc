@@ -28,6 +28,13 @@ TEST(Gate, LetsOneLargeBatchInWhenEmpty) {
   EXPECT_EQ(gate.Enter(), Entry::kBusy);
 }
 
+TEST(Gate, MayBeMadeClosed) {
+  Gate gate(10, Gate::Door::kClosed);
+  EXPECT_EQ(gate.Enter(), Entry::kClosed);
+  gate.Open();
+  EXPECT_EQ(gate.Enter(), Entry::kEntered);
+}
+
 TEST(Gate, ClosesForGoodAndWaits) {
   Gate gate(10);
   ASSERT_EQ(gate.Enter(), Entry::kEntered);

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -16,6 +17,7 @@
 #include "common/clock.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "net/channel.h"
+#include "tests/support/seeded_entropy.h"
 #include "tests/unit/rpc/fake_replicator.h"
 
 namespace bank::rpc {
@@ -31,8 +33,8 @@ using ::testing::HasSubstr;
 class Services : public ::testing::Test {
  protected:
   Services()
-      : teller_({}, replicator_, clock_),
-        desk_{teller_, gate_, clock_, BranchId(7), metrics_},
+      : teller_({}, replicator_, clock_, entropy_),
+        desk_{teller_, gate_, clock_, BranchId(7), metrics_, openings_},
         customer_(desk_),
         exercise_(desk_),
         admin_(BranchId(7), {{BranchId(7), "localhost:1", true}}, replicator_,
@@ -83,10 +85,12 @@ class Services : public ::testing::Test {
   }
 
   SteadyClock clock_;
+  SeededEntropy entropy_;
   replication::FakeReplicator replicator_;
   teller::Teller teller_;
   Gate gate_{1000};
   monitor::OperationMetrics metrics_;
+  Openings openings_{{.connection_max = 20}, BranchId(7), clock_, entropy_};
   Desk desk_;
   CustomerService customer_;
   ExerciseService exercise_;
@@ -204,6 +208,24 @@ TEST_F(Services, BusyAndStoppingAreCertain) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::ABORTED);
   EXPECT_THAT(status.error_message(), HasSubstr("stopping"));
   gate_.Leave(1000);
+}
+
+// One connection's sessions, each with an id that tells nothing; then refusals that are certain.
+TEST_F(Services, OneConnectionOpensOnlySoManySessions) {
+  std::set<uint64_t> ids;
+  for (int i = 0; i < 25; ++i) {
+    grpc::ClientContext context;
+    v1::OpenSessionReply session;
+    const grpc::Status status = stub_->OpenSession(&context, {}, &session);
+    if (i < 20) {
+      EXPECT_TRUE(status.ok()) << status.error_message();
+      EXPECT_TRUE(ids.insert(session.session()).second);
+      EXPECT_GT(session.session(), session.log_index() << 32);
+    } else {
+      EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+      EXPECT_THAT(status.error_message(), HasSubstr("20 sessions an hour"));
+    }
+  }
 }
 
 TEST_F(Services, SessionsAndLookup) {

@@ -7,7 +7,25 @@
 namespace bank::teller {
 namespace {
 
-class OwnSessionTest : public TellerFixture {};
+class OwnSessionTest : public TellerFixture {
+ protected:
+  // Two sessions are all this bank keeps. Those of branches end last: two of another branch's push
+  // this one's out.
+  void PushOutOwnSession() {
+    for (int i = 0; i < 2; ++i) {
+      std::string batch;
+      ledger::AppendCommand({.kind = Kind::kOpenSession,
+                             .session = SessionId(ledger::kBranchSessionsBegin + ++others_)},
+                            &batch);
+      bank_.branch(2).Propose(batch, 1, In(kLongMs), [](const replication::ProposeResult& result) {
+        EXPECT_EQ(result.outcomes.at(0).code, Code::kOk);
+      });
+    }
+  }
+
+ private:
+  uint64_t others_ = 0;
+};
 
 TEST_F(OwnSessionTest, OneOpeningServesAllWhoWait) {
   bank_.SetMode(Mode::kStalled);
@@ -67,19 +85,22 @@ TEST_F(OwnSessionTest, WhoeverIsRefusedTogetherWithTheOpeningLeavesRoomForOthers
   EXPECT_EQ(Do(Deposit(1)).fate, Fate::kApplied);
 }
 
+TEST_F(OwnSessionTest, CustomersDoNotPushItOut) {
+  const SessionId own = Do(Deposit(1)).session;
+  for (uint64_t i = 0; i < 20; ++i) OpenSession(SessionOwner(1 + i / 10));
+  EXPECT_EQ(Do(Deposit(1)).session, own);
+}
+
 TEST_F(OwnSessionTest, AnExpiredSessionIsReplacedUnseen) {
   const TellerReply first = Do(Deposit(1));
-  // Two sessions are all this bank keeps: these two push the branch's own out.
-  OpenSession();
-  OpenSession();
+  PushOutOwnSession();
   const TellerReply second = Do(Deposit(10));
   EXPECT_EQ(second.fate, Fate::kApplied);
   EXPECT_EQ(second.outcome.code, Code::kOk);
   EXPECT_NE(second.session, first.session);
   EXPECT_EQ(Balance(), 411);
 
-  OpenSession();
-  OpenSession();
+  PushOutOwnSession();
   const std::vector<Kind> kinds = {Kind::kDeposit, Kind::kQuery, Kind::kDeposit};
   const std::vector<int64_t> amounts = {1, 0, 1};
   const Batch batch{.kind = kinds, .amount = amounts};
@@ -93,9 +114,8 @@ TEST_F(OwnSessionTest, AnExpiredSessionIsReplacedUnseen) {
 // Expired with a whole window under way: all of them are repeated, each exactly once.
 TEST_F(OwnSessionTest, ExpiryWithManyUnderWay) {
   Do(Deposit(1));
-  Call<TellerReply> others[2];
   bank_.SetMode(Mode::kStalled);
-  for (auto& call : others) teller_.OpenSession(In(kLongMs), call.Callback());
+  PushOutOwnSession();
   for (int i = 0; i < 8; ++i) Begin(Deposit(1));
   bank_.SetMode(Mode::kServing);
   for (auto& call : calls_) {

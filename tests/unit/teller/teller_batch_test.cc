@@ -29,7 +29,7 @@ TEST_F(TellerBatchTest, MixedBatchesStandInOnePiece) {
 }
 
 TEST_F(TellerBatchTest, KeyedBatchesReplay) {
-  const SessionId session(OpenSession().outcome.position.value);
+  const SessionId session = OpenSession().session;
   const std::array kinds = {Kind::kDeposit, Kind::kQuery, Kind::kDeposit};
   const std::array<int64_t, 3> amounts = {1, 0, 2};
   Batch batch{.kind = kinds, .amount = amounts};

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "branch/teller/teller.h"
+#include "tests/support/seeded_entropy.h"
 
 namespace bank::teller {
 namespace {
@@ -37,7 +38,8 @@ void Run() {
   constexpr int64_t kNever = int64_t{1} << 62;
   SteadyClock clock;
   Echo echo;
-  Teller teller({}, echo, clock);
+  SeededEntropy entropy;
+  Teller teller({}, echo, clock, entropy);
   uint64_t answered = 0;
   Operation deposit{.kind = ledger::Kind::kDeposit, .amount = 1};
   const auto singles = [&] {

@@ -52,7 +52,7 @@ TEST_F(TellerTest, BadCallsGetAClearAnswer) {
 }
 
 TEST_F(TellerTest, AKeyedWriteHappensOnceThroughAnyTeller) {
-  const SessionId session(OpenSession().outcome.position.value);
+  const SessionId session = OpenSession().session;
   Operation deposit = Deposit(10);
   deposit.session = session;
   deposit.sequence = 1;
@@ -60,7 +60,7 @@ TEST_F(TellerTest, AKeyedWriteHappensOnceThroughAnyTeller) {
   const TellerReply first = Do(deposit);
   EXPECT_EQ(first.session, session);
   EXPECT_EQ(first.sequence, 1u);
-  Teller other({}, bank_.branch(2), clock_);
+  Teller other({}, bank_.branch(2), clock_, entropy_);
   Call<TellerReply>& again = calls_.emplace_back();
   other.Execute(deposit, In(kLongMs), again.Callback());
   EXPECT_TRUE(again.Await().outcome.replayed);
@@ -113,7 +113,7 @@ TEST_F(TellerTest, WithoutAQuorum) {
   EXPECT_FALSE(unknown.reason.empty());
   bank_.SetMode(Mode::kServing);
   const TellerReply found = Lookup(unknown.session, unknown.sequence);
-  EXPECT_EQ(found.outcome.code, Code::kOk) << "the key in the reply is enough to ask";
+  EXPECT_EQ(found.outcome.code, Code::kUnknownSession) << "a branch's key is nobody's to ask for";
   EXPECT_EQ(Balance(), 411);
 }
 

@@ -10,6 +10,7 @@
 #include "absl/synchronization/notification.h"
 #include "branch/teller/teller.h"
 #include "tests/contract/memory_replicator.h"
+#include "tests/support/seeded_entropy.h"
 
 namespace bank::teller {
 
@@ -63,9 +64,9 @@ class TellerFixture : public testing::Test {
     teller_.ExecuteBatch(batch, In(ms), call.Callback());
     return call;
   }
-  TellerReply OpenSession() {
+  TellerReply OpenSession(SessionOwner owner = SessionOwner(1)) {
     Call<TellerReply>& call = calls_.emplace_back();
-    teller_.OpenSession(In(kLongMs), call.Callback());
+    teller_.OpenSession(owner, In(kLongMs), call.Callback());
     return call.Await();
   }
   TellerReply Lookup(SessionId session, uint64_t sequence) {
@@ -82,13 +83,15 @@ class TellerFixture : public testing::Test {
   }
 
   SteadyClock clock_;
+  SeededEntropy entropy_;
   std::deque<Call<TellerReply>> calls_;
   std::deque<Call<BatchReply>> batch_calls_;
   replication::MemoryBank bank_{clock_, 3, 400, SmallLimits()};
   Teller teller_{
       {.session_window_max = SmallLimits().session_window_max, .waiting_operations_max = 12},
       bank_.branch(1),
-      clock_};
+      clock_,
+      entropy_};
 };
 
 }  // namespace bank::teller
