@@ -97,8 +97,7 @@ BankViolation ExplainBank(const BankSteps& bank, const Budget& budget) {
   tried.overdrafts = bank.overdrafts || answer == BankSearch::Answer::kViolation;
   const auto fails = [&](const std::vector<BankStep>& some) {
     tried.steps = some;
-    return !budget.IsOver() &&
-           JudgeBank(tried, budget.AtMost(kTryTime)) == BankAnswer::kViolation;
+    return !budget.IsOver() && JudgeBank(tried, budget.AtMost(kTryTime)) == BankAnswer::kViolation;
   };
   BankViolation violation;
   for (const BankStep& step : Shorten(bank.steps, true, fails)) {

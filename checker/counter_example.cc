@@ -48,8 +48,8 @@ class Completer {
       : evidence_(evidence), budget_(budget), is_wrong_(is_wrong), violation_(*violation) {}
 
   void Run() {
-    const bool is_of_digests = violation_.kind == ViolationKind::kDigest ||
-                               violation_.kind == ViolationKind::kTotal;
+    const bool is_of_digests =
+        violation_.kind == ViolationKind::kDigest || violation_.kind == ViolationKind::kTotal;
     if (is_of_digests) AddDigests();
     if (!Shows() && !(AddInitial() && Shows())) {
       if (!Shorten(is_of_digests)) return;
@@ -117,9 +117,8 @@ class Completer {
       return Shows(example);
     };
     if (!shows(all)) return false;
-    violation_.operations = keeps_all && all.size() > kPairsOf * kPairsOf
-                                ? all
-                                : Minimize(all, shows, kPairsOf);
+    violation_.operations =
+        keeps_all && all.size() > kPairsOf * kPairsOf ? all : Minimize(all, shows, kPairsOf);
     const bool has_initial = std::exchange(violation_.has_initial, false);
     if (!Shows()) violation_.has_initial = has_initial;
     return true;
@@ -184,7 +183,10 @@ std::string CounterExample(const Violation& violation, const AccountNames& names
     line["ns"] = op.invoke_ns;
     lines.emplace_back(op.invoke_ns, false, Text(line));
     if (op.return_ns == kNever) continue;
-    line = LineOf(op.fate == Fate::kOk ? "ok" : op.fate == Fate::kFail ? "fail" : "info", op, names);
+    line = LineOf(op.fate == Fate::kOk     ? "ok"
+                  : op.fate == Fate::kFail ? "fail"
+                                           : "info",
+                  op, names);
     if (op.fate == Fate::kOk) {
       line["result"] = AnswerName(op.answer);
       if (op.has_balance) line["balance"] = op.balance;

@@ -49,8 +49,7 @@ class Ordering {
         Take(item, false);
         continue;
       }
-      if (seen_.size() > kStatesMax ||
-          (seen_.size() % 256 == 0 && budget_.IsOver())) {
+      if (seen_.size() > kStatesMax || (seen_.size() % 256 == 0 && budget_.IsOver())) {
         return {Answer::kUnknown, {}};
       }
       frames.push_back({Candidates(), 0});
