@@ -292,9 +292,8 @@ void Certificate::OpenInterval(uint32_t number) {
   if (problem_.intervals.size() <= number) {
     problem_.intervals.resize(std::max<size_t>(number + 1, names_->size()));
   }
-  problem_.intervals[number].push_back({.opening = account.view,
-                                        .since = account.observed,
-                                        .first_gap = account.gaps_told});
+  problem_.intervals[number].push_back(
+      {.opening = account.view, .since = account.observed, .first_gap = account.gaps_told});
 }
 
 // `expected`: before `op`, without unknown operations.
@@ -368,9 +367,9 @@ Standing Certificate::standing() const {
   Standing standing;
   standing.total_known = bank_.total_known && !has_strangers_;
   for (uint32_t i = 0; i < names_->size(); ++i) {
-    const bool is_open = i >= accounts_.size() ||
-                         (accounts_[i].view.presence == AccountView::kUnknown &&
-                          !accounts_[i].view.is_certainly_there());
+    const bool is_open =
+        i >= accounts_.size() || (accounts_[i].view.presence == AccountView::kUnknown &&
+                                  !accounts_[i].view.is_certainly_there());
     standing.has_strangers = standing.has_strangers || is_open;
   }
   standing.total = bank_.total;

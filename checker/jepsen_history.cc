@@ -181,8 +181,9 @@ absl::Status JepsenHistory::Read(InputFile* file) {
   };
   const auto is_vector = [](const Edn& value) { return value.type == Edn::Type::kVector; };
   if (values->size() > 1 && std::any_of(values->begin(), values->end(), is_vector)) {
-    return absl::InvalidArgumentError(path + ": more follows the vector of the events; give each "
-                                             "history its own file");
+    return absl::InvalidArgumentError(path +
+                                      ": more follows the vector of the events; give each "
+                                      "history its own file");
   }
   for (const Edn& value : *values) {
     if (value.type != Edn::Type::kVector) {

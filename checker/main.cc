@@ -64,7 +64,8 @@ int Main(int argc, char** argv) {
       app.add_option("--digests", options.digests, "files with the branches' final digests");
   const auto* foreign = app.add_flag("--foreign-writers", options.foreign_writers,
                "others than the recorded customers wrote too");
-  app.add_option("--budget-ms", options.budget_ms, "CPU time for reading, searching and minimizing, in ms;\n"
+  app.add_option("--budget-ms", options.budget_ms,
+                 "CPU time for reading, searching and minimizing, in ms;\n"
                  "reading once takes what it takes")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
@@ -86,9 +87,7 @@ int Main(int argc, char** argv) {
   std::vector<std::string> inputs = options.histories;
   inputs.insert(inputs.end(), options.digests.begin(), options.digests.end());
   // Told before the work, not after it. The verdict is worth having without a timeline, too.
-  if (!html.empty() &&
-      !TellNoTimeline(bank::checker::CanWritePage(
-          html, inputs))) {
+  if (!html.empty() && !TellNoTimeline(bank::checker::CanWritePage(html, inputs))) {
     html.clear();
   }
   const auto start = std::chrono::steady_clock::now();

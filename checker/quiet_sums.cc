@@ -103,7 +103,8 @@ bool ContradictsFromTheBeginning(const Account& account) {
     Wide sum = 0;
     for (auto& [ns, amount] : *sums) amount = sum += amount;
   }
-  const auto by = [](const std::vector<std::pair<int64_t, Wide>>& sums, int64_t ns, bool inclusive) {
+  const auto by = [](const std::vector<std::pair<int64_t, Wide>>& sums, int64_t ns,
+                     bool inclusive) {
     const auto end = std::partition_point(sums.begin(), sums.end(), [&](const auto& sum) {
       return sum.first < ns || (inclusive && sum.first == ns);
     });

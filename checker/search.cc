@@ -177,7 +177,8 @@ class Searcher {
 
   // Whether it is searched for from the beginning: the position tells where it stands.
   bool HasPlace(const Operation& op) const {
-    return options_.positions && (op.has_index || (op.freshness == Freshness::kAtLeast && op.minimum_index != 0));
+    return options_.positions &&
+           (op.has_index || (op.freshness == Freshness::kAtLeast && op.minimum_index != 0));
   }
 
   std::vector<Operation> Fresh(const std::vector<Operation>& group) const {

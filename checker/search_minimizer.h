@@ -7,8 +7,9 @@
 
 namespace bank::checker {
 
-// Searches a group, unless sums tell already that there is no order (quiet_sums.h): first with unknown operations where they are needed, then, if that does not
-// settle it, everywhere. `order` (may be null) gets the order found.
+// Searches a group, unless sums tell already that there is no order (quiet_sums.h): first with
+// unknown operations where they are needed, then, if that does not settle it, everywhere. `order`
+// (may be null) gets the order found.
 struct GroupAnswer {
   SearchAnswer answer = SearchAnswer::kUnknown;
   uint64_t states = 0;
