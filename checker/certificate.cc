@@ -292,9 +292,8 @@ void Certificate::OpenInterval(uint32_t number) {
   if (problem_.intervals.size() <= number) {
     problem_.intervals.resize(std::max<size_t>(number + 1, names_->size()));
   }
-  problem_.intervals[number].push_back({.opening = account.view,
-                                        .since = account.observed,
-                                        .first_gap = account.gaps_told});
+  problem_.intervals[number].push_back(
+      {.opening = account.view, .since = account.observed, .first_gap = account.gaps_told});
 }
 
 // `expected`: before `op`, without unknown operations.
