@@ -270,10 +270,10 @@ class GeneralParser {
     *value = found->get<uint64_t>();
   }
   // Positions are int64, as the bank counts them; ids may be any number of 64 bits.
-  void Position(const nlohmann::json& object, const char* key, Line::Field field,
-                uint64_t* value) {
+  void Position(const nlohmann::json& object, const char* key, Line::Field field, uint64_t* value) {
     Unsigned(object, key, field, value);
-    if (line_->has(field) && *value > kPositionMax) Fail(absl::StrCat("\"", key, "\" must be at most 2^63-1"));
+    if (line_->has(field) && *value > kPositionMax)
+      Fail(absl::StrCat("\"", key, "\" must be at most 2^63-1"));
   }
   void Signed(const nlohmann::json& object, const char* key, Line::Field field, int64_t* value) {
     const nlohmann::json* found = Find(object, key, field);
