@@ -7,7 +7,7 @@
 
 namespace bank::checker {
 
-Certificate::Certificate(const HistoryReader::Initial& initial, const AccountNames* names,
+Certificate::Certificate(const InitialState& initial, const AccountNames* names,
                          Options options)
     : names_(names), options_(options) {
   bank_.accounts_max = static_cast<uint64_t>(initial.accounts_max);

@@ -47,7 +47,7 @@ class Certificate {
     const std::vector<Operation>* placed = nullptr;
   };
 
-  Certificate(const HistoryReader::Initial& initial, const AccountNames* names, Options options);
+  Certificate(const InitialState& initial, const AccountNames* names, Options options);
 
   // `op` is a read or positioned, and has an index. False: too late, operations behind it have been
   // judged; the caller begins again and adds it in time.

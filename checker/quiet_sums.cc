@@ -148,7 +148,7 @@ bool Contradicts(const Account& account) {
 }  // namespace
 
 bool SumsContradict(const std::vector<Operation>& operations,
-                    const HistoryReader::Initial& initial) {
+                    const InitialState& initial) {
   std::map<uint32_t, Account> accounts;
   for (const auto& [account, balance] : initial.balances) accounts[account].initial = balance;
   for (const Operation& op : operations) {

@@ -14,13 +14,13 @@ struct GroupAnswer {
   SearchAnswer answer = SearchAnswer::kUnknown;
   uint64_t states = 0;
 };
-GroupAnswer SearchGroup(const std::vector<Operation>& group, const HistoryReader::Initial& initial,
+GroupAnswer SearchGroup(const std::vector<Operation>& group, const InitialState& initial,
                         const AccountNames& names, const GroupSearch::Options& options,
                         std::vector<Operation>* order);
 
 // `group`: operations that no order explains. The result is in the order of invocations.
 std::vector<Operation> MinimizeGroup(const std::vector<Operation>& group,
-                                     const HistoryReader::Initial& initial,
+                                     const InitialState& initial,
                                      const AccountNames& names,
                                      const GroupSearch::Options& options);
 
