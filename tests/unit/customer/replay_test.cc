@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -123,6 +124,7 @@ TEST(Answers, OutputAndReportLines) {
 }
 
 TEST(Conducting, WhoEndsWithoutAWordHasFailed) {
+  std::signal(SIGPIPE, SIG_IGN);  // as `customer replay` does
   const ConductResult result =
       Conduct({{.customer = 1, .operations = {}}},
               {.command = [](Share) { return std::vector<std::string>{"/bin/true"}; },
