@@ -134,6 +134,19 @@ TEST(Jepsen, BankReadsMayBeVectors) {
   }
 }
 
+TEST(Jepsen, PairsThatNobodyAskedForByKeyAreABankOfTwoAccounts) {
+  const auto reads = [](const std::string& second) {
+    return "{:process 0 :type :invoke :f :read :value nil}\n"
+           "{:process 0 :type :ok :f :read :value [10 10]}\n"
+           "{:process 0 :type :invoke :f :read :value nil}\n"
+           "{:process 0 :type :ok :f :read :value " +
+           second + "}\n";
+  };
+  EXPECT_EQ(JudgeEdn(reads("[10 10]")), Verdict::kConsistent);
+  EXPECT_EQ(JudgeEdn(reads("[9 11]")), Verdict::kInconsistent);
+  EXPECT_NE(Refusal(reads("10")).find("without a key"), std::string::npos);
+}
+
 TEST(Jepsen, UnknownTransfersHappenAtMostOnce) {
   std::string text = Done(0, "read", "nil", "{:a 100 :b 100}");
   for (int i = 0; i < 24; ++i) {
