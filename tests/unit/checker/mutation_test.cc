@@ -1,7 +1,7 @@
 // Goal: a history with one thing wrong is rejected, with the smallest set of operations that shows
 // it. Method: one right history; each test changes one field of it.
-#include <algorithm>
 #include <fmt/format.h>
+#include <algorithm>
 
 #include "checker/unknown_sums.h"
 #include "tests/unit/checker/history_text.h"
