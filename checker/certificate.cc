@@ -7,8 +7,7 @@
 
 namespace bank::checker {
 
-Certificate::Certificate(const InitialState& initial, const AccountNames* names,
-                         Options options)
+Certificate::Certificate(const InitialState& initial, const AccountNames* names, Options options)
     : names_(names), options_(options) {
   bank_.accounts_max = static_cast<uint64_t>(initial.accounts_max);
   bank_.total_known = initial.given && !options_.foreign_writers && !options_.total_unknown;
@@ -226,7 +225,10 @@ void Certificate::Follow(const Operation& op, const BankView& state) {
 }
 
 void Certificate::CheckAnswer(const Operation& op) {
-  if (op.took_effect()) CountMost(op);
+  // What a refusal says of the bank as a whole counts with what it was asked for.
+  if (op.took_effect() || op.answer == Answer::kOverflow || op.answer == Answer::kTooManyAccounts) {
+    CountMost(op);
+  }
   BankView state = StateFor(op);
   const bool account_open = IsOpen(accounts_[op.account]);
   const bool to_open = op.kind == OpKind::kTransfer && IsOpen(accounts_[op.to]);

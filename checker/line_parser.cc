@@ -11,6 +11,8 @@
 namespace bank::checker {
 namespace {
 
+constexpr auto kPositionMax = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+
 bool ParseOp(std::string_view name, OpKind* kind) {
   switch (name.empty() ? '\0' : name[0]) {
     case 'd':
@@ -140,7 +142,7 @@ class FastParser {
         return Key("process\":") && Once(Line::kProcess) && Unsigned(&line_->process);
       case 'i':
         if (Key("id\":")) return Once(Line::kId) && Unsigned(&line_->id);
-        return Key("index\":") && Once(Line::kIndex) && Unsigned(&line_->index);
+        return Key("index\":") && Once(Line::kIndex) && Unsigned(&line_->index, kPositionMax);
       case 's':
         if (Key("session\":")) return Once(Line::kSession) && Unsigned(&line_->session);
         return Key("sequence\":") && Once(Line::kSequence) && Unsigned(&line_->sequence);
@@ -278,9 +280,8 @@ class GeneralParser {
   void Signed(const nlohmann::json& object, const char* key, Line::Field field, int64_t* value) {
     const nlohmann::json* found = Find(object, key, field);
     if (found == nullptr) return;
-    constexpr auto kMax = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
     if (!found->is_number_integer() ||
-        (found->is_number_unsigned() && found->get<uint64_t>() > kMax)) {
+        (found->is_number_unsigned() && found->get<uint64_t>() > kPositionMax)) {
       return Fail(absl::StrCat("\"", key, "\" must be a 64-bit integer"));
     }
     *value = found->get<int64_t>();

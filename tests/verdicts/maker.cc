@@ -9,6 +9,7 @@
 namespace bank::verdicts {
 namespace {
 
+__extension__ using Sum = __int128;
 constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
 
 class Dice {
@@ -35,8 +36,8 @@ struct Bank {
   uint64_t position = 0;
   int64_t accounts_max = 10'000'000;
 
-  __int128 Total() const {
-    __int128 total = 0;
+  Sum Total() const {
+    Sum total = 0;
     for (const auto& [name, balance] : balances) total += balance;
     return total;
   }

@@ -72,6 +72,14 @@ constexpr Case kCases[] = {
 {"type":"ok","process":1,"id":1,"result":"ok","balance":10,"index":1,"ns":5}
 )",
      "inconsistent"},
+    {"an unknown deposit made the bank too full for another", R"("a":9223372036854775791)",
+     R"({"type":"invoke","process":1,"id":1,"op":"deposit","account":"a","amount":2,"ns":1}
+{"type":"invoke","process":2,"id":1,"op":"open","account":"b","amount":11,"ns":2}
+{"type":"ok","process":2,"id":1,"result":"ok","balance":11,"index":3,"ns":5}
+{"type":"invoke","process":2,"id":2,"op":"deposit","account":"a","amount":7,"ns":6}
+{"type":"ok","process":2,"id":2,"result":"overflow","balance":9223372036854775793,"index":4,"ns":9}
+)",
+     "consistent"},
     {"positions are int64", R"("a":1)",
      R"({"type":"invoke","process":1,"id":1,"op":"deposit","account":"a","amount":1,"ns":1}
 {"type":"ok","process":1,"id":1,"result":"ok","balance":2,"index":9223372036854775808,"ns":5}
