@@ -430,6 +430,14 @@ TEST_F(Program, WhatCouldNotBePrintedIsNoSuccess) {
   }
 }
 
+// Whoever asks again after "unavailable" must not have it done twice.
+TEST_F(Program, AWriteThatCouldNotBePrintedIsNotUnavailable) {
+  const std::string command = std::string(CUSTOMER_PROGRAM) + " call deposit 5 --at " + at() +
+                              " >/dev/full 2>" + folder_ + "/complaint";
+  EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), kExitUnknown);
+  EXPECT_NE(Read("complaint").find("deposit: ok"), std::string::npos) << Read("complaint");
+}
+
 TEST_F(Program, LoadInBothModesGoesOnThroughFaults) {
   using Kind = testing::Fault::Kind;
   for (const std::string mode : {"unary", "stream"}) {
