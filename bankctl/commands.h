@@ -43,8 +43,8 @@ int TakeSnapshots(const Context& context);
 // Hands leadership to `branch` (0: whoever is most up to date).
 int TransferLeadership(const Context& context, uint32_t branch);
 
-// Waits until all given branches have applied what was committed before the call and writes one JSON
-// line of each to `output` ("-": stdout). 6 if two branches differ at equal applied_index.
+// Waits until all given branches have applied what was committed before the call and writes one
+// JSON line of each to `output` ("-": stdout). 6 if two branches differ at equal applied_index.
 int CompareDigests(const Context& context, const std::string& output);
 
 struct MetricsOptions {

@@ -44,7 +44,7 @@ BranchAnswer Ask(Branch& branch, Deadline deadline) {
 // Brings all to the newest entry that one of them has applied, if the bank stands still. Notes all
 // that was seen.
 std::vector<BranchAnswer> AskAll(std::vector<Branch>& branches, Deadline deadline,
-                           LedgerAgreement* agreement) {
+                                 LedgerAgreement* agreement) {
   std::vector<BranchAnswer> answers(branches.size());
   uint64_t newest = 1;
   for (int round = 0; round < kRoundsMax; ++round) {
@@ -94,7 +94,8 @@ int CompareDigests(const Context& context, const std::string& output) {
                                                                            : kExitBadInput;
   }
   LedgerAgreement agreement;
-  const std::vector<BranchAnswer> answers = AskAll(*branches, context.DeadlineFromNow(), &agreement);
+  const std::vector<BranchAnswer> answers =
+      AskAll(*branches, context.DeadlineFromNow(), &agreement);
   int exit_code = kExitOk;
   std::string lines;
   for (size_t i = 0; i < answers.size(); ++i) {

@@ -267,8 +267,7 @@ bool BankSearch::EndsSegmentWell(uint32_t parent, const Move& move) {
   }
   if (balances != BalancesOf(bank_, bank_.steps[move.steps.back()])) return false;  // by chance
   if (!overdrawn) return true;
-  const TransferOrder found =
-      OrderTransfers(bank_, transfers, {}, before, Known::kBefore, budget_);
+  const TransferOrder found = OrderTransfers(bank_, transfers, {}, before, Known::kBefore, budget_);
   if (found.answer == TransferOrder::Answer::kFound) return true;
   if (found.answer == TransferOrder::Answer::kUnknown) is_complete_ = false;
   was_overdrawn_ = true;

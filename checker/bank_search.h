@@ -40,8 +40,7 @@ class BankSearch {
 
   // `patience`: an order may use one more transfer of unknown outcome if it is so many steps longer
   // for it. It decides what is tried first, never the answer.
-  BankSearch(const BankSteps& bank, const Budget& budget,
-             int64_t patience = kPatience);
+  BankSearch(const BankSteps& bank, const Budget& budget, int64_t patience = kPatience);
   Answer Run();
   // If explained: places in `bank.steps` in the order that explains the reads.
   const std::vector<size_t>& order() const { return order_; }

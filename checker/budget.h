@@ -17,7 +17,8 @@ class Budget {
   // Over from the beginning.
   Budget() : Budget(Duration::zero()) {}
   // From now on.
-  explicit Budget(Duration time) : end_(time <= Duration::zero() ? Duration::zero() : Used() + time) {}
+  explicit Budget(Duration time)
+      : end_(time <= Duration::zero() ? Duration::zero() : Used() + time) {}
   static Budget OfMs(int64_t ms) {
     return Budget(std::chrono::milliseconds(std::min<int64_t>(ms, kMsMax)));
   }

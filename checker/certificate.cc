@@ -7,8 +7,7 @@
 
 namespace bank::checker {
 
-Certificate::Certificate(const HistoryReader::Initial& initial, const AccountNames* names,
-                         Options options)
+Certificate::Certificate(const InitialState& initial, const AccountNames* names, Options options)
     : names_(names), options_(options) {
   bank_.accounts_max = static_cast<uint64_t>(initial.accounts_max);
   bank_.total_known = initial.given && !options_.foreign_writers && !options_.total_unknown;
@@ -226,7 +225,10 @@ void Certificate::Follow(const Operation& op, const BankView& state) {
 }
 
 void Certificate::CheckAnswer(const Operation& op) {
-  if (op.took_effect()) CountMost(op);
+  // What a refusal says of the bank as a whole counts with what it was asked for.
+  if (op.took_effect() || op.answer == Answer::kOverflow || op.answer == Answer::kTooManyAccounts) {
+    CountMost(op);
+  }
   BankView state = StateFor(op);
   const bool account_open = IsOpen(accounts_[op.account]);
   const bool to_open = op.kind == OpKind::kTransfer && IsOpen(accounts_[op.to]);
@@ -292,9 +294,8 @@ void Certificate::OpenInterval(uint32_t number) {
   if (problem_.intervals.size() <= number) {
     problem_.intervals.resize(std::max<size_t>(number + 1, names_->size()));
   }
-  problem_.intervals[number].push_back({.opening = account.view,
-                                        .since = account.observed,
-                                        .first_gap = account.gaps_told});
+  problem_.intervals[number].push_back(
+      {.opening = account.view, .since = account.observed, .first_gap = account.gaps_told});
 }
 
 // `expected`: before `op`, without unknown operations.
@@ -368,9 +369,9 @@ Standing Certificate::standing() const {
   Standing standing;
   standing.total_known = bank_.total_known && !has_strangers_;
   for (uint32_t i = 0; i < names_->size(); ++i) {
-    const bool is_open = i >= accounts_.size() ||
-                         (accounts_[i].view.presence == AccountView::kUnknown &&
-                          !accounts_[i].view.is_certainly_there());
+    const bool is_open =
+        i >= accounts_.size() || (accounts_[i].view.presence == AccountView::kUnknown &&
+                                  !accounts_[i].view.is_certainly_there());
     standing.has_strangers = standing.has_strangers || is_open;
   }
   standing.total = bank_.total;

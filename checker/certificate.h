@@ -47,7 +47,7 @@ class Certificate {
     const std::vector<Operation>* placed = nullptr;
   };
 
-  Certificate(const HistoryReader::Initial& initial, const AccountNames* names, Options options);
+  Certificate(const InitialState& initial, const AccountNames* names, Options options);
 
   // `op` is a read or positioned, and has an index. False: too late, operations behind it have been
   // judged; the caller begins again and adds it in time.
@@ -82,9 +82,9 @@ class Certificate {
 
  private:
   struct Account {
-    AccountView view;       // as if no unknown operation had happened since it was told
-    uint64_t observed = 0;  // last position at which an answer told its balance
-    uint64_t epoch = 0;     // foreign_writers: what is known holds until the next unheld position
+    AccountView view;        // as if no unknown operation had happened since it was told
+    uint64_t observed = 0;   // last position at which an answer told its balance
+    uint64_t epoch = 0;      // foreign_writers: what is known holds until the next unheld position
     uint32_t gaps_told = 0;  // gaps of the problem up to the last answer that told all about it
     bool has_interval = false;  // the one that begins there is in the problem
   };
@@ -124,7 +124,7 @@ class Certificate {
   uint64_t judged_place_ = 0;
 
   std::vector<Account> accounts_;
-  BankView bank_;  // as a whole
+  BankView bank_;        // as a whole
   Wide total_most_ = 0;  // the most that can ever have been there
   uint64_t accounts_most_ = 0;
   uint64_t epoch_ = 1;

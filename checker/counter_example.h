@@ -17,7 +17,7 @@ namespace bank::checker {
 
 // What a counter-example may be made of.
 struct Evidence {
-  const HistoryReader::Initial& initial;
+  const InitialState& initial;
   const AccountNames& names;
   const std::vector<Digest>& digests;
   // One for each effect (attempts.h), of any fate; empty if they are too many.

@@ -37,7 +37,7 @@ class FileLines {
   std::unique_ptr<char[]> buffer_;
   absl::Status status_;
   uint64_t offset_ = 0;  // of what is read next
-  size_t begin_ = 0;  // of what is read and not yet returned
+  size_t begin_ = 0;     // of what is read and not yet returned
   size_t end_ = 0;
   bool at_end_ = false;
   uint64_t line_number_ = 0;

@@ -53,7 +53,7 @@ struct GroupSearch::Frame {
 GroupSearch::~GroupSearch() = default;
 
 GroupSearch::GroupSearch(const std::vector<Operation>& operations,
-                         const HistoryReader::Initial& initial, const AccountNames& names,
+                         const InitialState& initial, const AccountNames& names,
                          const Options& options)
     : names_(names), options_(options), agenda_(required_) {
   for (const Operation& op : operations) {

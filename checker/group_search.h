@@ -60,7 +60,7 @@ class GroupSearch {
   };
 
   // `operations`: those with IsRequired() and those of unknown outcome.
-  GroupSearch(const std::vector<Operation>& operations, const HistoryReader::Initial& initial,
+  GroupSearch(const std::vector<Operation>& operations, const InitialState& initial,
               const AccountNames& names, const Options& options);
   ~GroupSearch();
 

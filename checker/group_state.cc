@@ -31,11 +31,11 @@ void GroupState::Set(uint32_t account, const AccountView& view) {
 }
 
 void GroupState::Carry(const Operation& op, BankView state) {
-  state.total = total_;
-  state.accounts = count_;
+  const Wide total = state.total;
+  const uint64_t accounts = state.accounts;
   bank::checker::Carry(op, &state);
-  total_ = state.total;
-  count_ = state.accounts;
+  total_ += state.total - total;
+  count_ += state.accounts - accounts;
   Set(op.account, state.account);
   if (op.kind == OpKind::kTransfer && op.to != op.account) Set(op.to, state.to);
 }

@@ -44,7 +44,7 @@ class HistoryPasses {
   // takes no longer than the history is long. What follows is of the last pass.
   absl::Status Settle(const Focus& focus);
   Certificate& certificate() { return *certificate_; }
-  const HistoryReader::Initial& initial() const { return initial_; }
+  const InitialState& initial() const { return initial_; }
   const std::vector<Violation>& key_violations() const { return key_violations_; }
   // Answers with and without a position.
   uint64_t indexed() const { return indexed_; }
@@ -83,7 +83,7 @@ class HistoryPasses {
   Knowledge knowledge_;
 
   // Of the pass that runs.
-  HistoryReader::Initial initial_;
+  InitialState initial_;
   std::unique_ptr<HistoryReader> reader_;
   std::unique_ptr<Certificate> certificate_;
   std::vector<Violation> key_violations_;

@@ -13,25 +13,13 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "checker/bank_state.h"
 #include "checker/file_lines.h"
 #include "checker/key_book.h"
 #include "checker/line_parser.h"
 #include "checker/operation.h"
 
 namespace bank::checker {
-
-// What a branch said about its state at the end.
-struct Digest {
-  uint64_t branch = 0;
-  uint64_t log_index = 0;
-  std::optional<uint64_t> applied_index;  // entries of the log that it had applied
-  std::string state;
-  std::string history;
-  int64_t accounts = -1;  // < 0: not given
-  int64_t balance_total = 0;
-  bool has_balance_total = false;
-  std::string where;  // file:line
-};
 
 // A process and an operation's number in it: names an operation for all files together.
 struct OperationId {
@@ -67,12 +55,7 @@ class HistoryReader {
   // its stamps); kNever when nothing is open and the files are at their end.
   int64_t oldest_open_invocation();
 
-  struct Initial {
-    bool given = false;
-    std::vector<std::pair<uint32_t, int64_t>> balances;  // account, balance; by account
-    int64_t accounts_max = 10'000'000;                   // the bank's limit
-  };
-  const Initial& initial() const { return initial_; }
+  const InitialState& initial() const { return initial_; }
   const std::vector<Digest>& digests() const { return digests_; }
   const std::vector<std::string>& notes() const { return notes_; }  // e.g. a torn last line
   uint64_t lines() const { return lines_; }
@@ -99,7 +82,7 @@ class HistoryReader {
   std::vector<Operation> rest_;                              // open at the end
   bool at_end_ = false;
   bool started_ = false;  // an operation was read
-  Initial initial_;
+  InitialState initial_;
   std::vector<Digest> digests_;
   std::vector<std::string> notes_;
   absl::Status status_;

@@ -46,8 +46,8 @@ InputFile::~InputFile() {
 
 absl::StatusOr<std::shared_ptr<InputFile>> InputFile::Open(const std::string& path) {
   const bool is_stdin = path == "-";
-  const int fd = is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
-                          : open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int fd =
+      is_stdin ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return absl::NotFoundError(Refused(path, std::strerror(errno)).message());
   std::shared_ptr<InputFile> file(
       new InputFile(is_stdin ? "standard input" : OneLine(path, kPathBytesMax), fd));

@@ -222,9 +222,8 @@ absl::StatusOr<JepsenJudgement> JudgeJepsen(const std::vector<std::string>& path
   absl::StatusOr<std::vector<JepsenOperation>> operations = history.Finish();
   if (!operations.ok()) return operations.status();
   if (history.is_bank() && history.is_register()) {
-    return absl::InvalidArgumentError(
-        fmt::format("{}: operations of a bank and of a register in one history",
-                    inputs->back()->path()));
+    return absl::InvalidArgumentError(fmt::format(
+        "{}: operations of a bank and of a register in one history", inputs->back()->path()));
   }
   std::optional<std::vector<JepsenOperation>> by_time;
   if (!history.in_time_order()) by_time = InTimeOrder(*operations);

@@ -181,8 +181,9 @@ absl::Status JepsenHistory::Read(InputFile* file) {
   };
   const auto is_vector = [](const Edn& value) { return value.type == Edn::Type::kVector; };
   if (values->size() > 1 && std::any_of(values->begin(), values->end(), is_vector)) {
-    return absl::InvalidArgumentError(path + ": more follows the vector of the events; give each "
-                                             "history its own file");
+    return absl::InvalidArgumentError(path +
+                                      ": more follows the vector of the events; give each "
+                                      "history its own file");
   }
   for (const Edn& value : *values) {
     if (value.type != Edn::Type::kVector) {
@@ -271,6 +272,7 @@ absl::Status JepsenHistory::Invoke(int64_t process, const std::string& f, const 
   if (const Edn* value = event.Find("value")) call.asked = *value;
   is_independent_ = is_independent_ || ShowsKey(op.function, call.asked);
   has_transfers_ = has_transfers_ || op.function == Function::kTransfer;
+  has_writes_ = has_writes_ || op.function == Function::kWrite || op.function == Function::kCas;
   if (!open_.emplace(process, std::move(call)).second) {
     return absl::InvalidArgumentError("the process has an operation open");
   }
@@ -286,7 +288,11 @@ absl::Status JepsenHistory::Complete(Call call, const Edn& event) {
   if (op.fate != Fate::kInfo) op.over = events_;
   if (const Edn* value = event.Find("value"); value != nullptr && op.fate == Fate::kOk) {
     call.told = *value;
-    if (op.function == Function::kRead && IsPair(call.told)) reads_pairs_ = true;
+    if (op.function == Function::kRead) {
+      reads_pairs_ = reads_pairs_ || IsPair(call.told);
+      reads_scalars_ = reads_scalars_ ||
+                       (call.told.type != Edn::Type::kVector && call.told.type != Edn::Type::kMap);
+    }
   }
   done_.push_back(std::move(call));
   return absl::OkStatus();
@@ -317,7 +323,7 @@ absl::Status JepsenHistory::Understand(Call* call, int64_t* event) const {
   const Edn* told = content(call->told, &answered.key);
   if (told == nullptr) return absl::InvalidArgumentError(kNoKey);
   if (is_read && answered.key == op.key) {
-    const bool fits = told->type != Edn::Type::kVector || has_transfers_;
+    const bool fits = told->type != Edn::Type::kVector || has_transfers_ || IsReadOnlyBank();
     return fits && UnderstandTold(*told, &op)
                ? absl::OkStatus()
                : absl::InvalidArgumentError("the :value does not fit its :f");
@@ -331,8 +337,8 @@ absl::Status JepsenHistory::Understand(Call* call, int64_t* event) const {
 absl::StatusOr<std::vector<JepsenOperation>> JepsenHistory::Finish() {
   for (auto& [process, call] : open_) done_.push_back(std::move(call));
   open_.clear();
-  // A pair read in a bank of two accounts is no key.
-  is_independent_ = is_independent_ || (reads_pairs_ && !has_transfers_);
+  // A pair read in a bank of two accounts is not a key.
+  is_independent_ = is_independent_ || (reads_pairs_ && !has_transfers_ && !IsReadOnlyBank());
   std::vector<JepsenOperation> operations;
   for (Call& call : done_) {
     int64_t event = 0;

@@ -77,6 +77,10 @@ class JepsenHistory {
   absl::Status Complete(Call call, const Edn& event);
   absl::Status Understand(Call* call, int64_t* event) const;
   absl::Status Refusal(int64_t event, const absl::Status& why) const;
+  // No invocation names a key or a change, and every read shows the whole bank.
+  bool IsReadOnlyBank() const {
+    return !is_independent_ && !has_transfers_ && !has_writes_ && !reads_scalars_;
+  }
 
   std::vector<File> files_;
   std::map<int64_t, Call> open_;
@@ -89,7 +93,9 @@ class JepsenHistory {
   bool in_time_order_ = true;
   bool is_independent_ = false;
   bool reads_pairs_ = false;
+  bool reads_scalars_ = false;
   bool has_transfers_ = false;
+  bool has_writes_ = false;
   bool is_bank_ = false;
   bool is_register_ = false;
 };

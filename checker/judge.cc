@@ -259,7 +259,8 @@ absl::StatusOr<Standing::May> HistoryJudge::MayTotalBySearch(Wide change, uint64
   const absl::Status status = passes_.ForEachEffect([&](const Operation& op) {
     const bool counts = op.is_unknown() && op.kind != OpKind::kTransfer;
     (counts ? unknown : others).push_back(op);
-    if (counts) (op.kind == OpKind::kWithdraw ? least : most) += ChangeOf(op, op.account);
+    const Wide by = counts ? ChangeOf(op, op.account) : Wide{0};  // amounts may be negative
+    (by < 0 ? least : most) += by;
   });
   if (!status.ok()) return status;
   if (change > most || change < least) return Standing::May::kNo;
@@ -458,8 +459,9 @@ absl::Status HistoryJudge::CompleteViolations() {
   const auto attempts = passes_.attempts();
   const Evidence evidence{passes_.initial(), judgement_.names, digests_, operations, attempts};
   for (Violation& violation : judgement_.violations) {
-    Complete(evidence, budget_.AtMost(kCompletingTime),
-             [this](const std::string& text) { return IsWrong(text); }, &violation);
+    Complete(
+        evidence, budget_.AtMost(kCompletingTime),
+        [this](const std::string& text) { return IsWrong(text); }, &violation);
   }
   return absl::OkStatus();
 }

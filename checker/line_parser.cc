@@ -11,6 +11,8 @@
 namespace bank::checker {
 namespace {
 
+constexpr auto kPositionMax = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+
 bool ParseOp(std::string_view name, OpKind* kind) {
   switch (name.empty() ? '\0' : name[0]) {
     case 'd':
@@ -140,7 +142,7 @@ class FastParser {
         return Key("process\":") && Once(Line::kProcess) && Unsigned(&line_->process);
       case 'i':
         if (Key("id\":")) return Once(Line::kId) && Unsigned(&line_->id);
-        return Key("index\":") && Once(Line::kIndex) && Unsigned(&line_->index);
+        return Key("index\":") && Once(Line::kIndex) && Unsigned(&line_->index, kPositionMax);
       case 's':
         if (Key("session\":")) return Once(Line::kSession) && Unsigned(&line_->session);
         return Key("sequence\":") && Once(Line::kSequence) && Unsigned(&line_->sequence);
@@ -270,17 +272,16 @@ class GeneralParser {
     *value = found->get<uint64_t>();
   }
   // Positions are int64, as the bank counts them; ids may be any number of 64 bits.
-  void Position(const nlohmann::json& object, const char* key, Line::Field field,
-                uint64_t* value) {
+  void Position(const nlohmann::json& object, const char* key, Line::Field field, uint64_t* value) {
     Unsigned(object, key, field, value);
-    if (line_->has(field) && *value > kPositionMax) Fail(absl::StrCat("\"", key, "\" must be at most 2^63-1"));
+    if (line_->has(field) && *value > kPositionMax)
+      Fail(absl::StrCat("\"", key, "\" must be at most 2^63-1"));
   }
   void Signed(const nlohmann::json& object, const char* key, Line::Field field, int64_t* value) {
     const nlohmann::json* found = Find(object, key, field);
     if (found == nullptr) return;
-    constexpr auto kMax = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
     if (!found->is_number_integer() ||
-        (found->is_number_unsigned() && found->get<uint64_t>() > kMax)) {
+        (found->is_number_unsigned() && found->get<uint64_t>() > kPositionMax)) {
       return Fail(absl::StrCat("\"", key, "\" must be a 64-bit integer"));
     }
     *value = found->get<int64_t>();

@@ -38,18 +38,19 @@ bool ParseAnswer(std::string_view name, Answer* answer) {
 
 std::string ShownName(std::string_view name) {
   std::string shown = OneLine(name, kNameBytesMax);
-  const bool is_plain = !name.empty() && shown == name &&
-                        std::all_of(name.begin(), name.end(), [](unsigned char c) {
-                          return absl::ascii_isalnum(c) || c >= 0x80 || c == '_' || c == '-' ||
-                                 c == '.' || c == '/' || c == '@' || c == '#';
-                        });
+  const bool is_plain =
+      !name.empty() && shown == name && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+        return absl::ascii_isalnum(c) || c >= 0x80 || c == '_' || c == '-' || c == '.' ||
+               c == '/' || c == '@' || c == '#';
+      });
   return is_plain ? shown : "\"" + shown + "\"";
 }
 
 std::string Describe(const Operation& op, const AccountNames& names) {
   std::string out = fmt::format("{}:{} {}", op.process, op.id, OpKindName(op.kind));
   if (op.account != kNoAccount) out += " " + ShownName(names.name(op.account));
-  if (op.kind == OpKind::kTransfer && op.to != kNoAccount) out += " to " + ShownName(names.name(op.to));
+  if (op.kind == OpKind::kTransfer && op.to != kNoAccount)
+    out += " to " + ShownName(names.name(op.to));
   if (op.is_write()) out += fmt::format(" {}", op.amount);
   out += " -> ";
   switch (op.fate) {

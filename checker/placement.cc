@@ -14,8 +14,7 @@ constexpr uint8_t kAllEffort = UINT8_MAX;
 
 }  // namespace
 
-Placement::Placement(const PlacementProblem& problem, const AccountNames& names,
-                     uint64_t steps_max)
+Placement::Placement(const PlacementProblem& problem, const AccountNames& names, uint64_t steps_max)
     : problem_(problem), names_(names), steps_max_(steps_max), supply_(problem.unknown, names) {
   room_.reserve(problem_.gaps.size() + 1);
   room_.push_back(0);
@@ -34,8 +33,9 @@ std::optional<uint32_t> Placement::OnlyChoice(uint32_t gap, uint32_t account,
     const uint32_t other = c.op.account == account ? c.op.to : c.op.account;
     if (other != kNoAccount) {
       const auto& intervals = problem_.intervals[other];
-      const auto at = std::upper_bound(intervals.begin(), intervals.end(), gap,
-                                       [](uint32_t g, const Interval& i) { return g < i.first_gap; });
+      const auto at =
+          std::upper_bound(intervals.begin(), intervals.end(), gap,
+                           [](uint32_t g, const Interval& i) { return g < i.first_gap; });
       const Interval& its = *(at - 1);
       if (its.has_missing && its.first_gap == its.last_gap &&
           its.missing != ChangeOf(c.op, other)) {
@@ -79,8 +79,7 @@ bool Placement::IsUneven(uint32_t account) const {
   const Interval* interval = IntervalOf(account);
   if (interval == nullptr || !interval->has_missing) return false;
   const State& state = accounts_[account];
-  return state.missing != 0 ||
-         (interval->opens && state.view.presence == AccountView::kAbsent);
+  return state.missing != 0 || (interval->opens && state.view.presence == AccountView::kAbsent);
 }
 
 void Placement::NoteUneven(uint32_t account) {
@@ -210,8 +209,9 @@ void Placement::Reach(uint32_t gap) {
   furthest_ = std::max(furthest_, gap);
 }
 
-// Whether what the accounts miss can still be made up for, once `content` (kNone: nothing) is placed
-// and `left` more may be placed in the gap. Each operation makes up for two accounts at most.
+// Whether what the accounts miss can still be made up for, once `content` (kNone: nothing) is
+// placed and `left` more may be placed in the gap. Each operation makes up for two accounts at
+// most.
 bool Placement::CanMakeUp(const Level& level, uint64_t left, uint32_t content) {
   const Operation* op = content == kNone ? nullptr : &supply_.at(content).op;
   needs_.clear();
@@ -243,9 +243,9 @@ bool Placement::CanMakeUp(const Level& level, uint64_t left, uint32_t content) {
   for (size_t i = 0; i < needs_.size(); ++i) {
     if (i + 1 > 2 * needs_[i].room) return fail(i + 1);
   }
-  const auto last = std::find_if(needs_.begin(), needs_.end(),
-                                 [](const Need& need) { return need.room > 1; }) -
-                    needs_.begin();
+  const auto last =
+      std::find_if(needs_.begin(), needs_.end(), [](const Need& need) { return need.room > 1; }) -
+      needs_.begin();
   if (last == 0) return true;
   // One operation has to do for all that have room for one.
   const auto& exact = supply_.Changing(needs_[0].account, needs_[0].missing);
@@ -293,9 +293,8 @@ void Placement::Gather(Level* level) {
   list.erase(std::unique(list.begin(), list.end()), list.end());
   if (level->stage == Stage::kAny) return;
   // What there is most of is missed least elsewhere.
-  std::stable_sort(list.begin(), list.end(), [&](uint32_t a, uint32_t b) {
-    return supply_.Spare(a) > supply_.Spare(b);
-  });
+  std::stable_sort(list.begin(), list.end(),
+                   [&](uint32_t a, uint32_t b) { return supply_.Spare(a) > supply_.Spare(b); });
 }
 
 bool Placement::IsLeft(const Level& level, uint32_t content, uint32_t first_user) const {
@@ -447,8 +446,7 @@ bool Placement::Advance(Level* level) {
     const bool leaves = level->chosen == kLeave;
     if (!leaves) Place(level, level->chosen);
     if (leaves) {
-      holds = PassEvents(level->gap) &&
-              (level->gap + 1 < problem_.gaps.size() || EndFits());
+      holds = PassEvents(level->gap) && (level->gap + 1 < problem_.gaps.size() || EndFits());
     }
     if (holds) return true;
     MergeBlame(level);

@@ -9,7 +9,8 @@
 // directed backjumping, Prosser 1993): gaps since the accounts in question were known. Choices that
 // make up for nothing at once are tried after all others. Where nothing is left to explain the
 // answers because others have used it, it is borrowed, and then taken back from one of them. kNone
-// is a proof: nothing explains the answers even with all that others use. One owner. Memory: about 150 bytes for each gap.
+// is a proof: nothing explains the answers even with all that others use. One owner. Memory: about
+// 150 bytes for each gap.
 #pragma once
 
 #include <cstdint>
@@ -51,13 +52,13 @@ class Placement {
   // A choice: what stands next in a gap.
   struct Level {
     uint32_t gap = 0;
-    uint32_t placed = 0;     // in the gap before it
-    uint32_t chosen = kNone;  // a content, or kLeave
+    uint32_t placed = 0;       // in the gap before it
+    uint32_t chosen = kNone;   // a content, or kLeave
     uint32_t earlier = kNone;  // what was chosen when the search was here before, and came further
     Stage stage = Stage::kEarlier;
     bool has_last_chance = false;  // an account misses something, and this is the last gap for it
-    uint8_t cost = 0;   // of the choice
-    uint32_t spent = 0;  // by the choices before it, since nothing was missing
+    uint8_t cost = 0;              // of the choice
+    uint32_t spent = 0;            // by the choices before it, since nothing was missing
     uint32_t next = 0;
     std::vector<uint32_t> candidates;
     // What had to do with dead ends behind it: all levels from `low` on, and whoever used up what
@@ -89,7 +90,8 @@ class Placement {
   };
 
   void ReserveWhatIsForced();
-  std::optional<uint32_t> OnlyChoice(uint32_t gap, uint32_t account, const Interval& interval) const;
+  std::optional<uint32_t> OnlyChoice(uint32_t gap, uint32_t account,
+                                     const Interval& interval) const;
 
   // Forward.
   bool Advance(Level* level);  // chooses anew and goes on; false: nothing is left to choose
@@ -142,9 +144,10 @@ class Placement {
   std::vector<uint32_t> uneven_;  // accounts whose interval lacks something
   std::vector<Saved> trail_;
   std::vector<Level> levels_;
-  std::vector<Need> needs_;     // of CanMakeUp
-  std::vector<uint8_t> effort_;  // by gap: how much may be spent on choices that make up for nothing
-  uint32_t furthest_ = 0;       // gap
+  std::vector<Need> needs_;  // of CanMakeUp
+  std::vector<uint8_t>
+      effort_;             // by gap: how much may be spent on choices that make up for nothing
+  uint32_t furthest_ = 0;  // gap
   std::vector<std::vector<uint32_t>> earlier_;  // by gap: choices given up for those before them
   Wide total_ = 0;
   uint64_t account_count_ = 0;

@@ -103,7 +103,8 @@ bool ContradictsFromTheBeginning(const Account& account) {
     Wide sum = 0;
     for (auto& [ns, amount] : *sums) amount = sum += amount;
   }
-  const auto by = [](const std::vector<std::pair<int64_t, Wide>>& sums, int64_t ns, bool inclusive) {
+  const auto by = [](const std::vector<std::pair<int64_t, Wide>>& sums, int64_t ns,
+                     bool inclusive) {
     const auto end = std::partition_point(sums.begin(), sums.end(), [&](const auto& sum) {
       return sum.first < ns || (inclusive && sum.first == ns);
     });
@@ -147,7 +148,7 @@ bool Contradicts(const Account& account) {
 }  // namespace
 
 bool SumsContradict(const std::vector<Operation>& operations,
-                    const HistoryReader::Initial& initial) {
+                    const InitialState& initial) {
   std::map<uint32_t, Account> accounts;
   for (const auto& [account, balance] : initial.balances) accounts[account].initial = balance;
   for (const Operation& op : operations) {

@@ -17,6 +17,6 @@ namespace bank::checker {
 // sums from the beginning on are looked at only.
 inline constexpr size_t kQuietSumsMax = 2'000;
 bool SumsContradict(const std::vector<Operation>& operations,
-                    const HistoryReader::Initial& initial);
+                    const InitialState& initial);
 
 }  // namespace bank::checker

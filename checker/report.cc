@@ -115,9 +115,8 @@ std::string JsonReport(const Judgement& judgement, int64_t elapsed_ms) {
       }
     }
     for (const Digest& digest : violation.digests) {
-      nlohmann::ordered_json d = {{"branch", digest.branch},
-                                  {"log_index", digest.log_index},
-                                  {"state", digest.state}};
+      nlohmann::ordered_json d = {
+          {"branch", digest.branch}, {"log_index", digest.log_index}, {"state", digest.state}};
       if (!digest.history.empty()) d["history"] = digest.history;
       if (digest.accounts >= 0) d["accounts"] = digest.accounts;
       if (digest.has_balance_total) d["balance_total"] = digest.balance_total;

@@ -221,8 +221,7 @@ std::string Disagreement(const Operation& op, const BankView& state) {
     if (state.account.presence == AccountView::kUnknown) {
       return fmt::format("reports balance {}, which no balance before it can give", op.balance);
     }
-    const Wide before =
-        state.account.presence == AccountView::kPresent ? state.account.balance : 0;
+    const Wide before = state.account.presence == AccountView::kPresent ? state.account.balance : 0;
     return fmt::format("reports balance {}, but it must be {}", op.balance,
                        ToString(before + (op.answer == Answer::kOk ? OwnChange(op) : 0)));
   }
@@ -236,8 +235,9 @@ std::string Disagreement(const Operation& op, const BankView& state) {
   const std::string before =
       state.account.presence == AccountView::kPresent
           ? fmt::format("with a balance of {} before it", ToString(state.account.balance))
-      : state.account.presence == AccountView::kAbsent ? std::string("as the account does not exist")
-                                                       : std::string("whatever the account holds");
+      : state.account.presence == AccountView::kAbsent
+          ? std::string("as the account does not exist")
+          : std::string("whatever the account holds");
   return fmt::format("answered {}, but {} it must be {}", AnswerName(op.answer), before, expected);
 }
 

@@ -64,7 +64,7 @@ Operation Timeless(const Operation& op) {
 
 class Searcher {
  public:
-  Searcher(const std::vector<Operation>& operations, const HistoryReader::Initial& initial,
+  Searcher(const std::vector<Operation>& operations, const InitialState& initial,
            const AccountNames& names, const SearchOptions& options)
       : operations_(operations), initial_(initial), names_(names), options_(options) {
     group_options_.states_max = options.states_max;
@@ -177,7 +177,8 @@ class Searcher {
 
   // Whether it is searched for from the beginning: the position tells where it stands.
   bool HasPlace(const Operation& op) const {
-    return options_.positions && (op.has_index || (op.freshness == Freshness::kAtLeast && op.minimum_index != 0));
+    return options_.positions &&
+           (op.has_index || (op.freshness == Freshness::kAtLeast && op.minimum_index != 0));
   }
 
   std::vector<Operation> Fresh(const std::vector<Operation>& group) const {
@@ -308,7 +309,7 @@ class Searcher {
   }
 
   const std::vector<Operation>& operations_;
-  const HistoryReader::Initial& initial_;
+  const InitialState& initial_;
   const AccountNames& names_;
   const SearchOptions& options_;
   GroupSearch::Options group_options_;
@@ -321,7 +322,7 @@ class Searcher {
 
 }  // namespace
 
-SearchResult Search(const std::vector<Operation>& operations, const HistoryReader::Initial& initial,
+SearchResult Search(const std::vector<Operation>& operations, const InitialState& initial,
                     const AccountNames& names, const SearchOptions& options) {
   return Searcher(operations, initial, names, options).Run();
 }

@@ -33,7 +33,7 @@ struct SearchResult {
 };
 
 // `operations`: one for each effect (attempts.h), of any fate.
-SearchResult Search(const std::vector<Operation>& operations, const HistoryReader::Initial& initial,
+SearchResult Search(const std::vector<Operation>& operations, const InitialState& initial,
                     const AccountNames& names, const SearchOptions& options);
 
 }  // namespace bank::checker

@@ -46,7 +46,7 @@ std::vector<Operation> Since(const std::vector<Operation>& operations, int64_t s
 
 class Minimizer {
  public:
-  Minimizer(const HistoryReader::Initial& initial, const AccountNames& names,
+  Minimizer(const InitialState& initial, const AccountNames& names,
             const GroupSearch::Options& options)
       : initial_(initial), names_(names), options_(options) {}
 
@@ -69,7 +69,7 @@ class Minimizer {
     }
     std::vector<Operation> part = Until(group, ends[low]);
     // A late stretch of it that fails whatever was there before is easier to read.
-    HistoryReader::Initial initial = initial_;
+    InitialState initial = initial_;
     std::vector<Operation> required = Required(part);
     for (size_t k = 1; k < required.size() && k <= kStretchMax; k *= 2) {
       const std::vector<Operation> stretch = Since(part, required[required.size() - k].invoke_ns);
@@ -114,7 +114,7 @@ class Minimizer {
     return required;
   }
 
-  bool Fails(const std::vector<Operation>& operations, const HistoryReader::Initial& initial) {
+  bool Fails(const std::vector<Operation>& operations, const InitialState& initial) {
     if (options_.budget.IsOver()) return false;
     GroupSearch::Options once = options_;
     once.states_max = std::min<uint64_t>(options_.states_max, kTryStatesMax);
@@ -123,14 +123,14 @@ class Minimizer {
            SearchAnswer::kViolation;
   }
 
-  const HistoryReader::Initial& initial_;
+  const InitialState& initial_;
   const AccountNames& names_;
   const GroupSearch::Options options_;
 };
 
 }  // namespace
 
-GroupAnswer SearchGroup(const std::vector<Operation>& group, const HistoryReader::Initial& initial,
+GroupAnswer SearchGroup(const std::vector<Operation>& group, const InitialState& initial,
                         const AccountNames& names, const GroupSearch::Options& options,
                         std::vector<Operation>* order) {
   GroupAnswer result;
@@ -151,7 +151,7 @@ GroupAnswer SearchGroup(const std::vector<Operation>& group, const HistoryReader
 }
 
 std::vector<Operation> MinimizeGroup(const std::vector<Operation>& group,
-                                     const HistoryReader::Initial& initial,
+                                     const InitialState& initial,
                                      const AccountNames& names,
                                      const GroupSearch::Options& options) {
   return Minimizer(initial, names, options).Run(group);

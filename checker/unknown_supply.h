@@ -19,14 +19,15 @@ namespace bank::checker {
 class UnknownSupply {
  public:
   struct Content {
-    Operation op;  // as if it had been answered `ok`, without a balance
+    Operation op;                   // as if it had been answered `ok`, without a balance
     std::vector<uint32_t> members;  // places in `unknown`, by invocation
     std::vector<int64_t> invocations;
     uint32_t key = 0;             // one of several attempts with one key: which; 0: no
     std::vector<uint32_t> users;  // whoever uses it, in order
     // Gaps where nothing else will do, ascending.
     std::vector<uint32_t> reserved;
-    std::vector<int64_t> reserved_slack;  // how many more uses before it leave enough, by `reserved`
+    std::vector<int64_t>
+        reserved_slack;  // how many more uses before it leave enough, by `reserved`
   };
 
   // What can never be carried out is left out.

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "checker/history_reader.h"
+#include "checker/bank_state.h"
 #include "checker/operation.h"
 
 namespace bank::checker {
@@ -29,7 +29,7 @@ struct Violation {
   std::vector<Operation> operations;  // the smallest set that shows it, in the bank's order
   // What it rests on besides: what accounts held at first (if has_initial), and digests.
   bool has_initial = false;
-  HistoryReader::Initial initial;
+  InitialState initial;
   std::vector<Digest> digests;
   // Where the search for that set begins and ends (kBalance): positions, both inclusive.
   uint64_t first_index = 0;

@@ -48,7 +48,7 @@ std::vector<Operation> Minimize(const std::vector<Operation>& operations,
 }
 
 Contradiction::Contradiction(const std::vector<Operation>& around,
-                             const HistoryReader::Initial& initial, const AccountNames* names,
+                             const InitialState& initial, const AccountNames* names,
                              bool from_the_start)
     : initial_(initial), names_(names), from_the_start_(from_the_start) {
   absl::flat_hash_map<uint32_t, uint64_t> effects;

@@ -24,7 +24,7 @@ class Contradiction {
   // `around`: all reads and positioned operations of the accounts in question in a stretch of the
   // order, by position. `initial`: what was there before the stretch, if it begins with the
   // history.
-  Contradiction(const std::vector<Operation>& around, const HistoryReader::Initial& initial,
+  Contradiction(const std::vector<Operation>& around, const InitialState& initial,
                 const AccountNames* names, bool from_the_start);
 
   // `some`: a subset of `around`, in the same order.
@@ -37,7 +37,7 @@ class Contradiction {
     uint64_t to = 0;
   };
   absl::flat_hash_map<OperationId, Rank> ranks_;
-  const HistoryReader::Initial& initial_;
+  const InitialState& initial_;
   const AccountNames* names_;
   bool from_the_start_;
 };

@@ -32,7 +32,8 @@ absl::Status Refuse(const std::string& name, std::string_view why) {
 }
 
 absl::Status Failed(const std::string& name, int error, std::string_view what) {
-  return absl::ErrnoToStatus(error, absl::StrCat(OneLine(name), ": ", std::string(what)));
+  const std::string shown = name == "-" ? "standard output" : OneLine(name);
+  return absl::ErrnoToStatus(error, absl::StrCat(shown, ": ", std::string(what)));
 }
 
 std::string FolderOf(const std::string& file) {
@@ -157,7 +158,7 @@ absl::StatusOr<OutputPlace> FindOutput(const std::string& name,
   place.name_ = name;
   if (name == "-") {
     place.through_ = FileDescriptor(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
-    if (!place.through_.open()) return Failed(name, errno, "standard output cannot be written");
+    if (!place.through_.open()) return Failed(name, errno, "cannot be written");
     return place;
   }
   struct stat found = {};

@@ -9,7 +9,7 @@ namespace bank::agent {
 namespace {
 
 // Frames in one message: small messages, so that nothing else waits long behind one.
-constexpr size_t kFramesAtATime = 32;
+constexpr size_t kPushedAtATime = 32;
 
 // How many frames before `frame` a portion says will not come.
 uint64_t LostBefore(const monitor::Feed::Portion& portion, const monitor::Frame& frame) {
@@ -48,7 +48,7 @@ PushStream::PushStream(Options options, const std::shared_ptr<grpc::Channel>& ch
 
 void PushStream::Pump() {
   if (closed_ || writing_ || places_ == nullptr) return;
-  const auto portion = places_->Take(kFramesAtATime);
+  const auto portion = places_->Take(kPushedAtATime);
   const int64_t now_ns = worker_.clock().NowNs();
   message_.Clear();
   if (!portion.events.empty() || now_ns >= next_sign_ns_) {

@@ -12,7 +12,7 @@
 namespace bank::agent {
 namespace {
 
-constexpr int64_t kTickNs = 250'000'000;
+constexpr int64_t kSyncTickNs = 250'000'000;
 // A master that sends what cannot be understood is of another version: it is not asked often.
 constexpr int64_t kNonsensePauseNs = 5'000'000'000;
 
@@ -229,7 +229,7 @@ void Uplink::Tick() {
   if (push_ != nullptr) push_->Pump();
   NoteLostMaster();
   if (informed_) NoteChanges();
-  worker_.PostAt(now_ns + kTickNs, [this] { Tick(); });
+  worker_.PostAt(now_ns + kSyncTickNs, [this] { Tick(); });
 }
 
 void Uplink::NoteLost(const std::string& name, const monitor::AgentView& view) {

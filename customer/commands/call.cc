@@ -1,5 +1,6 @@
 // customer call: one operation, typed by a person.
 #include <fmt/format.h>
+#include <cstdio>
 
 #include <iostream>
 #include <map>
@@ -136,6 +137,15 @@ class Call final : public Command {
     } else {
       fmt::print("{} {} session {} sequence {}\n", operation_name_, result,
                  answer.identity.session.value, answer.identity.sequence);
+    }
+    std::cout << std::flush;
+    if (!std::cout || std::fflush(stdout) != 0) {
+      // Of a write not "unavailable": whoever repeated the call would have it done twice.
+      return Complain(operation_name_ == "query" ? kExitUnavailable : kExitUnknown,
+                      fmt::format("standard output could not be written; {}: {}, session {} "
+                                  "sequence {} index {}",
+                                  operation_name_, result, answer.identity.session.value,
+                                  answer.identity.sequence, answer.index.value));
     }
     // A refusal has told its reason above.
     return exit_code == kExitOk || exit_code == kExitRefused ? exit_code

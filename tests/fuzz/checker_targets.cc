@@ -97,7 +97,7 @@ void RunLine(std::string_view bytes) {
 // What a file said.
 struct History {
   AccountNames names;
-  HistoryReader::Initial initial;
+  InitialState initial;
   std::vector<Digest> digests;
   std::vector<Operation> operations;
 };

@@ -156,6 +156,8 @@ void Hostile::Settle(size_t index, const CallReply& reply) {
     if (op.session == own_) own_ = SessionId(0);
     return;
   }
+  // A later write overtook this one, and called its answer seen.
+  if (outcome.code == Code::kForgotten) return;
   op.fate = Operation::Fate::kDone;
   op.outcome = outcome;
   op.completed_at = world_.scheduler.now();

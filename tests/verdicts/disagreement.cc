@@ -44,7 +44,9 @@ std::string Word(const absl::StatusOr<checker::Judgement>& judged) {
 }
 
 std::string Word(Truth truth) {
-  return truth == Truth::kRight ? "consistent" : truth == Truth::kWrong ? "inconsistent" : "undecided";
+  return truth == Truth::kRight   ? "consistent"
+         : truth == Truth::kWrong ? "inconsistent"
+                                  : "undecided";
 }
 
 }  // namespace
@@ -61,7 +63,7 @@ Comparison Compare(const Story& story) {
   comparison.right = Word(JudgeByForce(story));
   const auto judged = Judged(TextOf(story));
   const std::string said = Word(judged);
-  comparison.words = !judged.ok() ? judged.status().ToString()
+  comparison.words = !judged.ok()                 ? judged.status().ToString()
                      : judged->violations.empty() ? said + " " + judged->undecided_because
                                                   : judged->violations[0].why;
   if (said == "inconsistent" && said == comparison.right) {
@@ -76,9 +78,7 @@ Comparison Compare(const Story& story) {
   if (comparison.right == "undecided" || said == comparison.right) {
     return comparison;
   }
-  comparison.flaw = said == "consistent"     ? "missed"
-                    : said == "inconsistent" ? "false-alarm"
-                                             : said;
+  comparison.flaw = said == "consistent" ? "missed" : said == "inconsistent" ? "false-alarm" : said;
   return comparison;
 }
 
@@ -99,11 +99,13 @@ Story Shrink(Story story, const std::string& flaw) {
       smaller |= keeps([&](Story* s) { s->digests.erase(s->digests.begin() + std::ptrdiff_t(i)); });
     }
     for (size_t i = 0; i < story.digests.size(); ++i) {
-      if (story.digests[i].accounts) smaller |= keeps([&](Story* s) { s->digests[i].accounts.reset(); });
+      if (story.digests[i].accounts)
+        smaller |= keeps([&](Story* s) { s->digests[i].accounts.reset(); });
       if (story.digests[i].total) smaller |= keeps([&](Story* s) { s->digests[i].total.reset(); });
     }
     for (size_t i = story.initial ? story.initial->size() : 0; i-- > 0;) {
-      smaller |= keeps([&](Story* s) { s->initial->erase(s->initial->begin() + std::ptrdiff_t(i)); });
+      smaller |=
+          keeps([&](Story* s) { s->initial->erase(s->initial->begin() + std::ptrdiff_t(i)); });
     }
     if (story.initial) smaller |= keeps([&](Story* s) { s->initial.reset(); });
     if (story.accounts_max) smaller |= keeps([&](Story* s) { s->accounts_max.reset(); });

@@ -13,16 +13,16 @@ namespace {
 constexpr int64_t kForever = std::numeric_limits<int64_t>::max();
 constexpr uint64_t kStepsMax = 400'000;
 
-const std::set<std::string> kPlaced = {"ok",         "insufficient_funds", "unknown_account",
-                                       "bad_amount", "account_exists",     "overflow",
+const std::set<std::string> kPlaced = {"ok",          "insufficient_funds", "unknown_account",
+                                       "bad_amount",  "account_exists",     "overflow",
                                        "bad_account", "too_many_accounts"};
 const std::set<std::string> kOfKeys = {"unknown_session", "key_reused", "forgotten", "window_full",
                                        "not_applied"};
 
 bool IsPlaced(const Event& e) { return e.type == "ok" && kPlaced.contains(e.result); }
 bool IsUnknown(const Event& e) {
-  return e.is_write() && (e.type.empty() || e.type == "info" ||
-                          (e.type == "ok" && e.result == "forgotten"));
+  return e.is_write() &&
+         (e.type.empty() || e.type == "info" || (e.type == "ok" && e.result == "forgotten"));
 }
 bool SameContent(const Event& a, const Event& b) {
   return a.op == b.op && a.account == b.account && a.to == b.to && a.amount == b.amount;
@@ -32,7 +32,7 @@ bool SameContent(const Event& a, const Event& b) {
 struct Item {
   Demand demand;
   bool is_write = false;
-  bool must = false;       // else of unknown outcome
+  bool must = false;        // else of unknown outcome
   bool may_be_old = false;  // a query that need not be fresh
   std::optional<uint64_t> index;
   uint64_t minimum = 0;
@@ -77,8 +77,8 @@ class Judge {
  private:
   struct Point {
     Ledger ledger;
-    uint64_t position;   // all up to it are passed
-    int64_t newest;      // invocation before here
+    uint64_t position;    // all up to it are passed
+    int64_t newest;       // invocation before here
     int64_t newest_then;  // and before the position was reached
   };
 
@@ -208,9 +208,8 @@ class Judge {
   }
 
   bool Names(uint64_t position) const {
-    return std::any_of(items_.begin(), items_.end(), [&](const Item& item) {
-      return item.is_write && item.index == position;
-    });
+    return std::any_of(items_.begin(), items_.end(),
+                       [&](const Item& item) { return item.is_write && item.index == position; });
   }
 
   bool Try(const Point& point) {

@@ -18,7 +18,7 @@ Ledger::Ledger(const Story& story, const std::vector<std::string>& named) {
   }
   if (!story.initial) return;
   for (const auto& [name, balance] : *story.initial) {
-    accounts_[name] = {Account::kPresent, balance, balance, 0};
+    accounts_[name] = {Account::kPresent, false, balance, balance, 0};
   }
 }
 
@@ -95,15 +95,15 @@ std::vector<Ledger> Ledger::Decided(const Demand& demand) const {
 }
 
 bool Ledger::CarryOut(const Demand& d) {
-  const bool is_bad = IsBadName(d.account) ||
-                      (d.op == "transfer" && (IsBadName(d.to) || d.to == d.account));
+  const bool is_bad =
+      IsBadName(d.account) || (d.op == "transfer" && (IsBadName(d.to) || d.to == d.account));
   Account& account = accounts_.at(d.account);
   const bool is_there = account.presence == Account::kPresent;
   if (is_bad) return false;
   if (d.op == "query") return is_there;
   if (d.op == "open") {
     if (is_there || d.amount < 0 || (is_complete_ && Present() >= accounts_max_)) return false;
-    account = {Account::kPresent, 0, 0, d.amount};
+    account = {Account::kPresent, false, 0, 0, d.amount};
     if (!TotalAtMost(kMost - d.amount)) return false;
     changes_ += d.amount;
     return true;
@@ -159,8 +159,8 @@ std::vector<Ledger> Ledger::Refuse(const Demand& d) const {
   if (!d.balance) return {after};
   std::vector<Ledger> ways;
   // What is malformed is refused without a look at the account.
-  const bool is_malformed = d.answer == "bad_account" || d.answer == "bad_amount" ||
-                            d.answer == "unknown_account";
+  const bool is_malformed =
+      d.answer == "bad_account" || d.answer == "bad_amount" || d.answer == "unknown_account";
   if (*d.balance == 0 && (is_malformed || !is_there)) ways.push_back(after);
   if (is_there && after.Holds(d.account, *d.balance, *d.balance) && after.IsPossible()) {
     ways.push_back(after);
@@ -174,7 +174,7 @@ bool Ledger::FitsDigest(const DigestLine& digest) const {
   // A total tells something to those only who know all accounts and what they held at first.
   if (!digest.total || !is_complete_ || (digest.accounts && said > Present())) return true;
   for (const auto& [name, account] : accounts_) {
-    if (account.presence == Account::kPresent && account.low != account.high) return true;
+    if (account.presence == Account::kPresent && account.is_stranger) return true;
     if (account.presence == Account::kOpen && !digest.accounts) return true;
   }
   Big total = 0;

@@ -40,6 +40,7 @@ class Ledger {
   struct Account {
     enum Presence { kOpen, kAbsent, kPresent };  // kOpen: not decided yet
     Presence presence = kOpen;
+    bool is_stranger = true;  // neither in the header nor opened
     // What it holds is `change` more than what it held at first: one number in [low, high].
     Big low = 0;
     Big high = kMost;

@@ -9,6 +9,7 @@
 namespace bank::verdicts {
 namespace {
 
+__extension__ using Sum = __int128;
 constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
 
 class Dice {
@@ -35,8 +36,8 @@ struct Bank {
   uint64_t position = 0;
   int64_t accounts_max = 10'000'000;
 
-  __int128 Total() const {
-    __int128 total = 0;
+  Sum Total() const {
+    Sum total = 0;
     for (const auto& [name, balance] : balances) total += balance;
     return total;
   }
@@ -133,7 +134,7 @@ class Run {
   }
 
   void Ask(Event* e) {
-    static const std::vector<std::string> kOps = {"query",    "query",    "query",   "deposit",
+    static const std::vector<std::string> kOps = {"query",    "query",    "query",    "deposit",
                                                   "deposit",  "deposit",  "withdraw", "withdraw",
                                                   "transfer", "transfer", "open"};
     e->op = kOps[dice_.Pick(kOps.size())];
@@ -275,8 +276,8 @@ class Run {
 // Changes one thing; what does not suit the story is left as it is.
 void Mutate(Dice* dice, Story* story) {
   static const std::vector<std::string> kResults = {
-      "ok", "insufficient_funds", "unknown_account", "account_exists", "overflow",
-      "bad_amount", "bad_account", "key_reused", "forgotten", "not_applied"};
+      "ok",         "insufficient_funds", "unknown_account", "account_exists", "overflow",
+      "bad_amount", "bad_account",        "key_reused",      "forgotten",      "not_applied"};
   if (story->events.empty()) return;
   Event& e = dice->From(story->events);
   Event& other = dice->From(story->events);
@@ -402,12 +403,11 @@ void Strip(Dice* dice, Story* story) {
     story->initial.reset();
   } else if (dice->OneIn(4) && !story->initial->empty()) {
     // A header may lack what the operations name.
-    const auto left_out = story->initial->begin() +
-                          static_cast<std::ptrdiff_t>(dice->Pick(story->initial->size()));
-    const bool is_named =
-        std::any_of(story->events.begin(), story->events.end(), [&](const Event& e) {
-          return e.account == left_out->first || e.to == left_out->first;
-        });
+    const auto left_out =
+        story->initial->begin() + static_cast<std::ptrdiff_t>(dice->Pick(story->initial->size()));
+    const bool is_named = std::any_of(
+        story->events.begin(), story->events.end(),
+        [&](const Event& e) { return e.account == left_out->first || e.to == left_out->first; });
     if (is_named) story->initial->erase(left_out);
   }
   if (!story->initial) story->accounts_max.reset();

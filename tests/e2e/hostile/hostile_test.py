@@ -93,7 +93,9 @@ class Hostile(unittest.TestCase):
         return STUBS.ClusterStub(channel)
 
     def hello(self, receiver, **fields):
-        self.next_connection += 1
+        # Another process each time: the living branch follows every stream with one of its own, and who was followed is
+        # not heard again.
+        self.next_connection += 1 << 32
         return PEERS.Hello(**{**dict(bank=self.number, branch=self.stranger, receiver=receiver, connection=self.next_connection,
                                      protocol=1), **fields})
 

@@ -130,8 +130,21 @@ TEST(Jepsen, BankReadsMayBeVectors) {
         Done(0, "read", "nil", before) + Done(0, "transfer", transfer, transfer);
     EXPECT_EQ(JudgeEdn(text + Done(0, "read", "nil", after)), Verdict::kConsistent) << after;
     EXPECT_EQ(JudgeEdn(text + Done(0, "read", "nil", stale)), Verdict::kInconsistent) << stale;
-    EXPECT_NE(Refusal(Done(0, "read", "nil", before)), "taken") << before;
+    EXPECT_EQ(Refusal(Done(0, "read", "nil", before)), "taken") << before;
   }
+}
+
+TEST(Jepsen, PairsThatNobodyAskedForByKeyAreABankOfTwoAccounts) {
+  const auto reads = [](const std::string& second) {
+    return "{:process 0 :type :invoke :f :read :value nil}\n"
+           "{:process 0 :type :ok :f :read :value [10 10]}\n"
+           "{:process 0 :type :invoke :f :read :value nil}\n"
+           "{:process 0 :type :ok :f :read :value " +
+           second + "}\n";
+  };
+  EXPECT_EQ(JudgeEdn(reads("[10 10]")), Verdict::kConsistent);
+  EXPECT_EQ(JudgeEdn(reads("[9 11]")), Verdict::kInconsistent);
+  EXPECT_NE(Refusal(reads("10")).find("without a key"), std::string::npos);
 }
 
 TEST(Jepsen, UnknownTransfersHappenAtMostOnce) {

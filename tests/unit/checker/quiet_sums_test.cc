@@ -20,8 +20,7 @@ std::vector<Spec> DepositsThenRead(bool equal, int64_t balance, int64_t read_inv
                      .invoke_ns = 1,
                      .return_ns = 10});
   }
-  specs.push_back(
-      {.process = 99, .balance = balance, .invoke_ns = read_invoked, .return_ns = 30});
+  specs.push_back({.process = 99, .balance = balance, .invoke_ns = read_invoked, .return_ns = 30});
   return specs;
 }
 

@@ -82,7 +82,9 @@ void FakeBranch::Do(const v1::Request& request, v1::Reply* reply) {
   if (request.request() == "open") {
     if (found != books_->balances.end()) code = v1::ACCOUNT_EXISTS;
     if (code == v1::OK) found = books_->balances.emplace(account, request.money()).first;
-  } else if (found == books_->balances.end()) {
+  } else if (found == books_->balances.end() ||
+             (request.request() == "transfer" &&
+              !books_->balances.contains(request.to_account()))) {
     code = v1::UNKNOWN_ACCOUNT;
   } else if (request.money() <= 0) {
     code = v1::BAD_AMOUNT;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -123,6 +124,7 @@ TEST(Answers, OutputAndReportLines) {
 }
 
 TEST(Conducting, WhoEndsWithoutAWordHasFailed) {
+  std::signal(SIGPIPE, SIG_IGN);  // as `customer replay` does
   const ConductResult result =
       Conduct({{.customer = 1, .operations = {}}},
               {.command = [](Share) { return std::vector<std::string>{"/bin/true"}; },
@@ -242,7 +244,10 @@ TEST_F(Program, WhatIsCertainlyNotAppliedIsNoResult) {
 
 // Only what changes money can be refused for the money's sake.
 TEST_F(Program, ARefusedQueryIsNoResult) {
-  one_.Order({{.kind = testing::Fault::Kind::kAnswer, .code = v1::OVERFLOW_REFUSED}});
+  // The first query asks what the bank held before the run; the second one is the customer's.
+  const testing::Fault refused = {.kind = testing::Fault::Kind::kAnswer,
+                                  .code = v1::OVERFLOW_REFUSED};
+  one_.Order({refused, refused});
   EXPECT_EQ(Run("replay " + Input("three_branches.json") + " --at " + at() + Files()),
             kExitRefused);
   EXPECT_NE(complaint_.find("refused"), std::string::npos) << complaint_;
@@ -259,10 +264,11 @@ TEST_F(Program, CustomersSeeTheirOwnWrites) {
   for (const v1::Request& request : books_->requests) {
     if (request.request() == "query") minima.push_back(request.minimum_index());
   }
-  ASSERT_EQ(minima.size(), 3u);
-  EXPECT_EQ(minima[0], 0u) << "nothing was seen before";
-  EXPECT_GT(minima[1], 0u);
-  EXPECT_GT(minima[2], minima[1]);
+  ASSERT_EQ(minima.size(), 4u);
+  EXPECT_EQ(minima[0], 0u) << "what the bank held before the run";
+  EXPECT_EQ(minima[1], 0u) << "nothing was seen before";
+  EXPECT_GT(minima[2], 0u);
+  EXPECT_GT(minima[3], minima[2]);
 }
 
 TEST_F(Program, AnUnknownOutcomeIsToldWithItsKey) {
@@ -422,6 +428,14 @@ TEST_F(Program, WhatCouldNotBePrintedIsNoSuccess) {
     EXPECT_EQ(WEXITSTATUS(std::system((command + " >&-" + complaint).c_str())), kExitUnavailable)
         << arguments;
   }
+}
+
+// Whoever asks again after "unavailable" must not have it done twice.
+TEST_F(Program, AWriteThatCouldNotBePrintedIsNotUnavailable) {
+  const std::string command = std::string(CUSTOMER_PROGRAM) + " call deposit 5 --at " + at() +
+                              " >/dev/full 2>" + folder_ + "/complaint";
+  EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), kExitUnknown);
+  EXPECT_NE(Read("complaint").find("deposit: ok"), std::string::npos) << Read("complaint");
 }
 
 TEST_F(Program, LoadInBothModesGoesOnThroughFaults) {

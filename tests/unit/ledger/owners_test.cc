@@ -10,7 +10,7 @@
 namespace bank::ledger {
 namespace {
 
-constexpr uint64_t kMax = ~uint64_t{0};
+constexpr uint64_t kHighest = ~uint64_t{0};
 
 Command Deposit(SessionId session, uint64_t sequence, uint64_t answered_below = 0) {
   return {.kind = Kind::kDeposit,
@@ -29,7 +29,7 @@ class OwnersTest : public testing::Test {
 };
 
 TEST_F(OwnersTest, ASessionHasTheIdItWasGiven) {
-  const SessionId id(kMax - 5);
+  const SessionId id(kHighest - 5);
   EXPECT_EQ(ledger_.OpenSession(id, SessionOwner(1)), (Outcome{Code::kOk, false, Position(2), 0}));
   EXPECT_EQ(ledger_.Do(Deposit(SessionId(2), 1)).code, Code::kUnknownSession);
   EXPECT_EQ(ledger_.Do(Deposit(id, 1)).code, Code::kOk);
@@ -81,7 +81,7 @@ TEST_F(OwnersTest, AnswersThatCannotHaveBeenSeenForgetNothing) {
   ledger_.OpenSession(id, SessionOwner(1));
   const Outcome first = ledger_.Do(Deposit(id, 1));
   const Position position = ledger_.get().position();
-  for (const uint64_t below : {uint64_t{3}, kMax}) {
+  for (const uint64_t below : {uint64_t{3}, kHighest}) {
     EXPECT_EQ(ledger_.Do(Deposit(id, 2, below)),
               (Outcome{Code::kBadCommand, false, position, 401}));
     EXPECT_EQ(ledger_.Do(Deposit(SessionId(12), 2, below)).code, Code::kUnknownSession);
@@ -172,7 +172,7 @@ class PlainSessions {
       const auto rank = [&](const auto& entry) {
         const bool branch = IsBranchSession(entry.first);
         const uint64_t count = branch ? 0 : counts[entry.second.owner];
-        return std::tuple(branch, kMax - count, entry.second.used);
+        return std::tuple(branch, kHighest - count, entry.second.used);
       };
       auto victim = all_.end();
       for (auto it = all_.begin(); it != all_.end(); ++it) {

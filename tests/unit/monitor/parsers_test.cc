@@ -18,7 +18,7 @@ namespace {
 using testing::ElementsAre;
 using testing::Optional;
 
-constexpr int64_t kSecond = 1'000'000'000;
+constexpr int64_t kSecondNs = 1'000'000'000;
 
 std::optional<double> ValueOf(const std::vector<Reading>& readings, const Metric& metric,
                               std::vector<std::pair<std::string, std::string>> attributes = {}) {
@@ -41,7 +41,7 @@ TEST(DeviceRates, ADeviceThatComesAgainBeginsAnew) {
   DeviceRates rates(kSystemNetworkIo, "receive", "transmit");
   std::vector<Reading> readings;
   const auto look = [&](int64_t now_s, bool there, uint64_t bytes) {
-    rates.Begin(now_s * kSecond);
+    rates.Begin(now_s * kSecondNs);
     DeviceRates::Rates found;
     if (there) found = rates.Add("eth0", bytes, bytes, &readings);
     rates.End();
@@ -136,16 +136,16 @@ TEST(Bank, RatesAndQuantilesAreOfTheInterval) {
                           });
   writes.Record(1'000'000'000, 1000);
   std::vector<Reading> readings;
-  collector.Collect(kSecond, &readings);
+  collector.Collect(kSecondNs, &readings);
   EXPECT_THAT(ValueOf(readings, kRaftLag), Optional(3.0));
   EXPECT_THAT(ValueOf(readings, kRaftLeader), Optional(1.0));
   EXPECT_EQ(ValueOf(readings, kSnapshotAge), std::nullopt);
   EXPECT_EQ(ValueOf(readings, kOperationsRate, {{"kind", "write"}}), std::nullopt);
 
   writes.Record(2'000'000, 50);
-  metrics.snapshot_age_ns = 3 * kSecond / 2;
+  metrics.snapshot_age_ns = 3 * kSecondNs / 2;
   readings.clear();
-  collector.Collect(3 * kSecond, &readings);
+  collector.Collect(3 * kSecondNs, &readings);
   EXPECT_THAT(ValueOf(readings, kOperationsRate, {{"kind", "write"}}), Optional(25.0));
   EXPECT_THAT(ValueOf(readings, kOperationsRate, {{"kind", "read"}}), Optional(0.0));
   EXPECT_NEAR(ValueOf(readings, kRequestDuration, {{"quantile", "0.99"}}).value_or(0), 2, 0.13);

@@ -48,7 +48,8 @@ TEST(ParsePeers, SaysWhatIsWrong) {
       {"1=localhost:1,2=localhost:1", "names localhost:1 twice"},
       {"1=localhost:1,", "'' is not ID=host:port"},
       {"1=localhost:1,2=localhost:0", "branch 2 is at port 0"},
-      {"1=[::1]:00", "branch 1 is at port 0"},
+      {"1=[::1]:0", "branch 1 is at port 0"},
+      {"1=[::1]:00", "is not an address"},
       {"4294967296=localhost:1", "with an id from 1 to 4294967295"},
   };
   for (const auto& [peers, message] : rows) {

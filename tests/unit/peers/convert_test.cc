@@ -266,7 +266,7 @@ TEST(Convert, EntriesThatAreNoneAreRefused) {
   std::string more_than_told = command;
   more_than_told.push_back('\1');
   std::string other_version = command;
-  other_version[0] = 2;
+  other_version[0] = 3;
   std::string more_commands =
       ledger::EncodeEntry({5, 3}, std::string_view(MakeCommands(2)).substr(10));
   struct Row {

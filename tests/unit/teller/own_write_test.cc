@@ -78,10 +78,12 @@ TEST(OwnWrite, ABatchIsAnsweredOnlyIfAllOfItIs) {
   EXPECT_EQ(Judge(two, {fresh, fresh}, false).effect, Effect::kApplied);
   EXPECT_EQ(Judge(two, {taken, taken}, false).effect, Effect::kNothing);
   EXPECT_EQ(Judge(two, {gone, gone}, false).effect, Effect::kNothing);
-  EXPECT_EQ(Judge(two, {fresh, taken}, false).effect, Effect::kUnclear) << "half of it is in the order";
+  EXPECT_EQ(Judge(two, {fresh, taken}, false).effect, Effect::kUnclear)
+      << "half of it is in the order";
   EXPECT_EQ(Judge(two, {taken, fresh}, false).effect, Effect::kUnclear);
   EXPECT_TRUE(Judge(two, {fresh, taken}, false).misuse);
-  EXPECT_EQ(Judge(two, {taken, taken}, true).effect, Effect::kApplied) << "an earlier attempt of it";
+  EXPECT_EQ(Judge(two, {taken, taken}, true).effect, Effect::kApplied)
+      << "an earlier attempt of it";
   EXPECT_EQ(Judge(two, {taken, {.code = Code::kKeyReused}}, true).effect, Effect::kUnclear);
 }
 
