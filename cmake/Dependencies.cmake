@@ -14,6 +14,7 @@ pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(httplib REQUIRED IMPORTED_TARGET cpp-httplib)
 find_package(prometheus-cpp CONFIG REQUIRED)
 find_package(OpenSSL REQUIRED)
+find_program(NPM npm REQUIRED)
 
 # The consensus engine, linked statically so that header and library are always one version.
 # The version is checked by branch/replication/raft/core.c at compile time.

@@ -9,9 +9,8 @@ usage: scripts/install.sh [--tests] [--check] [--help]
 Installs the missing Debian packages (Debian 12 or 13, Ubuntu 24.04) and says which.
 Root, or sudo, is needed only when something is missing.
 
-  --tests   also what only some tests need: a browser, a Prometheus server (not started), gRPC
-            for Python, the tools that the collectors are compared with, clang's fuzzer and
-            clang-format
+  --tests   also what only the tests need: a browser, a Prometheus server (not started), the
+            tools that the collectors are compared with, and clang, whose fuzzer is used
   --check   install nothing; list what is missing and exit 1, or exit 0
 
 On Debian 12 the consensus library must come from the backports suite: the stock 0.15.0 loses
@@ -27,19 +26,16 @@ packages=(
   libgrpc++-dev libgrpc-dev protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libabsl-dev
   nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libxxhash-dev libssl-dev
   libraft-dev
-  # the console and its metrics
-  libcpp-httplib-dev prometheus-cpp-dev libjs-dygraphs
+  # the console and its metrics; npm fetches one pinned package for its page
+  libcpp-httplib-dev prometheus-cpp-dev
   # run_all.sh, and what builds with everything else
   libgtest-dev libgmock-dev python3 openssl
-)
-test_packages=(
-  # the fuzzer, and how the sources are formatted
-  clang libclang-rt-dev clang-format
-  # clients that speak to a branch as a foreign client does
+  # clients of the tests that speak to a branch as a foreign client does
   python3-grpcio python3-grpc-tools python3-protobuf
-  # the collectors beside the tools everybody knows, and who else reads a branch
-  procps sysstat ifstat chromium chromium-driver prometheus
 )
+test_packages=(clang libclang-rt-dev procps sysstat ifstat chromium chromium-driver prometheus)
+# An npm from elsewhere is as good as the distribution's, and cannot be installed beside it.
+command -v npm >/dev/null || packages+=(npm)
 
 raft_minimum=0.22
 

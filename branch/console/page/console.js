@@ -64,6 +64,9 @@ const points = {
     if (row < 0) return;
     for (const [quantity, value] of Object.entries(point.v)) this.column(point.b, quantity)[row] = value;
   },
+  seconds() {
+    return Array.from({ length: WINDOW_SECONDS }, (_, row) => this.first + row);
+  },
 };
 
 // --- Charts ------------------------------------------------------------------------------------
@@ -78,143 +81,62 @@ const CHARTS = [
   { at: "host-charts", title: "Disk, KB/s", quantities: [["dr", " read"], ["dw", " write"]], unit: " KB/s" },
   { at: "host-charts", title: "Network, KB/s", quantities: [["ni", " in"], ["no", " out"]], unit: " KB/s" },
 ];
-const CHART_HEIGHT = 170;
-const LEGEND_MAX = 12;  // lines; of more, only the one closest to the pointer is named
 let shownBranches = "";
 let charts = [];
-let zoomed = null;   // [from, to] in milliseconds, the same on all charts; null: all there is
-let pointer = null;  // the row, and of many lines the one, that is pointed at
-
-// A chart's table: a row a second, its time in milliseconds and a value for each line.
-function tableOf(columns) {
-  const values = columns.map(([branch, quantity]) => points.column(branch, quantity));
-  return Array.from({ length: WINDOW_SECONDS }, (_, row) => [
-    (points.first + row) * 1000,
-    ...values.map((column) => column[row]),
-  ]);
-}
-
-// The values where the pointer is; without one those of the newest whole second.
-function legendOf(chart, lines) {
-  const legend = document.createDocumentFragment();
-  const row = pointer ? pointer.row : WINDOW_SECONDS - 2;
-  const shown = lines.filter((line) => chart.few || (pointer && pointer.line === line.label));
-  if (shown.length) legend.append(make("span", new Date((points.first + row) * 1000).toLocaleTimeString()));
-  for (const line of shown) {
-    const value = points.column(...chart.columns[lines.indexOf(line)])[row];
-    const text = known(value) ? (value >= 1000 ? short.format(value) : +value.toFixed(2)) + chart.unit : "–";
-    const item = make("span", line.label + ": " + text, "line");
-    item.style.setProperty("--mark", line.color);
-    legend.append(item);
-  }
-  if (!shown.length) legend.append(make("span", "Point at a line to see whose it is."));
-  return legend;
-}
-
-function mark(chart) {
-  if (!pointer) chart.plot.clearSelection();
-  else if (chart.few) chart.plot.setSelection(pointer.row);
-  else if (chart.columns.length && pointer.line) chart.plot.setSelection(pointer.row, pointer.line);
-}
-
-// What somebody points at on one chart is marked on the others that can be seen.
-function pointAt(chart, row, line) {
-  pointer = known(row) ? { row, line } : null;
-  for (const other of charts) if (other !== chart && other.seen && other.few) mark(other);
-}
-
-// Somebody has zoomed or moved one chart: the others follow, and new points change it no more.
-function zoomTo(range) {
-  zoomed = range;
-  for (const chart of charts) if (chart.seen) chart.plot.updateOptions({ dateWindow: zoomed });
-}
-
-// One finger scrolls the page; two zoom and move the chart.
-function twoFingers(handler) {
-  return (event, plot, context) => {
-    if (event.touches.length > 1) handler(event, plot, context);
-  };
-}
-
-function newPlot(chart, definition, labels, series) {
-  const model = Dygraph.defaultInteractionModel;
-  return new Dygraph(chart.canvas, tableOf(chart.columns), {
-    labels, series, height: CHART_HEIGHT, dateWindow: zoomed, animatedZooms: false, strokeWidth: 1.5,
-    labelsDiv: chart.legend, legend: "always", legendFormatter: (data) => legendOf(chart, data.series),
-    highlightSeriesOpts: chart.few ? null : { strokeWidth: 2.5 }, highlightSeriesBackgroundAlpha: 1,
-    gridLineColor: style("--grid"), axisLineColor: style("--grid"), axisLabelFontSize: 12,
-    axes: {
-      x: { ticker: Dygraph.dateTicker, axisLabelFormatter: Dygraph.dateAxisLabelFormatter, pixelsPerLabel: 72 },
-      y: {
-        axisLabelFormatter: (value) => short.format(value), axisLabelWidth: 46, pixelsPerLabel: 30,
-        includeZero: true, valueRange: definition.max ? [0, definition.max] : null,
-      },
-    },
-    interactionModel: {
-      ...model, touchstart: twoFingers(model.touchstart), touchmove: twoFingers(model.touchmove),
-    },
-    highlightCallback: (event, x, selected, row, line) => pointAt(chart, row, line),
-    unhighlightCallback: () => pointAt(chart, null),
-    drawCallback: (plot) => {
-      const range = plot.isZoomed("x") ? plot.xAxisRange() : null;
-      if (String(range) !== String(zoomed)) zoomTo(range);
-    },
-  });
-}
 
 function buildCharts(branches) {
-  pointer = null;
   for (const chart of charts) chart.plot.destroy();
-  charts = CHARTS.map((definition) => {
-    const columns = branches.flatMap(({ id }) => definition.quantities.map(([quantity]) => [id, quantity]));
-    return {
-      columns, unit: definition.unit, few: columns.length <= LEGEND_MAX, seen: true,
-      canvas: make("div", undefined, "plot"), legend: make("div", undefined, "legend"),
-    };
-  });
-  for (const id of new Set(CHARTS.map((definition) => definition.at))) byId(id).replaceChildren();
-  CHARTS.forEach((definition, nth) => {
+  charts = [];
+  for (const id of new Set(CHARTS.map((chart) => chart.at))) byId(id).replaceChildren();
+  for (const definition of CHARTS) {
     const box = make("div", undefined, "chart");
-    box.append(make("h3", definition.title), charts[nth].canvas, charts[nth].legend);
+    box.append(make("h3", definition.title));
     byId(definition.at).append(box);
-  });
-  // Only now does every box have its place, and its width.
-  CHARTS.forEach((definition, nth) => {
-    const labels = ["time"];
-    const series = {};
+    const columns = [];
+    const series = [{ label: "time", value: (_, v) => (known(v) ? new Date(v * 1000).toLocaleTimeString() : "–") }];
     branches.forEach((branch, index) => {
-      definition.quantities.forEach(([, suffix], which) => {
-        const label = "branch " + branch.id + suffix;
-        labels.push(label);
-        series[label] = { color: color(index), strokePattern: which > 0 || index >= COLORS.length ? [4, 3] : null };
+      definition.quantities.forEach(([quantity, suffix], nth) => {
+        columns.push([branch.id, quantity]);
+        series.push({
+          label: "branch " + branch.id + suffix,
+          stroke: color(index),
+          width: 1.5,
+          dash: nth > 0 || index >= COLORS.length ? [4, 3] : undefined,
+          spanGaps: false,
+          points: { show: false },
+          value: (_, v) => (known(v) ? (v >= 1000 ? short.format(v) : +v.toFixed(2)) + definition.unit : "–"),
+        });
       });
     });
-    charts[nth].plot = newPlot(charts[nth], definition, labels, series);
-    sight.observe(charts[nth].canvas);
-  });
-}
-
-function draw(chart) {
-  chart.plot.updateOptions({ file: tableOf(chart.columns), dateWindow: zoomed });
-  if (pointer) mark(chart);
-}
-
-// Charts out of sight are drawn when they come into it: of fifty branches each costs something.
-const sight = new IntersectionObserver((entries) => {
-  for (const { target, isIntersecting } of entries) {
-    const chart = charts.find(({ canvas }) => canvas === target);
-    if (!chart || chart.seen === isIntersecting) continue;
-    chart.seen = isIntersecting;
-    if (chart.seen) draw(chart);
+    const axis = { stroke: style("--quiet"), grid: { stroke: style("--grid"), width: 1 }, ticks: { stroke: style("--grid") } };
+    const plot = new uPlot(
+      {
+        width: box.clientWidth - 28,
+        height: 170,
+        series,
+        cursor: { sync: { key: "bank" }, points: { size: 6 } },
+        legend: { show: branches.length * definition.quantities.length <= 12 },
+        scales: { y: { range: (_, low, high) => [0, definition.max || Math.max(1, (known(high) ? high : 0) * 1.1)] } },
+        axes: [{ ...axis, space: 72 }, { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => short.format(tick)) }],
+      },
+      [[], ...columns.map(() => [])],
+      box,
+    );
+    charts.push({ plot, columns, box });
   }
-}, { rootMargin: "100px" });
+}
 
 function drawCharts() {
-  for (const chart of charts) if (chart.seen) draw(chart);
+  const seconds = points.seconds();
+  for (const { plot, columns } of charts) {
+    plot.setData([seconds, ...columns.map(([branch, quantity]) => points.column(branch, quantity))]);
+    // Without a pointer over the chart its legend tells the newest whole second.
+    if (!known(plot.cursor.idx)) plot.setLegend({ idx: WINDOW_SECONDS - 2 });
+  }
 }
 
 new ResizeObserver(() => {
-  for (const { plot } of charts) plot.resize();
+  for (const { plot, box } of charts) plot.setSize({ width: box.clientWidth - 28, height: 170 });
 }).observe(byId("service-charts"));
 
 // --- Branches ----------------------------------------------------------------------------------

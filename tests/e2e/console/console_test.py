@@ -45,35 +45,6 @@ class ConsoleTest(unittest.TestCase):
         if SHOTS:
             browser.screenshot(pathlib.Path(SHOTS) / f"{name}.png")
 
-    def zooms_and_stays(self, browser, wait):
-        """A drag over one chart zooms all of them, points that come in later change nothing, and a
-        double click shows all again."""
-        browser.run("charts[0].canvas.scrollIntoView()")
-        browser.run("""
-            const canvas = charts[0].canvas.querySelectorAll("canvas")[1];
-            const {left, top, width, height} = canvas.getBoundingClientRect();
-            const at = (kind, x) => new MouseEvent(kind, {bubbles: true, cancelable: true, view: window, button: 0,
-              detail: 1, clientX: left + x * width, clientY: top + height / 2,
-              screenX: left + x * width, screenY: top + height / 2});
-            canvas.dispatchEvent(at("mousedown", 0.4));
-            document.dispatchEvent(at("mousemove", 0.5));
-            document.dispatchEvent(at("mousemove", 0.7));
-            document.dispatchEvent(at("mouseup", 0.7));""")
-        ranges = "charts.filter((chart) => chart.seen).map((chart) => chart.plot.xAxisRange())"
-        zoomed = browser.run(f"return {ranges}")
-        self.assertGreater(len(zoomed), 1)
-        for begin, end in zoomed:
-            self.assertEqual([begin, end], zoomed[0])
-            self.assertLess(end - begin, 300_000)
-        self.shoot(browser, "zoomed")
-        newest = browser.run("return points.first")
-        browser.await_true(f"points.first >= {newest} + 2", wait)
-        self.assertEqual(browser.run(f"return {ranges}[0]"), zoomed[0])
-        browser.run("""
-            charts[0].canvas.querySelectorAll("canvas")[1].dispatchEvent(
-              new MouseEvent("dblclick", {bubbles: true, cancelable: true, view: window}));""")
-        browser.await_true(f"zoomed === null && {ranges}.every(([begin, end]) => end - begin > 500000)", wait)
-
     def test_shows_the_bank_as_it_is(self):
         with bank.Bank(branches=3, http=True) as three, Browser() as browser:
             wait = 30 * bank.PATIENCE
@@ -85,7 +56,7 @@ class ConsoleTest(unittest.TestCase):
                 browser.await_true(f"{liveness(branch)} === 'live'", wait)
             browser.await_true(f"{text_of('invariant')} === 'equal on all branches'", wait)
             browser.await_true(f"{text_of('total')} === '400'", wait)
-            browser.await_true("document.querySelectorAll('.chart:has(canvas)').length === 8", wait)
+            browser.await_true("document.querySelectorAll('.chart canvas').length === 8", wait)
             self.shoot(browser, "idle")
 
             with customers(three, 120):
@@ -93,7 +64,6 @@ class ConsoleTest(unittest.TestCase):
                 browser.await_true(f"{number} > 10", wait)
                 browser.await_true(f"{text_of('p99')} !== '–'", wait)
                 self.shoot(browser, "busy")
-                self.zooms_and_stays(browser, wait)
                 three.kill(follower)
                 took = browser.await_true(f"{liveness(follower)} === 'dead'", wait)
                 print(f"a killed follower was shown as dead after {took:.2f} s")

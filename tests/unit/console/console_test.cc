@@ -51,12 +51,11 @@ class ConsoleTest : public ::testing::Test {
 
 TEST_F(ConsoleTest, ServesThePageFromWithinTheProgram) {
   auto client = Client();
-  for (const auto& [path, part] :
-       std::map<std::string, std::string>{{"/", "<title>Bank"},
-                                          {"/console.js", "EventSource"},
-                                          {"/console.css", "--ground"},
-                                          {"/dygraphs.js", "Dygraph"},
-                                          {"/dygraphs.css", ".dygraph"}}) {
+  for (const auto& [path, part] : std::map<std::string, std::string>{{"/", "<title>Bank"},
+                                                                     {"/console.js", "EventSource"},
+                                                                     {"/console.css", "--ground"},
+                                                                     {"/uplot.js", "uPlot"},
+                                                                     {"/uplot.css", ".uplot"}}) {
     const auto answer = client.Get(path.c_str());
     ASSERT_TRUE(answer) << path;
     EXPECT_EQ(answer->status, 200) << path;
