@@ -31,9 +31,12 @@ absl::Status Refuse(const std::string& name, std::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat(OneLine(name), ": ", std::string(why)));
 }
 
+std::string Shown(const std::string& name) {
+  return name == "-" ? "standard output" : OneLine(name);
+}
+
 absl::Status Failed(const std::string& name, int error, std::string_view what) {
-  const std::string shown = name == "-" ? "standard output" : OneLine(name);
-  return absl::ErrnoToStatus(error, absl::StrCat(shown, ": ", std::string(what)));
+  return absl::ErrnoToStatus(error, absl::StrCat(Shown(name), ": ", std::string(what)));
 }
 
 std::string FolderOf(const std::string& file) {
@@ -221,7 +224,7 @@ absl::Status OutputFile::Append(std::string_view content) {
   if (through) std::cout.flush();  // it may be standard output: in turn with what was printed
   const absl::Status status = WriteAll(through ? place_.through_.get() : open_.get(), content);
   if (status.ok()) return status;
-  return absl::Status(status.code(), absl::StrCat(OneLine(place_.name_), ": ", status.message()));
+  return absl::Status(status.code(), absl::StrCat(Shown(place_.name_), ": ", status.message()));
 }
 
 // From the file beside it: what is there already is lost only now, when the new content is

@@ -238,7 +238,8 @@ class Monitor(unittest.TestCase):
         self.assertLess(len(told), 50 + 100)
         self.assertEqual({event.kind for event in told}, {pb.Event.OTHER})
         self.assertLessEqual(max(event.time_unix_nanos for event in told), time.time_ns())
-        self.assertEqual(events(address)[-1].agent, f"branch-{branches.leader()}", "nothing stands in the future")
+        # Every branch tells of the loss, in its own time; what was pushed is older than that.
+        self.assertIn(events(address)[-1].agent, {f"branch-{branch}" for branch in branches.ids}, "nothing stands in the future")
         stop.set()
         pusher.result(timeout=10)
 
