@@ -16,8 +16,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "branch/command/catalog.h"
-#include "branch/command/wire/convert.h"
+#include "branch/remote_command/catalog.h"
+#include "branch/remote_command/stream/convert.h"
 #include "common/exit_code.h"
 #include "common/one_line.h"
 
@@ -77,12 +77,12 @@ std::string Harmless(std::string_view line) {
 // Prints what comes of one command, once, however often it comes.
 class Printer {
  public:
-  Printer(bool json, bool prefixes, std::string id, const command::Command& command)
+  Printer(bool json, bool prefixes, std::string id, const remote_command::Command& command)
       : json_(json),
         prefixes_(prefixes),
         id_(std::move(id)),
-        text_(command::Text(command)),
-        verifies_(std::holds_alternative<command::VerifyDigest>(command)) {}
+        text_(remote_command::Text(command)),
+        verifies_(std::holds_alternative<remote_command::VerifyDigest>(command)) {}
 
   void BeginAttempt() {
     for (auto& [name, agent] : agents_) agent.arriving = 0;
@@ -270,7 +270,7 @@ absl::StatusOr<std::vector<std::string>> AgentsOf(const std::string& target,
       if (leader == 0) return absl::UnavailableError("nobody says who leads");
       name = fmt::format("branch-{}", leader);
     }
-    if (absl::Status good = command::CheckAgentName(name); !good.ok()) return good;
+    if (absl::Status good = remote_command::CheckAgentName(name); !good.ok()) return good;
     agents.push_back(std::move(name));
   }
   return agents;
@@ -302,7 +302,7 @@ int Refuse(int exit_code, std::string_view message) {
 
 std::string CommandList() {
   std::string list = "\nCommands:\n";
-  for (const command::Entry& entry : command::Catalog()) {
+  for (const remote_command::Entry& entry : remote_command::Catalog()) {
     list +=
         fmt::format("  {:<38} {}\n", fmt::format("{} {}", entry.name, entry.arguments), entry.help);
   }
@@ -313,21 +313,21 @@ int Exec(const Context& context, const ExecOptions& options) {
   if (options.words.size() < 2) {
     return Refuse(kExitUsage, "exec needs BRANCH (or 'all') and COMMAND; see exec --help");
   }
-  const auto command = command::Parse({options.words.begin() + 1, options.words.end()});
+  const auto command = remote_command::Parse({options.words.begin() + 1, options.words.end()});
   if (!command.ok()) return Refuse(kExitUsage, std::string(command.status().message()));
   v1::RunCommandRequest request;
   request.set_id(options.id_given ? options.id : NewId());
   request.set_issuer(options.issuer);
   request.set_deadline_ms(static_cast<int64_t>(options.deadline_s * 1000));
-  command::ToWire(*command, request.mutable_command());
-  absl::Status good = command::CheckId(request.id());
-  if (good.ok()) good = command::CheckDeadline(request.deadline_ms());
+  remote_command::ToWire(*command, request.mutable_command());
+  absl::Status good = remote_command::CheckId(request.id());
+  if (good.ok()) good = remote_command::CheckDeadline(request.deadline_ms());
   if (!good.ok()) return Refuse(kExitUsage, std::string(good.message()));
 
   if (options.id_given && NamesLeader(options.words[0])) {
     return Refuse(kExitUsage,
-                    "--id with 'leader': another branch may lead when it is asked again, and would "
-                    "run the command too; name the branch");
+                  "--id with 'leader': another branch may lead when it is asked again, and would "
+                  "run the command too; name the branch");
   }
 
   Interrupt interrupt;
@@ -363,16 +363,15 @@ int Exec(const Context& context, const ExecOptions& options) {
     while (stream->Read(&update)) printer.Take(update);
     const grpc::Status status = stream->Finish();
     sent = sent || status.error_message().find("failed to connect") == std::string::npos;
-    if (status.ok() && !printer.heard())
-      return Refuse(kExitUnavailable, "no branch is connected");
+    if (status.ok() && !printer.heard()) return Refuse(kExitUnavailable, "no branch is connected");
     if (status.ok()) {
       int exit_code = printer.exit_code();
       for (const std::string& name : expected) {
         if (printer.heard(name)) continue;
         exit_code = Worse(exit_code, Refuse(kExitUnavailable,
-                                              fmt::format("{}: not connected; the command did not "
-                                                          "run there",
-                                                          name)));
+                                            fmt::format("{}: not connected; the command did not "
+                                                        "run there",
+                                                        name)));
       }
       return exit_code;
     }

@@ -5,7 +5,7 @@
 #include <set>
 #include <tuple>
 
-#include "checker/witness.h"
+#include "checker/search/witness.h"
 #include "nlohmann/json.hpp"
 
 namespace bank::checker {
@@ -46,8 +46,8 @@ class Completer {
       : evidence_(evidence), budget_(budget), is_wrong_(is_wrong), violation_(*violation) {}
 
   void Run() {
-    const bool is_of_digests = violation_.kind == ViolationKind::kDigest ||
-                               violation_.kind == ViolationKind::kTotal;
+    const bool is_of_digests =
+        violation_.kind == ViolationKind::kDigest || violation_.kind == ViolationKind::kTotal;
     if (is_of_digests) AddDigests();
     if (!Shows() && !(AddInitial() && Shows())) {
       if (!Shorten(is_of_digests)) return;
@@ -182,7 +182,10 @@ std::string CounterExample(const Violation& violation, const AccountNames& names
     line["ns"] = op.invoke_ns;
     lines.emplace_back(op.invoke_ns, false, Text(line));
     if (op.return_ns == kNever) continue;
-    line = LineOf(op.fate == Fate::kOk ? "ok" : op.fate == Fate::kFail ? "fail" : "info", op, names);
+    line = LineOf(op.fate == Fate::kOk     ? "ok"
+                  : op.fate == Fate::kFail ? "fail"
+                                           : "info",
+                  op, names);
     if (op.fate == Fate::kOk) {
       line["result"] = AnswerName(op.answer);
       if (op.has_balance) line["balance"] = op.balance;

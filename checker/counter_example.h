@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "checker/budget.h"
-#include "checker/history_reader.h"
+#include "checker/history/history_reader.h"
 #include "checker/judge.h"
-#include "checker/operation.h"
-#include "checker/violation.h"
+#include "checker/model/operation.h"
+#include "checker/model/violation.h"
+#include "checker/search/budget.h"
 
 namespace bank::checker {
 

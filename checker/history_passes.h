@@ -14,14 +14,14 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
-#include "checker/attempts.h"
-#include "checker/budget.h"
-#include "checker/certificate.h"
-#include "checker/history_reader.h"
+#include "checker/certificate/certificate.h"
+#include "checker/history/attempts.h"
+#include "checker/history/history_reader.h"
+#include "checker/history/key_book.h"
 #include "checker/judge.h"
-#include "checker/key_book.h"
-#include "checker/operation.h"
-#include "checker/violation.h"
+#include "checker/model/operation.h"
+#include "checker/model/violation.h"
+#include "checker/search/budget.h"
 
 namespace bank::checker {
 

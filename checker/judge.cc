@@ -4,13 +4,13 @@
 #include <optional>
 #include <set>
 
-#include "checker/certificate.h"
+#include "checker/certificate/certificate.h"
+#include "checker/certificate/digests.h"
+#include "checker/certificate/placement.h"
 #include "checker/counter_example.h"
-#include "checker/digests.h"
 #include "checker/history_passes.h"
-#include "checker/placement.h"
-#include "checker/search.h"
-#include "checker/witness.h"
+#include "checker/search/search.h"
+#include "checker/search/witness.h"
 #include "fmt/format.h"
 
 namespace bank::checker {
@@ -492,18 +492,6 @@ absl::Status HistoryJudge::RunSearch(size_t operations_max, bool positions, Sear
 }
 
 }  // namespace
-
-std::string_view VerdictName(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::kConsistent:
-      return "consistent";
-    case Verdict::kInconsistent:
-      return "inconsistent";
-    case Verdict::kUndecided:
-      return "undecided";
-  }
-  return "?";
-}
 
 absl::StatusOr<Judgement> JudgeHistory(const JudgeOptions& options) {
   std::vector<std::string> paths = options.histories;

@@ -4,7 +4,7 @@
 #include <limits>
 #include <set>
 
-#include "checker/history_reader.h"
+#include "checker/history/history_reader.h"
 #include "checker/timeline_page.h"
 #include "common/one_line.h"
 #include "fmt/format.h"

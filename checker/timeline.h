@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "checker/jepsen.h"
+#include "checker/jepsen/jepsen.h"
 #include "checker/judge.h"
 
 namespace bank::checker {

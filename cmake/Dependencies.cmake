@@ -17,7 +17,7 @@ find_package(OpenSSL REQUIRED)
 find_program(NPM npm REQUIRED)
 
 # The consensus engine, linked statically so that header and library are always one version.
-# The version is checked by branch/replication/raft/core.c at compile time.
+# The version is checked by branch/replication/engine/core.c at compile time.
 find_path(RAFT_INCLUDE_DIR raft.h REQUIRED)
 find_library(RAFT_LIBRARY libraft.a REQUIRED)
 

@@ -52,12 +52,12 @@ std::string AsEvent(int64_t id, const std::string& message) {
 
 }  // namespace
 
-Console::Console(ConsoleSources sources, monitor::Feed& feed)
+Console::Console(ConsoleSources sources, telemetry::Feed& feed)
     : sources_(std::move(sources)), view_(sources_.view, feed) {}
 
 absl::StatusOr<std::unique_ptr<Console>> Console::Start(const ConsoleOptions& options,
                                                         ConsoleSources sources,
-                                                        monitor::Feed& feed) {
+                                                        telemetry::Feed& feed) {
   auto console = std::unique_ptr<Console>(new Console(std::move(sources), feed));
   if (absl::Status listening = console->Listen(options); !listening.ok()) return listening;
   return console;

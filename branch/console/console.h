@@ -54,7 +54,7 @@ class Console {
   // as net::MakeServerCredentials. Unavailable: the port is taken.
   static absl::StatusOr<std::unique_ptr<Console>> Start(const ConsoleOptions& options,
                                                         ConsoleSources sources,
-                                                        monitor::Feed& feed);
+                                                        telemetry::Feed& feed);
   ~Console();
 
   // Ends the streams and waits for the answers under way. Idempotent.
@@ -64,7 +64,7 @@ class Console {
   bool secure() const { return secure_; }  // HTTPS: beyond loopback
 
  private:
-  Console(ConsoleSources sources, monitor::Feed& feed);
+  Console(ConsoleSources sources, telemetry::Feed& feed);
   absl::Status Listen(const ConsoleOptions& options);
   void AddRoutes(bool loopback_only);
   void AddChecks(const std::string& endpoint, const std::vector<Check>& checks);

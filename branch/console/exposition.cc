@@ -6,7 +6,7 @@
 #include <map>
 #include <vector>
 
-#include "branch/monitor/catalog.h"
+#include "branch/telemetry/catalog.h"
 #include "common/clock.h"
 #include "common/version.h"
 
@@ -35,14 +35,14 @@ MetricFamily Family(std::string name, std::string_view help, MetricType type) {
   return family;
 }
 
-std::vector<MetricFamily> Gauges(const monitor::Frame& frame) {
+std::vector<MetricFamily> Gauges(const telemetry::Frame& frame) {
   std::map<std::string, MetricFamily> families;
-  for (const monitor::Reading& reading : frame.readings) {
-    const monitor::Series& series = *reading.series;
-    const std::string name = monitor::PrometheusName(series.metric, series.unit);
+  for (const telemetry::Reading& reading : frame.readings) {
+    const telemetry::Series& series = *reading.series;
+    const std::string name = telemetry::PrometheusName(series.metric, series.unit);
     auto [family, is_new] = families.try_emplace(name);
     if (is_new) {
-      const monitor::Metric* known = monitor::FindMetric(series.metric);
+      const telemetry::Metric* known = telemetry::FindMetric(series.metric);
       family->second = Family(name, known != nullptr ? known->help : "", MetricType::Gauge);
     }
     ClientMetric metric = Labelled(series.attributes);
@@ -69,8 +69,8 @@ ClientMetric Histogram(const LatencyCounts& counts,
 
 }  // namespace
 
-std::string Expose(const monitor::Frame* newest, const monitor::ProcessMetrics& metrics,
-                   const monitor::Agent& agent) {
+std::string Expose(const telemetry::Frame* newest, const telemetry::ProcessMetrics& metrics,
+                   const telemetry::Agent& agent) {
   std::vector<MetricFamily> families;
   if (newest != nullptr) families = Gauges(*newest);
 

@@ -8,13 +8,13 @@
 
 #include <string>
 
-#include "branch/monitor/frame.h"
-#include "branch/monitor/process_metrics.h"
+#include "branch/telemetry/frame.h"
+#include "branch/telemetry/process_metrics.h"
 
 namespace bank::console {
 
 // `newest`: nullptr if there is none yet.
-std::string Expose(const monitor::Frame* newest, const monitor::ProcessMetrics& metrics,
-                   const monitor::Agent& agent);
+std::string Expose(const telemetry::Frame* newest, const telemetry::ProcessMetrics& metrics,
+                   const telemetry::Agent& agent);
 
 }  // namespace bank::console

@@ -48,7 +48,7 @@ const std::vector<Quantity>& Quantities() {
   return quantities;
 }
 
-bool Matches(const Quantity& quantity, const monitor::Series& series) {
+bool Matches(const Quantity& quantity, const telemetry::Series& series) {
   if (series.metric != quantity.metric) return false;
   if (quantity.whole && series.attributes.size() != quantity.attributes.size()) return false;
   const auto has = [&](const auto& attribute) {
@@ -60,11 +60,11 @@ bool Matches(const Quantity& quantity, const monitor::Series& series) {
   return std::all_of(quantity.attributes.begin(), quantity.attributes.end(), has);
 }
 
-Json ValuesOf(const monitor::Frame& frame) {
+Json ValuesOf(const telemetry::Frame& frame) {
   Json values = Json::object();
   for (const Quantity& quantity : Quantities()) {
     std::optional<double> sum;
-    for (const monitor::Reading& reading : frame.readings) {
+    for (const telemetry::Reading& reading : frame.readings) {
       if (Matches(quantity, *reading.series)) sum = sum.value_or(0) + reading.value;
     }
     if (sum) values[std::string(quantity.name)] = *sum;
@@ -72,35 +72,35 @@ Json ValuesOf(const monitor::Frame& frame) {
   return values;
 }
 
-std::string_view Name(monitor::Liveness liveness) {
+std::string_view Name(telemetry::Liveness liveness) {
   switch (liveness) {
-    case monitor::Liveness::kLive:
+    case telemetry::Liveness::kLive:
       return "live";
-    case monitor::Liveness::kSuspect:
+    case telemetry::Liveness::kSuspect:
       return "suspect";
-    case monitor::Liveness::kDead:
+    case telemetry::Liveness::kDead:
       return "dead";
   }
   return "dead";
 }
 
-std::string_view Name(monitor::EventKind kind) {
+std::string_view Name(telemetry::EventKind kind) {
   switch (kind) {
-    case monitor::EventKind::kElection:
+    case telemetry::EventKind::kElection:
       return "election";
-    case monitor::EventKind::kJoined:
+    case telemetry::EventKind::kJoined:
       return "joined";
-    case monitor::EventKind::kLost:
+    case telemetry::EventKind::kLost:
       return "lost";
-    case monitor::EventKind::kReadiness:
+    case telemetry::EventKind::kReadiness:
       return "readiness";
-    case monitor::EventKind::kCustomer:
+    case telemetry::EventKind::kCustomer:
       return "customer";
-    case monitor::EventKind::kCommand:
+    case telemetry::EventKind::kCommand:
       return "command";
-    case monitor::EventKind::kSnapshot:
+    case telemetry::EventKind::kSnapshot:
       return "snapshot";
-    case monitor::EventKind::kOther:
+    case telemetry::EventKind::kOther:
       return "other";
   }
   return "other";
@@ -120,29 +120,30 @@ std::string_view Name(AgreementState agreement) {
   return "unknown";
 }
 
-const monitor::AgentView* Find(const std::vector<monitor::AgentView>& agents, BranchId branch) {
-  for (const monitor::AgentView& agent : agents) {
+const telemetry::AgentView* Find(const std::vector<telemetry::AgentView>& agents, BranchId branch) {
+  for (const telemetry::AgentView& agent : agents) {
     if (agent.agent->branch == branch) return &agent;
   }
   return nullptr;
 }
 
-bool IsLive(const monitor::AgentView* agent) {
-  return agent != nullptr && agent->liveness != monitor::Liveness::kDead;
+bool IsLive(const telemetry::AgentView* agent) {
+  return agent != nullptr && agent->liveness != telemetry::Liveness::kDead;
 }
 
-const replication::ReplicatorStatus* StatusOf(const monitor::AgentView* agent) {
+const replication::ReplicatorStatus* StatusOf(const telemetry::AgentView* agent) {
   const bool known = agent != nullptr && agent->status.has_value();
   return known ? &*agent->status : nullptr;
 }
 
 std::string HexDigest(uint64_t digest) { return fmt::format("{:016x}", digest); }
 
-Json BranchJson(BranchId id, const monitor::AgentView* agent, bool leads) {
-  Json branch = {{"id", id.value},
-                 {"host", agent != nullptr ? agent->agent->hostname : ""},
-                 {"liveness", Name(agent != nullptr ? agent->liveness : monitor::Liveness::kDead)},
-                 {"leads", leads}};
+Json BranchJson(BranchId id, const telemetry::AgentView* agent, bool leads) {
+  Json branch = {
+      {"id", id.value},
+      {"host", agent != nullptr ? agent->agent->hostname : ""},
+      {"liveness", Name(agent != nullptr ? agent->liveness : telemetry::Liveness::kDead)},
+      {"leads", leads}};
   if (const auto* status = StatusOf(agent)) {
     branch["role"] = replication::RoleName(status->role);
     branch["term"] = status->term.value;
@@ -159,13 +160,13 @@ Json BranchJson(BranchId id, const monitor::AgentView* agent, bool leads) {
   return branch;
 }
 
-Json PointJson(const monitor::Frame& frame) {
+Json PointJson(const telemetry::Frame& frame) {
   return {{"b", frame.agent->branch.value},
           {"t", frame.time_unix_ns / kNsPerMs},
           {"v", ValuesOf(frame)}};
 }
 
-Json EventJson(const monitor::Event& event) {
+Json EventJson(const telemetry::Event& event) {
   return {{"t", event.time_unix_ns / kNsPerMs},
           {"agent", event.agent},
           {"incarnation", std::to_string(event.incarnation)},
@@ -180,7 +181,7 @@ std::string Dump(const Json& message) {
 
 }  // namespace
 
-View::View(ViewSources sources, monitor::Feed& feed)
+View::View(ViewSources sources, telemetry::Feed& feed)
     : sources_(std::move(sources)),
       feed_(feed),
       news_(feed.Subscribe({.events = true, .events_past = 0}, [] {})) {}
@@ -191,10 +192,10 @@ void View::PassOver() {
   }
 }
 
-Agreement::Verdict View::CompareIn(const std::vector<monitor::AgentView>& agents) {
+Agreement::Verdict View::CompareIn(const std::vector<telemetry::AgentView>& agents) {
   std::vector<BranchId> live;
   for (const BranchId id : sources_.members) {
-    const monitor::AgentView* agent = Find(agents, id);
+    const telemetry::AgentView* agent = Find(agents, id);
     const replication::ReplicatorStatus* status = StatusOf(agent);
     if (status == nullptr || !IsLive(agent)) continue;
     live.push_back(id);
@@ -211,16 +212,16 @@ std::string View::Compose(int64_t now_ms, int64_t since_ms) {
   const int64_t from_ms = std::max(since_ms - kLateMs, now_ms - kHistoryMs);
   Json message = Now(now_ms);
   message["points"] = Json::array();
-  const std::vector<monitor::AgentView> agents = feed_.Agents();
+  const std::vector<telemetry::AgentView> agents = feed_.Agents();
   for (const BranchId id : sources_.members) {
-    const monitor::AgentView* agent = Find(agents, id);
+    const telemetry::AgentView* agent = Find(agents, id);
     if (agent == nullptr) continue;
-    for (const monitor::FramePtr& frame : feed_.History(agent->agent->name, from_ms * kNsPerMs)) {
+    for (const telemetry::FramePtr& frame : feed_.History(agent->agent->name, from_ms * kNsPerMs)) {
       message["points"].push_back(PointJson(*frame));
     }
   }
   message["events"] = Json::array();
-  for (const monitor::Event& event : feed_.Events(kEventsShown)) {
+  for (const telemetry::Event& event : feed_.Events(kEventsShown)) {
     if (since_ms != 0 && event.time_unix_ns / kNsPerMs < from_ms) continue;
     message["events"].push_back(EventJson(event));
   }
@@ -235,14 +236,14 @@ std::string View::ComposeNews(int64_t now_ms) {
   const auto& members = sources_.members;
   for (auto portion = news_->Take(kFramesAtATime); !portion.empty();
        portion = news_->Take(kFramesAtATime)) {
-    for (const monitor::FramePtr& frame : portion.frames) {
+    for (const telemetry::FramePtr& frame : portion.frames) {
       const bool of_member =
           std::find(members.begin(), members.end(), frame->agent->branch) != members.end();
       if (of_member && frame->time_unix_ns >= from_ns) {
         message["points"].push_back(PointJson(*frame));
       }
     }
-    for (const monitor::Event& event : portion.events) {
+    for (const telemetry::Event& event : portion.events) {
       message["events"].push_back(EventJson(event));
     }
   }
@@ -250,13 +251,13 @@ std::string View::ComposeNews(int64_t now_ms) {
 }
 
 Json View::Now(int64_t now_ms) {
-  const std::vector<monitor::AgentView> agents = feed_.Agents();
+  const std::vector<telemetry::AgentView> agents = feed_.Agents();
 
   // Who leads: as the live branch of the highest term knows it, if that one is live.
   Term term;
   BranchId leader;
   for (const BranchId id : sources_.members) {
-    const monitor::AgentView* agent = Find(agents, id);
+    const telemetry::AgentView* agent = Find(agents, id);
     const auto* status = StatusOf(agent);
     if (status == nullptr || !IsLive(agent) || status->term < term) continue;
     if (status->term > term || status->role == replication::Role::kLeader) {
@@ -280,7 +281,7 @@ Json View::Now(int64_t now_ms) {
 
   message["branches"] = Json::array();
   for (const BranchId id : sources_.members) {
-    const monitor::AgentView* agent = Find(agents, id);
+    const telemetry::AgentView* agent = Find(agents, id);
     message["branches"].push_back(BranchJson(id, agent, IsLive(agent) && leader == id));
   }
   return message;

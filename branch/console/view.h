@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include "branch/monitor/feed.h"
+#include "branch/telemetry/feed.h"
 #include "common/agreement.h"
 #include "common/ids.h"
 
@@ -37,7 +37,7 @@ struct ViewSources {
 class View {
  public:
   // The feed must outlive the view.
-  View(ViewSources sources, monitor::Feed& feed);
+  View(ViewSources sources, telemetry::Feed& feed);
 
   // How far a page's charts go back.
   static constexpr int64_t kHistoryMs = 600'000;
@@ -54,13 +54,13 @@ class View {
   void PassOver();
 
  private:
-  Agreement::Verdict CompareIn(const std::vector<monitor::AgentView>& agents);
+  Agreement::Verdict CompareIn(const std::vector<telemetry::AgentView>& agents);
   // What is so now, without points and events.
   nlohmann::ordered_json Now(int64_t now_ms);
 
   const ViewSources sources_;
-  const monitor::Feed& feed_;
-  std::unique_ptr<monitor::Feed::Subscription> news_;
+  const telemetry::Feed& feed_;
+  std::unique_ptr<telemetry::Feed::Subscription> news_;
   Agreement agreement_;
 };
 

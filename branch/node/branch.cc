@@ -108,7 +108,7 @@ absl::Status Branch::Open(replication::FatalHandler on_fatal) {
 // others do not vote, those hold less: all of them may run on one machine.
 size_t Branch::HistoryBytesMax() const {
   for (const replication::Member& member : config_.driver.founders) {
-    if (member.id == config_.self && member.voter) return monitor::FeedOptions().bytes_max;
+    if (member.id == config_.self && member.voter) return telemetry::FeedOptions().bytes_max;
   }
   return kStandbyHistoryBytesMax;
 }
@@ -129,13 +129,13 @@ CommandsOptions Branch::MakeCommandsOptions(uint64_t bank) {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
   };
   options.diagnostics = config_.diagnostics;
-  command::BranchActions& actions = options.actions;
+  remote_command::BranchActions& actions = options.actions;
   actions.set_sampling_interval = [this](uint32_t milliseconds) {
     return monitoring_->sampler().SetInterval(milliseconds);
   };
   actions.set_collector = [this](const std::string& collector, bool enabled) {
     return monitoring_->sampler().SetCollector(
-        collector, enabled ? monitor::Sampler::Switch::kOn : monitor::Sampler::Switch::kOff);
+        collector, enabled ? telemetry::Sampler::Switch::kOn : telemetry::Sampler::Switch::kOff);
   };
   actions.set_log_level = [](const std::string& level) {
     spdlog::set_level(spdlog::level::from_str(level));
@@ -203,8 +203,7 @@ absl::Status Branch::Listen() {
   }
   cluster_service_ = std::make_unique<peers::ClusterService>(cluster_options, *replicator_);
 
-  monitor_service_ =
-      std::make_unique<rpc::MonitorService>(&monitoring_->streams(), &commands_->calls());
+  monitor_service_ = std::make_unique<MonitorService>(&monitoring_->streams(), &commands_->calls());
   auto server =
       rpc::Server::Start({.listen = config_.listen, .tls = config_.tls},
                          {customer_service_.get(), exercise_service_.get(), admin_service_.get(),
@@ -250,8 +249,8 @@ absl::Status Branch::Run() {
   return absl::OkStatus();
 }
 
-monitor::ProcessMetrics Branch::ReadMetrics() const {
-  monitor::ProcessMetrics metrics = monitor::ReadProcessMetrics(
+telemetry::ProcessMetrics Branch::ReadMetrics() const {
+  telemetry::ProcessMetrics metrics = telemetry::ReadProcessMetrics(
       operation_metrics_, replicator_->metrics(), gate_->open(), clock_);
   metrics.own_key_conflicts = teller_->own_key_conflicts();
   return metrics;

@@ -26,22 +26,22 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "branch/console/console.h"
-#include "branch/monitor/process_metrics.h"
 #include "branch/node/commands.h"
 #include "branch/node/config.h"
+#include "branch/node/monitor_service.h"
 #include "branch/node/monitoring.h"
 #include "branch/node/readiness.h"
 #include "branch/peers/cluster_service.h"
 #include "branch/peers/grpc_peers.h"
-#include "branch/replication/raft/raft_replicator.h"
+#include "branch/replication/runtime/raft_replicator.h"
 #include "branch/rpc/admin_service.h"
 #include "branch/rpc/customer_service.h"
 #include "branch/rpc/gate.h"
-#include "branch/rpc/monitor_service.h"
 #include "branch/rpc/openings.h"
 #include "branch/rpc/server.h"
 #include "branch/storage/posix_file_system.h"
 #include "branch/storage/storage.h"
+#include "branch/telemetry/process_metrics.h"
 #include "branch/teller/teller.h"
 #include "common/clock.h"
 #include "common/entropy.h"
@@ -71,7 +71,7 @@ class Branch {
   absl::Status Open(replication::FatalHandler on_fatal);
   absl::Status Listen();
   absl::Status Run();
-  monitor::ProcessMetrics ReadMetrics() const;
+  telemetry::ProcessMetrics ReadMetrics() const;
   std::string OwnAddress() const;
   CommandsOptions MakeCommandsOptions(uint64_t bank);
   size_t HistoryBytesMax() const;
@@ -90,12 +90,12 @@ class Branch {
   std::unique_ptr<teller::Teller> teller_;
   std::unique_ptr<rpc::Gate> gate_;
   std::unique_ptr<rpc::Openings> openings_;
-  monitor::OperationMetrics operation_metrics_;
+  telemetry::OperationMetrics operation_metrics_;
   std::unique_ptr<peers::ClusterService> cluster_service_;
   std::unique_ptr<rpc::CustomerService> customer_service_;
   std::unique_ptr<rpc::ExerciseService> exercise_service_;
   std::unique_ptr<rpc::AdminService> admin_service_;
-  std::unique_ptr<rpc::MonitorService> monitor_service_;
+  std::unique_ptr<MonitorService> monitor_service_;
   std::unique_ptr<rpc::Server> server_;
   std::atomic<bool> serves_ = false;
   std::unique_ptr<Readiness> readiness_;

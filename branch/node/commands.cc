@@ -7,8 +7,8 @@
 #include <set>
 #include <utility>
 
-#include "branch/agent/convert.h"
-#include "branch/agent/uplink.h"
+#include "branch/telemetry/stream/convert.h"
+#include "branch/telemetry/stream/uplink.h"
 #include "net/channel.h"
 
 namespace bank::node {
@@ -26,10 +26,10 @@ absl::StatusOr<std::shared_ptr<v1::Monitor::Stub>> Dial(const std::string& addre
   return std::shared_ptr<v1::Monitor::Stub>(v1::Monitor::NewStub(*channel));
 }
 
-std::string TextOf(const monitor::AuditRecord& record) {
+std::string TextOf(const telemetry::AuditRecord& record) {
   std::string text = fmt::format("{}: {}", record.agent, record.command);
   if (record.ended_unix_ns == 0) return text + " begins";
-  text += fmt::format(": {}", command::OutcomeName(record.outcome));
+  text += fmt::format(": {}", remote_command::OutcomeName(record.outcome));
   if (!record.message.empty()) text += fmt::format(": {}", record.message);
   return text;
 }
@@ -37,31 +37,31 @@ std::string TextOf(const monitor::AuditRecord& record) {
 }  // namespace
 
 Commands::Commands(CommandsOptions options, storage::FileSystem& files, const Clock& clock,
-                   monitor::Feed& feed, monitor::Journal& journal, agent::Masters& masters,
-                   agent::Worker& worker)
+                   telemetry::Feed& feed, telemetry::Journal& journal, telemetry::Masters& masters,
+                   net::Worker& worker)
     : options_(std::move(options)),
       feed_(feed),
       journal_(journal),
       masters_(masters),
       worker_(worker) {
   std::vector<std::string> notes;
-  log_ = std::make_unique<command::CommandLog>(files, options_.folder, command::CommandLogOptions(),
-                                               &notes);
+  log_ = std::make_unique<remote_command::CommandLog>(files, options_.folder,
+                                                      remote_command::CommandLogOptions(), &notes);
   for (const std::string& note : notes) spdlog::warn("{}", note);
   past_ = log_->Newest(kShownAgainMax);
   const std::string& name = journal_.self()->name;
-  const auto audit = [this](const monitor::AuditRecord& record) { Audit(record); };
-  command::ProgramTable programs = options_.diagnostics;
-  programs.insert(command::HostPrograms().begin(), command::HostPrograms().end());
-  runner_ = std::make_unique<command::Runner>(
-      command::Runner::Options{
+  const auto audit = [this](const telemetry::AuditRecord& record) { Audit(record); };
+  remote_command::ProgramTable programs = options_.diagnostics;
+  programs.insert(remote_command::HostPrograms().begin(), remote_command::HostPrograms().end());
+  runner_ = std::make_unique<remote_command::Runner>(
+      remote_command::Runner::Options{
           .agent = name,
-          .execute = command::BranchExecutor(options_.actions, std::move(programs)),
+          .execute = remote_command::BranchExecutor(options_.actions, std::move(programs)),
           .unix_now_ns = options_.unix_now_ns,
           .audit = audit},
       *log_, clock);
-  master_ = std::make_unique<rpc::CommandMaster>(
-      rpc::CommandMaster::Options{
+  master_ = std::make_unique<remote_command::CommandMaster>(
+      remote_command::CommandMaster::Options{
           .branches =
               [this] {
                 std::vector<std::string> names;
@@ -75,37 +75,38 @@ Commands::Commands(CommandsOptions options, storage::FileSystem& files, const Cl
               [this](std::function<void()> work) { runner_->Background(std::move(work)); },
           .audit = audit,
           .find_record = [this](const std::string& id,
-                                const std::string& agent) -> std::optional<monitor::AuditRecord> {
-            for (monitor::AuditRecord& record : feed_.Audits(SIZE_MAX)) {
+                                const std::string& agent) -> std::optional<telemetry::AuditRecord> {
+            for (telemetry::AuditRecord& record : feed_.Audits(SIZE_MAX)) {
               if (record.id == id && record.agent == agent) return std::move(record);
             }
             return std::nullopt;
           }},
       *log_, worker_);
-  const std::string bank = agent::BankValue(options_.bank);
-  calls_ = std::make_unique<rpc::BankCommands>(
-      rpc::BankCommands::Options{
+  const std::string bank = telemetry::BankValue(options_.bank);
+  calls_ = std::make_unique<remote_command::BankCommands>(
+      remote_command::BankCommands::Options{
           .agent = name, .bank_number = bank, .unix_now_ns = options_.unix_now_ns},
       *master_, *runner_, feed_, masters_, worker_);
 
   v1::Agent self;
-  agent::ToWire(*journal_.self(), &self);
-  to_master_ = std::make_unique<agent::CommandLink>(
-      agent::CommandLink::Options{
-          .self = self, .metadata = {{agent::kBankKey, bank}}, .issuer_prefix = ""},
+  telemetry::ToWire(*journal_.self(), &self);
+  to_master_ = std::make_unique<remote_command::CommandLink>(
+      remote_command::CommandLink::Options{
+          .self = self, .metadata = {{telemetry::kBankKey, bank}}, .issuer_prefix = ""},
       *runner_, worker_);
-  masters_.Watch([this](const agent::Master& master) {
+  masters_.Watch([this](const telemetry::Master& master) {
     to_master_->SetServer(master.self ? self_stub_ : master.stub);
   });
   if (options_.monitor.empty()) return;
-  to_foreign_ = std::make_unique<agent::CommandLink>(
-      agent::CommandLink::Options{.self = self,
-                                  .metadata = {},
-                                  .issuer_prefix = fmt::format("server {}: ", options_.monitor)},
+  to_foreign_ = std::make_unique<remote_command::CommandLink>(
+      remote_command::CommandLink::Options{
+          .self = self,
+          .metadata = {},
+          .issuer_prefix = fmt::format("server {}: ", options_.monitor)},
       *runner_, worker_);
 }
 
-void Commands::Audit(const monitor::AuditRecord& record) {
+void Commands::Audit(const telemetry::AuditRecord& record) {
   spdlog::info("command {} of {} at {}", record.id, record.issuer, TextOf(record));
   journal_.NoteCommand(TextOf(record), record);
 }
@@ -128,10 +129,10 @@ absl::Status Commands::Start(const std::string& address) {
 
 void Commands::ShowPast() {
   std::set<std::pair<std::string, std::string>> known;
-  for (const monitor::AuditRecord& record : feed_.Audits(SIZE_MAX)) {
+  for (const telemetry::AuditRecord& record : feed_.Audits(SIZE_MAX)) {
     known.emplace(record.id, record.agent);
   }
-  for (const monitor::AuditRecord& record : past_) {
+  for (const telemetry::AuditRecord& record : past_) {
     if (!known.contains({record.id, record.agent})) {
       journal_.NoteCommand(TextOf(record), record);
     }

@@ -12,18 +12,18 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "branch/agent/command_link.h"
-#include "branch/agent/masters.h"
-#include "branch/agent/worker.h"
-#include "branch/command/branch_commands.h"
-#include "branch/command/command_log.h"
-#include "branch/command/runner.h"
-#include "branch/monitor/feed.h"
-#include "branch/monitor/journal.h"
-#include "branch/rpc/command_calls.h"
-#include "branch/rpc/command_master.h"
+#include "branch/remote_command/branch_commands.h"
+#include "branch/remote_command/command_log.h"
+#include "branch/remote_command/runner.h"
+#include "branch/remote_command/stream/bank_commands.h"
+#include "branch/remote_command/stream/command_link.h"
+#include "branch/remote_command/stream/command_master.h"
 #include "branch/storage/file_system.h"
+#include "branch/telemetry/feed.h"
+#include "branch/telemetry/journal.h"
+#include "branch/telemetry/stream/masters.h"
 #include "net/security.h"
+#include "net/worker.h"
 
 namespace bank::node {
 
@@ -34,16 +34,16 @@ struct CommandsOptions {
   uint64_t bank = 0;
   std::function<std::vector<BranchId>()> members;
   std::function<int64_t()> unix_now_ns;
-  command::BranchActions actions;
-  command::ProgramTable diagnostics;  // instead of the host's own, by name
+  remote_command::BranchActions actions;
+  remote_command::ProgramTable diagnostics;  // instead of the host's own, by name
 };
 
 class Commands {
  public:
   // All references must outlive it. Make it before the masters' first status.
   Commands(CommandsOptions options, storage::FileSystem& files, const Clock& clock,
-           monitor::Feed& feed, monitor::Journal& journal, agent::Masters& masters,
-           agent::Worker& worker);
+           telemetry::Feed& feed, telemetry::Journal& journal, telemetry::Masters& masters,
+           net::Worker& worker);
 
   // Dials; needs the server to listen at `address`: when this branch leads, it is its own agent
   // there. InvalidArgument, PermissionDenied: an address that must not be dialled.
@@ -51,26 +51,26 @@ class Commands {
   void Stop();
 
   // The service's half; outlives the server.
-  rpc::CommandCalls& calls() { return *calls_; }
+  remote_command::CommandCalls& calls() { return *calls_; }
 
  private:
-  void Audit(const monitor::AuditRecord& record);
+  void Audit(const telemetry::AuditRecord& record);
   // What ran here before the restart, into the audit of all, unless they know it.
   void ShowPast();
 
   const CommandsOptions options_;
-  monitor::Feed& feed_;
-  monitor::Journal& journal_;
-  agent::Masters& masters_;
-  agent::Worker& worker_;
-  std::unique_ptr<command::CommandLog> log_;
-  std::vector<monitor::AuditRecord> past_;  // of the log, when the branch started
-  std::unique_ptr<command::Runner> runner_;
-  std::unique_ptr<rpc::CommandMaster> master_;
-  std::unique_ptr<rpc::BankCommands> calls_;
+  telemetry::Feed& feed_;
+  telemetry::Journal& journal_;
+  telemetry::Masters& masters_;
+  net::Worker& worker_;
+  std::unique_ptr<remote_command::CommandLog> log_;
+  std::vector<telemetry::AuditRecord> past_;  // of the log, when the branch started
+  std::unique_ptr<remote_command::Runner> runner_;
+  std::unique_ptr<remote_command::CommandMaster> master_;
+  std::unique_ptr<remote_command::BankCommands> calls_;
   std::shared_ptr<v1::Monitor::Stub> self_stub_;
-  std::unique_ptr<agent::CommandLink> to_master_;
-  std::unique_ptr<agent::CommandLink> to_foreign_;  // if there is one
+  std::unique_ptr<remote_command::CommandLink> to_master_;
+  std::unique_ptr<remote_command::CommandLink> to_foreign_;  // if there is one
 };
 
 }  // namespace bank::node

@@ -11,7 +11,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
-#include "branch/monitor/sampler.h"
+#include "branch/telemetry/collectors/sampler.h"
 #include "common/bytes.h"
 #include "common/decimal.h"
 #include "common/exit_code.h"
@@ -231,7 +231,7 @@ Parsed ParseConfig(int argc, const char* const* argv) {
   flags
       .Add("--sampling-interval-ms", config.sampling_interval_ms,
            "how often the branch measures itself and its host")
-      .Between(monitor::SamplerOptions::kIntervalMsMin, monitor::SamplerOptions::kIntervalMsMax)
+      .Between(telemetry::SamplerOptions::kIntervalMsMin, telemetry::SamplerOptions::kIntervalMsMax)
       .ShowDefault();
 
   const char* tuning = "Tuning";

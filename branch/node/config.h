@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "branch/replication/raft/driver.h"
+#include "branch/replication/driver/driver.h"
 #include "common/ids.h"
 #include "net/security.h"
 

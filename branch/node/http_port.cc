@@ -76,8 +76,8 @@ std::vector<std::pair<std::string, int64_t>> Balances(const replication::RaftRep
   return balances;
 }
 
-monitor::FramePtr NewestOf(const monitor::Feed& feed, const std::string& agent) {
-  for (monitor::AgentView& view : feed.Agents()) {
+telemetry::FramePtr NewestOf(const telemetry::Feed& feed, const std::string& agent) {
+  for (telemetry::AgentView& view : feed.Agents()) {
     if (view.agent->name == agent) return std::move(view.newest);
   }
   return nullptr;

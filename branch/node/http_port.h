@@ -6,10 +6,10 @@
 
 #include "absl/status/statusor.h"
 #include "branch/console/console.h"
-#include "branch/monitor/feed.h"
-#include "branch/monitor/process_metrics.h"
 #include "branch/node/config.h"
-#include "branch/replication/raft/raft_replicator.h"
+#include "branch/replication/runtime/raft_replicator.h"
+#include "branch/telemetry/feed.h"
+#include "branch/telemetry/process_metrics.h"
 #include "common/clock.h"
 
 namespace bank::node {
@@ -18,9 +18,9 @@ namespace bank::node {
 struct HttpParts {
   const Config& config;
   replication::RaftReplicator& replicator;
-  monitor::Feed& feed;
-  monitor::AgentPtr self;
-  monitor::ProcessMetricsSource metrics;
+  telemetry::Feed& feed;
+  telemetry::AgentPtr self;
+  telemetry::ProcessMetricsSource metrics;
   std::function<bool()> serves;
   const Clock& clock;
 };

@@ -6,14 +6,14 @@
 #include <chrono>
 #include <utility>
 
-#include "branch/monitor/collectors/all.h"
+#include "branch/telemetry/collectors/all.h"
 #include "net/channel.h"
 
 namespace bank::node {
 namespace {
 
-using monitor::EventKind;
 using replication::Role;
+using telemetry::EventKind;
 
 // A stream that lasts for less may be told all the same, but is told soon.
 constexpr int64_t kSweepNs = 250'000'000;
@@ -29,18 +29,19 @@ std::string HostName() {
   return gethostname(name, sizeof(name) - 1) == 0 ? name : "localhost";
 }
 
-monitor::AgentPtr MakeSelf(BranchId self) {
-  return std::make_shared<const monitor::Agent>(
-      monitor::Agent{.name = fmt::format("branch-{}", self.value),
-                     .hostname = HostName(),
-                     .branch = self,
-                     .incarnation = static_cast<uint64_t>(UnixNowNs())});
+telemetry::AgentPtr MakeSelf(BranchId self) {
+  return std::make_shared<const telemetry::Agent>(
+      telemetry::Agent{.name = fmt::format("branch-{}", self.value),
+                       .hostname = HostName(),
+                       .branch = self,
+                       .incarnation = static_cast<uint64_t>(UnixNowNs())});
 }
 
 }  // namespace
 
 Monitoring::Monitoring(const MonitoringOptions& options, const Clock& clock,
-                       const monitor::StatusSource& status, monitor::ProcessMetricsSource metrics)
+                       const telemetry::StatusSource& status,
+                       telemetry::ProcessMetricsSource metrics)
     : foreign_(options.monitor),
       tls_(options.tls),
       worker_(clock),
@@ -52,14 +53,14 @@ Monitoring::Monitoring(const MonitoringOptions& options, const Clock& clock,
       visitors_({}, clock,
                 [this](std::string line) { journal_.Note(EventKind::kCustomer, std::move(line)); }),
       sampler_({.agent = journal_.self(), .interval_ms = options.sampling_interval_ms},
-               monitor::MakeCollectors("/proc", status, std::move(metrics)), status, clock,
-               UnixNowNs, [this](monitor::FramePtr frame) { uplink_.Offer(std::move(frame)); }) {
+               telemetry::MakeCollectors("/proc", status, std::move(metrics)), status, clock,
+               UnixNowNs, [this](telemetry::FramePtr frame) { uplink_.Offer(std::move(frame)); }) {
   if (foreign_.empty()) return;
-  to_foreign_ = std::make_unique<agent::MetricLink>(
-      agent::PushStream::Options{.self = self(),
-                                 .metadata = {},
-                                 .metadata_patience_ns = kForeignPatienceNs,
-                                 .status = status},
+  to_foreign_ = std::make_unique<telemetry::MetricLink>(
+      telemetry::PushStream::Options{.self = self(),
+                                     .metadata = {},
+                                     .metadata_patience_ns = kForeignPatienceNs,
+                                     .status = status},
       feed_, worker_);
 }
 

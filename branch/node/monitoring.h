@@ -14,20 +14,20 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "branch/agent/masters.h"
-#include "branch/agent/metric_link.h"
-#include "branch/agent/uplink.h"
-#include "branch/agent/worker.h"
-#include "branch/monitor/feed.h"
-#include "branch/monitor/journal.h"
-#include "branch/monitor/process_metrics.h"
-#include "branch/monitor/sampler.h"
 #include "branch/replication/replicator.h"
-#include "branch/rpc/metric_streams.h"
 #include "branch/rpc/visitors.h"
+#include "branch/telemetry/collectors/sampler.h"
+#include "branch/telemetry/feed.h"
+#include "branch/telemetry/journal.h"
+#include "branch/telemetry/process_metrics.h"
+#include "branch/telemetry/stream/masters.h"
+#include "branch/telemetry/stream/metric_link.h"
+#include "branch/telemetry/stream/metric_streams.h"
+#include "branch/telemetry/stream/uplink.h"
 #include "common/clock.h"
 #include "common/ids.h"
 #include "net/security.h"
+#include "net/worker.h"
 
 namespace bank::node {
 
@@ -37,7 +37,7 @@ struct MonitoringOptions {
   std::map<BranchId, std::string> addresses;  // of the other branches
   net::TlsFiles tls;
   int64_t sampling_interval_ms = 1000;
-  size_t history_bytes_max = monitor::FeedOptions().bytes_max;
+  size_t history_bytes_max = telemetry::FeedOptions().bytes_max;
   std::string monitor;  // host:port of a foreign server of monitor.proto; "": none
 };
 
@@ -45,7 +45,7 @@ class Monitoring {
  public:
   // The clock must outlive it; `status` and `metrics` are called between Start() and Stop().
   Monitoring(const MonitoringOptions& options, const Clock& clock,
-             const monitor::StatusSource& status, monitor::ProcessMetricsSource metrics);
+             const telemetry::StatusSource& status, telemetry::ProcessMetricsSource metrics);
   // Stops.
   ~Monitoring();
 
@@ -60,31 +60,31 @@ class Monitoring {
   // Idempotent.
   void Stop();
 
-  const monitor::AgentPtr& self() const { return journal_.self(); }
-  monitor::Feed& feed() { return feed_; }
-  monitor::Journal& journal() { return journal_; }
-  agent::Worker& worker() { return worker_; }
-  agent::Masters& masters() { return masters_; }
-  monitor::Sampler& sampler() { return sampler_; }
+  const telemetry::AgentPtr& self() const { return journal_.self(); }
+  telemetry::Feed& feed() { return feed_; }
+  telemetry::Journal& journal() { return journal_; }
+  net::Worker& worker() { return worker_; }
+  telemetry::Masters& masters() { return masters_; }
+  telemetry::Sampler& sampler() { return sampler_; }
   rpc::Visitors& visitors() { return visitors_; }
-  rpc::MetricStreams& streams() { return streams_; }
+  telemetry::MetricStreams& streams() { return streams_; }
 
  private:
   void SweepVisitors();
   // From a thread that must not wait for the feed.
-  void NoteLater(monitor::EventKind kind, std::string text);
+  void NoteLater(telemetry::EventKind kind, std::string text);
 
   const std::string foreign_;
   const net::TlsFiles tls_;
-  agent::Worker worker_;
-  monitor::Feed feed_;
-  monitor::Journal journal_;
-  agent::Masters masters_;
-  agent::Uplink uplink_;
-  std::unique_ptr<agent::MetricLink> to_foreign_;  // if there is a foreign server
-  rpc::MetricStreams streams_;
+  net::Worker worker_;
+  telemetry::Feed feed_;
+  telemetry::Journal journal_;
+  telemetry::Masters masters_;
+  telemetry::Uplink uplink_;
+  std::unique_ptr<telemetry::MetricLink> to_foreign_;  // if there is a foreign server
+  telemetry::MetricStreams streams_;
   rpc::Visitors visitors_;
-  monitor::Sampler sampler_;
+  telemetry::Sampler sampler_;
   replication::ReplicatorStatus before_;  // of the replicator's thread
   bool stopped_ = false;
 };

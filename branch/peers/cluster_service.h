@@ -17,7 +17,7 @@
 #include "bank/v1/cluster.grpc.pb.h"
 #include "branch/peers/link.h"
 #include "branch/peers/sender_table.h"
-#include "branch/replication/raft/peers.h"
+#include "branch/replication/route/peers.h"
 #include "common/ids.h"
 
 namespace bank::peers {

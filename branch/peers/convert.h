@@ -1,4 +1,4 @@
-// Between the wire of bank/v1/cluster.proto and the values of replication/raft. Pure.
+// Between the wire of bank/v1/cluster.proto and the values of replication. Pure.
 //
 // What comes from outside is checked field by field against the ranges of message.h: an error names
 // the field, and nothing is kept of the message. An entry that is not one is refused here, before
@@ -8,8 +8,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "bank/v1/cluster.pb.h"
-#include "branch/replication/raft/message.h"
-#include "branch/replication/raft/peers.h"
+#include "branch/replication/engine/message.h"
+#include "branch/replication/route/peers.h"
 #include "common/ids.h"
 
 namespace bank::peers {

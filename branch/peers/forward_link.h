@@ -16,7 +16,7 @@
 #include "absl/synchronization/mutex.h"
 #include "bank/v1/cluster.pb.h"
 #include "branch/peers/link.h"
-#include "branch/replication/raft/peers.h"
+#include "branch/replication/route/peers.h"
 
 namespace bank::peers {
 

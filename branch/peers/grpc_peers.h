@@ -18,7 +18,7 @@
 #include "branch/peers/link.h"
 #include "branch/peers/message_link.h"
 #include "branch/peers/snapshot_sender.h"
-#include "branch/replication/raft/peers.h"
+#include "branch/replication/route/peers.h"
 #include "common/clock.h"
 #include "common/ids.h"
 #include "net/security.h"

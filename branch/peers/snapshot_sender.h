@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "branch/peers/link.h"
-#include "branch/replication/raft/message.h"
+#include "branch/replication/engine/message.h"
 
 namespace bank::peers {
 

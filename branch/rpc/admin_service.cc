@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include "branch/agent/convert.h"
 #include "branch/rpc/convert.h"
 #include "branch/rpc/deadline.h"
+#include "branch/telemetry/stream/convert.h"
 #include "common/version.h"
 
 namespace bank::rpc {
@@ -19,7 +19,7 @@ AdminService::AdminService(BranchId self, std::vector<replication::Member> membe
       clock_(clock) {}
 
 void AdminService::FillStatus(v1::BranchStatus* reply) const {
-  agent::ToWire(replicator_.GetStatus(), self_, reply);
+  telemetry::ToWire(replicator_.GetStatus(), self_, reply);
   reply->set_version(std::string(Version()));
   for (const replication::Member& member : members_) {
     v1::Member* shown = reply->add_members();

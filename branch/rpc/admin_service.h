@@ -6,7 +6,7 @@
 
 #include "absl/status/status.h"
 #include "bank/v1/admin.grpc.pb.h"
-#include "branch/replication/raft/driver.h"
+#include "branch/replication/member.h"
 #include "branch/replication/replicator.h"
 #include "common/clock.h"
 #include "common/ids.h"

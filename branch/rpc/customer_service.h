@@ -9,10 +9,10 @@
 
 #include "bank/v1/customer.grpc.pb.h"
 #include "bank/v1/exercise.grpc.pb.h"
-#include "branch/monitor/process_metrics.h"
 #include "branch/rpc/gate.h"
 #include "branch/rpc/openings.h"
 #include "branch/rpc/visitors.h"
+#include "branch/telemetry/process_metrics.h"
 #include "branch/teller/teller.h"
 #include "common/clock.h"
 #include "common/ids.h"
@@ -25,7 +25,7 @@ struct Desk {
   Gate& gate;
   const Clock& clock;
   BranchId branch;
-  monitor::OperationMetrics& metrics;
+  telemetry::OperationMetrics& metrics;
   Openings& openings;
   Visitors* visitors = nullptr;  // nullptr: nobody wants to know
 };

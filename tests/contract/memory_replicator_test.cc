@@ -1,5 +1,5 @@
 // The contract on one copy in memory.
-#include "tests/contract/memory_replicator.h"
+#include "tests/support/memory_replicator.h"
 
 #include "tests/contract/replicator_contract.h"
 

@@ -1,6 +1,6 @@
 // Goal: the raft replicator keeps the contract on every branch, over real threads and sockets.
-#include "tests/contract/raft_cluster.h"
 #include "tests/contract/replicator_contract.h"
+#include "tests/support/raft_cluster.h"
 
 namespace bank::replication {
 namespace {

@@ -6,11 +6,11 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "checker/edn.h"
-#include "checker/history_reader.h"
-#include "checker/jepsen.h"
+#include "checker/history/history_reader.h"
+#include "checker/history/line_parser.h"
+#include "checker/jepsen/edn.h"
+#include "checker/jepsen/jepsen.h"
 #include "checker/judge.h"
-#include "checker/line_parser.h"
 #include "common/check.h"
 #include "tests/fuzz/target.h"
 

@@ -9,8 +9,8 @@
 #include "common/check.h"
 #include "common/crc32c.h"
 #include "tests/fuzz/target.h"
-#include "tests/sim/disk/sim_file_system.h"
-#include "tests/unit/storage/storage_text.h"
+#include "tests/support/sim_file_system.h"
+#include "tests/support/storage_text.h"
 
 namespace bank::fuzz {
 namespace {

@@ -55,7 +55,7 @@ def read_guards():
 
 def unit_tests():
     tests = {}
-    for path in sorted((ROOT / "tests/unit/raft").glob("*_test.cc")):
+    for path in sorted((ROOT / "tests/unit/replication").rglob("*_test.cc")):
         for number, name in re.findall(r"^TEST\(Guard(\d+)\w*, (\w+)\)", path.read_text(), re.MULTILINE):
             tests.setdefault(int(number), name)
     return tests

@@ -25,8 +25,8 @@ PAGE = ROOT / "docs/TESTING.md"
 MARKS = ("<!-- planted bugs: begin (tests/planted/run.py --record) -->", "<!-- planted bugs: end -->")
 
 # GoogleTest programs that run the code the bugs are in, cheapest first.
-PROGRAMS = ["ledger_scripts", "raft_test", "teller_test", "ledger_test", "memory_replicator_contract", "storage_test",
-            "customer_client_test", "replicator_test", "raft_replicator_contract"]
+PROGRAMS = ["ledger_scripts", "replication_driver_test", "teller_test", "ledger_test", "memory_replicator_contract", "storage_test",
+            "customer_client_test", "replication_test", "raft_replicator_contract"]
 # For what the simulation, which has its own customers and disk queue, does not see: tests/fault/scenarios.
 SCENARIOS = ["torn-write", "impatient-customers", "replay-through-faults", "storm"]
 SCENARIO_TARGETS = ["branch", "customer", "checker", "bankctl"]

@@ -20,16 +20,16 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
-#include "branch/replication/raft/driver.h"
+#include "branch/replication/driver/driver.h"
 #include "branch/storage/storage.h"
 #include "tests/sim/call.h"
 #include "tests/sim/counter.h"
-#include "tests/sim/disk/sim_file_system.h"
 #include "tests/sim/disk_queue.h"
 #include "tests/sim/durable_record.h"
 #include "tests/sim/log_shadow.h"
 #include "tests/sim/skewed_clock.h"
 #include "tests/sim/world.h"
+#include "tests/support/sim_file_system.h"
 
 namespace bank::sim {
 

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "branch/replication/raft/configuration.h"
+#include "branch/replication/engine/configuration.h"
 #include "tests/sim/auditor.h"
 #include "tests/sim/nemesis.h"
 

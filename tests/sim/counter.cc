@@ -121,8 +121,7 @@ void Counter::DriverOrders::Propose(std::string batch, uint64_t count, int64_t d
   });
 }
 
-void Counter::DriverOrders::ReadIndex(int64_t deadline_ms,
-                                      replication::Driver::ReadIndexCallback done) {
+void Counter::DriverOrders::ReadIndex(int64_t deadline_ms, replication::ReadIndexCallback done) {
   branch_.Later(0, [this, deadline_ms, done = branch_.InNextStep(std::move(done))]() mutable {
     branch_.Drive([&](replication::Driver& driver, int64_t now_ms) {
       driver.ReadIndex(now_ms, deadline_ms, std::move(done));

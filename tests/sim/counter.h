@@ -9,8 +9,8 @@
 #include <string>
 
 #include "absl/functional/any_invocable.h"
-#include "branch/replication/raft/dispatcher.h"
 #include "branch/replication/replicator.h"
+#include "branch/replication/route/dispatcher.h"
 #include "branch/teller/teller.h"
 #include "common/entropy.h"
 #include "tests/sim/call.h"
@@ -67,7 +67,7 @@ class Counter final : private replication::Replicator {
     explicit DriverOrders(BranchProcess& branch) : branch_(branch) {}
     void Propose(std::string batch, uint64_t count, int64_t deadline_ms,
                  replication::Replicator::ProposeCallback done) override;
-    void ReadIndex(int64_t deadline_ms, replication::Driver::ReadIndexCallback done) override;
+    void ReadIndex(int64_t deadline_ms, replication::ReadIndexCallback done) override;
     BranchId leader() const override;
     void WakeBy(int64_t deadline_ns) override;
 

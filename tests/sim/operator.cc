@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "branch/replication/raft/configuration.h"
+#include "branch/replication/engine/configuration.h"
 
 namespace bank::sim {
 

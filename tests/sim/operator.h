@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "branch/replication/raft/member.h"
+#include "branch/replication/member.h"
 #include "tests/sim/branch_process.h"
 #include "tests/sim/world.h"
 

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <map>
 
-#include "branch/replication/raft/peers.h"
+#include "branch/replication/route/peers.h"
 #include "tests/sim/random.h"
 #include "tests/sim/world.h"
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "branch/replication/raft/core.h"
+#include "branch/replication/engine/core.h"
 #include "common/check.h"
 #include "tests/sim/auditor.h"
 #include "tests/sim/book.h"

@@ -18,7 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "tests/datadriven/recorded_scripts.h"
-#include "tests/unit/checker/history_text.h"
+#include "tests/support/history_text.h"
 
 namespace bank::checker {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <cstdio>
 
-#include "tests/unit/checker/history_text.h"
+#include "tests/support/history_text.h"
 
 namespace bank::checker {
 namespace {

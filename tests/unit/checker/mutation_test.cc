@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 #include <algorithm>
 
-#include "checker/unknown_sums.h"
-#include "tests/unit/checker/history_text.h"
+#include "checker/search/unknown_sums.h"
+#include "tests/support/history_text.h"
 
 namespace bank::checker {
 namespace {

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/unit/console/feed_of_three.h"
+#include "tests/support/feed_of_three.h"
 
 namespace bank::console {
 namespace {

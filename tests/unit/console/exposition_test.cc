@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "branch/monitor/catalog.h"
+#include "branch/telemetry/catalog.h"
 #include "common/latency_histogram.h"
 
 namespace bank::console {
@@ -14,15 +14,15 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-const monitor::Agent kAgent{.name = "branch-2", .hostname = "host", .branch = BranchId(2)};
+const telemetry::Agent kAgent{.name = "branch-2", .hostname = "host", .branch = BranchId(2)};
 
 TEST(Exposition, AReadingIsAGaugeWithItsAttributesAsLabels) {
-  monitor::Frame frame;
+  telemetry::Frame frame;
   frame.readings = {
-      {monitor::MakeSeries(monitor::kSystemDiskIo, {{"device", "sda"}, {"direction", "read"}}),
+      {telemetry::MakeSeries(telemetry::kSystemDiskIo, {{"device", "sda"}, {"direction", "read"}}),
        12.5},
-      {monitor::MakeSeries(monitor::kSystemDiskIo, {{"direction", "read"}}), 13},
-      {monitor::MakeSeries(monitor::kReady), 1}};
+      {telemetry::MakeSeries(telemetry::kSystemDiskIo, {{"direction", "read"}}), 13},
+      {telemetry::MakeSeries(telemetry::kReady), 1}};
   const std::string text = Expose(&frame, {}, kAgent);
   EXPECT_THAT(text, HasSubstr("# TYPE system_disk_io_kibibytes_per_second gauge"));
   EXPECT_THAT(
@@ -37,7 +37,7 @@ TEST(Exposition, HistogramsCountEveryOperationOnce) {
   LatencyHistogram writes;
   writes.Record(1'000'000, 3);     // 1 ms
   writes.Record(100'000'000'000);  // longer than the last bound
-  monitor::ProcessMetrics metrics;
+  telemetry::ProcessMetrics metrics;
   metrics.writes = writes.Read();
   const std::string text = Expose(nullptr, metrics, kAgent);
   EXPECT_THAT(text, HasSubstr("# TYPE bank_request_seconds histogram"));

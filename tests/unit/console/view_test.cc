@@ -7,7 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tests/unit/console/feed_of_three.h"
+#include "tests/support/feed_of_three.h"
 
 namespace bank::console {
 namespace {

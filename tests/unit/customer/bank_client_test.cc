@@ -8,8 +8,8 @@
 #include <fstream>
 #include <thread>
 
+#include "tests/support/fake_bank.h"
 #include "tests/support/temp_folder.h"
-#include "tests/unit/customer/fake_bank.h"
 
 namespace bank::client {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "customer/load/lane.h"
 #include "customer/load/pace.h"
+#include "tests/support/fake_bank.h"
 #include "tests/support/temp_folder.h"
-#include "tests/unit/customer/fake_bank.h"
 
 namespace bank::load {
 namespace {

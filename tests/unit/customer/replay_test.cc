@@ -23,8 +23,8 @@
 #include "customer/replay/report.h"
 #include "customer/replay/worker.h"
 #include "customer/script/answers.h"
+#include "tests/support/fake_bank.h"
 #include "tests/support/temp_folder.h"
-#include "tests/unit/customer/fake_bank.h"
 
 namespace bank::replay {
 namespace {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "branch/ledger/account_table.h"
-#include "tests/unit/ledger/test_ledger.h"
+#include "tests/support/test_ledger.h"
 
 namespace bank::ledger {
 namespace {

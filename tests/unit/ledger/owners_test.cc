@@ -5,7 +5,7 @@
 #include <optional>
 #include <tuple>
 
-#include "tests/unit/ledger/test_ledger.h"
+#include "tests/support/test_ledger.h"
 
 namespace bank::ledger {
 namespace {

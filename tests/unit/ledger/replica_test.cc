@@ -1,6 +1,6 @@
 // Replicas: the same entries give the same outcomes, digests and bytes; anything else shows in a
 // digest.
-#include "tests/unit/ledger/test_ledger.h"
+#include "tests/support/test_ledger.h"
 
 namespace bank::ledger {
 namespace {

@@ -2,7 +2,7 @@
 // Every row starts from the same three accounts; a refusal must leave them as they were.
 #include <limits>
 
-#include "tests/unit/ledger/test_ledger.h"
+#include "tests/support/test_ledger.h"
 
 namespace bank::ledger {
 namespace {

@@ -2,7 +2,7 @@
 // never, and how sessions end.
 #include <limits>
 
-#include "tests/unit/ledger/test_ledger.h"
+#include "tests/support/test_ledger.h"
 
 namespace bank::ledger {
 namespace {

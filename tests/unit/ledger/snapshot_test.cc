@@ -1,7 +1,7 @@
 // Snapshots: the same state comes back, equal states have equal bytes, and bytes that no ledger
 // wrote are refused, also when a forger has set the checksum right.
 #include "common/crc32c.h"
-#include "tests/unit/ledger/test_ledger.h"
+#include "tests/support/test_ledger.h"
 
 namespace bank::ledger {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "tests/unit/ledger/test_ledger.h"
+#include "tests/support/test_ledger.h"
 
 namespace bank::ledger {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "absl/synchronization/mutex.h"
 
-#include "tests/unit/rpc/fake_replicator.h"
+#include "tests/support/fake_replicator.h"
 
 namespace bank::node {
 namespace {

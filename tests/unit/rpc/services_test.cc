@@ -17,8 +17,8 @@
 #include "common/clock.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "net/channel.h"
+#include "tests/support/fake_replicator.h"
 #include "tests/support/seeded_entropy.h"
-#include "tests/unit/rpc/fake_replicator.h"
 
 namespace bank::rpc {
 namespace {
@@ -89,7 +89,7 @@ class Services : public ::testing::Test {
   replication::FakeReplicator replicator_;
   teller::Teller teller_;
   Gate gate_{1000};
-  monitor::OperationMetrics metrics_;
+  telemetry::OperationMetrics metrics_;
   Openings openings_{{.connection_max = 20}, BranchId(7), clock_, entropy_};
   Desk desk_;
   CustomerService customer_;

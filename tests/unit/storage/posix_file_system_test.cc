@@ -14,8 +14,8 @@
 #include <csignal>
 #include <thread>
 
+#include "tests/support/storage_model.h"
 #include "tests/support/temp_folder.h"
-#include "tests/unit/storage/storage_model.h"
 
 namespace bank::storage {
 namespace {

@@ -4,7 +4,7 @@
 // random place, again and again. A failure prints its seed.
 #include <random>
 
-#include "tests/unit/storage/storage_model.h"
+#include "tests/support/storage_model.h"
 
 namespace bank::storage {
 namespace {

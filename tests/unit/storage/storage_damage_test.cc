@@ -5,7 +5,7 @@
 
 #include "branch/storage/log_format.h"
 #include "branch/storage/twin_file.h"
-#include "tests/unit/storage/storage_model.h"
+#include "tests/support/storage_model.h"
 
 namespace bank::storage {
 namespace {

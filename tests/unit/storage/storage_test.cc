@@ -2,7 +2,7 @@
 // Method: short scenes on the simulated disk, each ended by a power loss.
 #include "branch/storage/storage.h"
 
-#include "tests/unit/storage/storage_model.h"
+#include "tests/support/storage_model.h"
 
 namespace bank::storage {
 namespace {

@@ -4,7 +4,7 @@
 // Method: one hostile client goes through the teller; the other writes into the order beside it.
 #include "absl/strings/str_cat.h"
 #include "branch/teller/session_ids.h"
-#include "tests/unit/teller/test_teller.h"
+#include "tests/support/test_teller.h"
 
 namespace bank::teller {
 namespace {

@@ -2,7 +2,7 @@
 // replaced when it expires.
 #include <thread>
 
-#include "tests/unit/teller/test_teller.h"
+#include "tests/support/test_teller.h"
 
 namespace bank::teller {
 namespace {

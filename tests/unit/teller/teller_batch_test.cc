@@ -1,7 +1,7 @@
 // Column batches: one place in the order, queries in between, columns that do not fit refused.
 #include <array>
 
-#include "tests/unit/teller/test_teller.h"
+#include "tests/support/test_teller.h"
 
 namespace bank::teller {
 namespace {

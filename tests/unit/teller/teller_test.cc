@@ -1,7 +1,7 @@
 // Single operations: what a customer is told, for every kind, key, consistency and mishap.
 #include <limits>
 
-#include "tests/unit/teller/test_teller.h"
+#include "tests/support/test_teller.h"
 
 namespace bank::teller {
 namespace {

@@ -1,0 +1,87 @@
+// BankCommands: the commands' half of the Monitor service, on any branch.
+//
+// On the branch that leads, agents join the master and commands go to them. On any other, both are
+// passed on to the branch that leads: a command's call stays open through a change of the leader
+// and asks the next one with the same id; an agent's stream ends with UNAVAILABLE then, and the
+// agent connects again.
+//
+// Lifetime: after the server's shutdown, Shutdown(), then the worker's Stop(), then destruction.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <set>
+#include <string>
+
+#include "bank/v1/monitor.grpc.pb.h"
+#include "branch/remote_command/runner.h"
+#include "branch/remote_command/stream/command_calls.h"
+#include "branch/remote_command/stream/command_master.h"
+#include "branch/telemetry/feed.h"
+#include "branch/telemetry/stream/masters.h"
+#include "net/living.h"
+#include "net/worker.h"
+
+namespace bank::remote_command {
+
+// Of calls that a branch passes on: its name. They are not passed on again.
+inline constexpr const char* kRelayMetadata = "bank-relay";
+
+class BankCommands final : public CommandCalls {
+ public:
+  struct Options {
+    std::string agent;        // this branch's
+    std::string bank_number;  // as in the metadata telemetry::kBankKey
+    std::function<int64_t()> unix_now_ns;
+  };
+  // All must outlive it. Watches `masters`: make it before their first status.
+  BankCommands(Options options, CommandMaster& master, Runner& runner, const telemetry::Feed& feed,
+               telemetry::Masters& masters, net::Worker& worker);
+
+  // Ends the calls to other branches and waits for their last reactions.
+  void Shutdown();
+
+  grpc::ServerBidiReactor<v1::CommandResponse, v1::CommandRequest>* CommandStream(
+      grpc::CallbackServerContext* call) override;
+  grpc::ServerWriteReactor<v1::CommandUpdate>* RunCommand(
+      grpc::CallbackServerContext* call, const v1::RunCommandRequest* request) override;
+  grpc::ServerUnaryReactor* CancelCommand(grpc::CallbackServerContext* call,
+                                          const v1::CancelCommandRequest* request,
+                                          v1::CancelCommandReply* reply) override;
+  grpc::ServerWriteReactor<v1::AuditRecord>* ListAudit(
+      grpc::CallbackServerContext* call, const v1::ListAuditRequest* request) override;
+
+ private:
+  class AgentCall;
+  class AgentRelay;
+  class RunCall;
+  class RunRelay;
+  class AuditCall;
+  // A call to another branch, which ends when the master changes.
+  class Relay {
+   public:
+    virtual ~Relay() = default;
+    virtual void Cancel() = 0;
+  };
+
+  void OnMaster(const telemetry::Master& master);
+  void Begin(Relay* relay);
+  void End(Relay* relay);
+  // Who asks: the certificate's subject if there is one, else what it says and from where.
+  std::string IssuerOf(const grpc::CallbackServerContext& call, const std::string& said) const;
+  // A refusal's record, of a request that reaches no agent.
+  void RecordRefusal(const v1::RunCommandRequest& request, const std::string& why);
+
+  const Options options_;
+  CommandMaster& master_;
+  Runner& runner_;
+  const telemetry::Feed& feed_;
+  telemetry::Masters& masters_;
+  net::Worker& worker_;
+
+  std::set<Relay*> relays_;  // of the worker
+  bool shutdown_ = false;    // of the worker
+  net::Living living_;
+};
+
+}  // namespace bank::remote_command

@@ -1,0 +1,80 @@
+#include "branch/telemetry/stream/metric_streams.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/synchronization/notification.h"
+#include "branch/telemetry/stream/metric_push_call.h"
+#include "branch/telemetry/stream/metric_readers.h"
+
+namespace bank::telemetry {
+namespace {
+
+constexpr int64_t kTickNs = 500'000'000;
+// Wakes within this time share a message.
+constexpr int64_t kFlushNs = 10'000'000;
+constexpr int64_t kFlushNsBusy = 100'000'000;
+constexpr size_t kReadersBusy = 10;
+
+}  // namespace
+
+MetricStreams::MetricStreams(MetricStreamsOptions options, Feed& feed, Masters& masters,
+                             net::Worker& worker)
+    : options_(std::move(options)), feed_(feed), masters_(masters), worker_(worker) {
+  masters_.Watch([this](const Master& master) {
+    const std::vector<Call*> pushes(pushes_.begin(), pushes_.end());
+    for (Call* call : pushes) call->OnMaster(master);
+  });
+  worker_.Post([this] { Tick(); });
+}
+
+void MetricStreams::Shutdown() {
+  absl::Notification ended;
+  worker_.Post([this, &ended] {
+    stopping_ = true;
+    for (const std::set<Call*>* group : {&pushes_, &readers_}) {
+      const std::vector<Call*> calls(group->begin(), group->end());
+      for (Call* call : calls) call->End({grpc::StatusCode::UNAVAILABLE, kStopping});
+    }
+    ended.Notify();
+  });
+  ended.WaitForNotification();
+}
+
+void MetricStreams::AwaitEnded() { living_.AwaitNone(); }
+
+grpc::ServerReadReactor<v1::MetricPush>* MetricStreams::PushMetrics(
+    grpc::CallbackServerContext* call, v1::PushMetricsReply*) {
+  return new PushCall(*this, call);
+}
+
+grpc::ServerWriteReactor<v1::MetricUpdate>* MetricStreams::StreamMetrics(
+    grpc::CallbackServerContext*, const v1::StreamMetricsRequest* request) {
+  return new MetricsCall(*this, *request);
+}
+
+grpc::ServerWriteReactor<v1::Event>* MetricStreams::StreamEvents(
+    grpc::CallbackServerContext*, const v1::StreamEventsRequest* request) {
+  return new EventsCall(*this, *request);
+}
+
+void MetricStreams::Wake(Call* call) {
+  awake_.insert(call);
+  if (std::exchange(flush_due_, true)) return;
+  const int64_t pause_ns = readers_.size() > kReadersBusy ? kFlushNsBusy : kFlushNs;
+  worker_.PostAt(worker_.clock().NowNs() + pause_ns, [this] { Flush(); });
+}
+
+void MetricStreams::Flush() {
+  flush_due_ = false;
+  for (Call* call : std::exchange(awake_, {})) call->Pump();
+}
+
+void MetricStreams::Tick() {
+  if (stopping_) return;
+  const std::vector<Call*> readers(readers_.begin(), readers_.end());
+  for (Call* call : readers) call->Tick();
+  worker_.PostAt(worker_.clock().NowNs() + kTickNs, [this] { Tick(); });
+}
+
+}  // namespace bank::telemetry

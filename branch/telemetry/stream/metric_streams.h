@@ -1,0 +1,82 @@
+// MetricStreams: PushMetrics, StreamMetrics and StreamEvents of a branch.
+//
+// Agents' frames go into the feed if this branch leads; otherwise their stream is passed on to the
+// master, and ends with UNAVAILABLE when there is none, or no longer the same. Readers are served
+// from this branch's own feed, whoever leads.
+//
+// A reader's stream holds a place in the feed and one message; it is woken when there is something
+// and has nothing to write. So a reader that does not read costs nothing, and nobody waits for it.
+//
+// Threads: gRPC's reactions post to the worker; all state is the worker's. Order of the end, on any
+// other thread: Shutdown(), the server's shutdown, AwaitEnded(), the worker's stop, destruction.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+
+#include "branch/telemetry/feed.h"
+#include "branch/telemetry/stream/masters.h"
+#include "branch/telemetry/stream/metric_calls.h"
+#include "net/living.h"
+#include "net/worker.h"
+
+namespace bank::telemetry {
+
+struct MetricStreamsOptions {
+  uint64_t bank = 0;
+  size_t readers_max = 256;
+  size_t agents_max = 256;              // streams of agents, those that are passed on too
+  int64_t lag_max_ns = 10'000'000'000;  // of a reader of samples: beyond it, the newest
+};
+
+class MetricStreams final : public MetricCalls {
+ public:
+  // All must outlive the server.
+  MetricStreams(MetricStreamsOptions options, Feed& feed, Masters& masters, net::Worker& worker);
+
+  grpc::ServerReadReactor<v1::MetricPush>* PushMetrics(grpc::CallbackServerContext* call,
+                                                       v1::PushMetricsReply* reply) override;
+  grpc::ServerWriteReactor<v1::MetricUpdate>* StreamMetrics(
+      grpc::CallbackServerContext* call, const v1::StreamMetricsRequest* request) override;
+  grpc::ServerWriteReactor<v1::Event>* StreamEvents(
+      grpc::CallbackServerContext* call, const v1::StreamEventsRequest* request) override;
+
+  // Ends all streams with UNAVAILABLE, and later ones at once.
+  void Shutdown();
+  // After the server's own shutdown: returns when the last stream is gone.
+  void AwaitEnded();
+
+ private:
+  static constexpr char kStopping[] = "this branch is stopping";
+
+  class Call;  // any of the streams
+  class PushCall;
+  class Relay;
+  template <class Message>
+  class ReaderCall;
+  class MetricsCall;
+  class EventsCall;
+
+  // A reader's stream has something to write, soon: several wakes are one.
+  void Wake(Call* call);
+  void Flush();
+  void Tick();
+
+  const MetricStreamsOptions options_;
+  Feed& feed_;
+  Masters& masters_;
+  net::Worker& worker_;
+  net::Living living_;
+
+  // Of the worker.
+  std::set<Call*> pushes_;
+  std::set<Call*> readers_;
+  std::map<std::string, PushCall*> by_agent_;  // those that this branch takes in itself
+  std::set<Call*> awake_;
+  bool flush_due_ = false;
+  bool stopping_ = false;
+};
+
+}  // namespace bank::telemetry
