@@ -13,7 +13,7 @@
 #include <tuple>
 
 #include "bankctl/commands.h"
-#include "bankctl/feed_reader.h"
+#include "bankctl/metric_reader.h"
 #include "bankctl/table.h"
 #include "common/exit_code.h"
 
@@ -132,8 +132,8 @@ int ShowMetrics(const Context& context, const MetricsOptions& options) {
     const auto since = std::chrono::system_clock::now() - options.since;
     request.set_since_unix_nanos(std::chrono::nanoseconds(since.time_since_epoch()).count());
   }
-  FeedReader reader(*branches, std::move(request), context.timeout);
-  FeedReader::Update update;
+  MetricReader reader(*branches, std::move(request), context.timeout);
+  MetricReader::Update update;
   std::vector<Sample> rows;
   if (context.form == Form::kCsv) {
     std::cout << "time,hostname,branch,agent,metric,attributes,value,unit,sequence,incarnation\n";

@@ -17,8 +17,8 @@
 #include <tuple>
 
 #include "bankctl/commands.h"
-#include "bankctl/feed_reader.h"
 #include "bankctl/ledger_agreement.h"
+#include "bankctl/metric_reader.h"
 #include "bankctl/table.h"
 #include "common/exit_code.h"
 
@@ -65,7 +65,7 @@ struct View {
   static std::pair<uint32_t, std::string> Key(const v1::Agent& agent) {
     return {agent.branch() == 0 ? UINT32_MAX : agent.branch(), agent.agent()};
   }
-  void Add(FeedReader::Update update) {
+  void Add(MetricReader::Update update) {
     for (const Sample& sample : update.samples) {
       const std::string attributes = AttributesOf(*sample.series);
       agents[Key(sample.agent)]
@@ -170,9 +170,8 @@ void Draw(const View& view, const std::string& address, const std::string& fault
   lines.push_back(fmt::format("{} of {} branches live, {}   {}   by {}", live, branches, leader,
                               LocalTime(std::chrono::nanoseconds(now).count()), address));
   const Ledgers ledgers = LedgersOf(view);
-  lines.push_back(fmt::format("money {}, write {}, ledgers {}{}", ledgers.total,
-                              ledgers.log_index, ledgers.word,
-                              fault.empty() ? "" : "   (no answer: " + fault + ")"));
+  lines.push_back(fmt::format("money {}, write {}, ledgers {}{}", ledgers.total, ledgers.log_index,
+                              ledgers.word, fault.empty() ? "" : "   (no answer: " + fault + ")"));
   lines.emplace_back();
   lines.push_back(fmt::format("{:<10} {:<7} {:<9} {:<5} {:>9} {:>6} {:>8} {:>7} {:>4} {:>4}",
                               "BRANCH", "STATE", "ROLE", "READY", "WRITE", "BEHIND", "OPS/S",
@@ -264,10 +263,10 @@ int Watch(const Context& context) {
   auto branches = WholeBank(context);
   if (!branches.ok()) return Fail(branches.status());
 
-  FeedReader reader(*branches, {}, context.timeout);
+  MetricReader reader(*branches, {}, context.timeout);
   Shared shared;
   std::thread reading([&] {
-    FeedReader::Update update;
+    MetricReader::Update update;
     while (reader.Next(&update)) {
       absl::MutexLock lock(&shared.mutex);
       shared.address = reader.address();

@@ -5,7 +5,7 @@
 #include <set>
 #include <tuple>
 
-#include "checker/search/witness.h"
+#include "checker/search/contradiction.h"
 #include "nlohmann/json.hpp"
 
 namespace bank::checker {

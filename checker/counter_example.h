@@ -20,7 +20,7 @@ struct Evidence {
   const InitialState& initial;
   const AccountNames& names;
   const std::vector<Digest>& digests;
-  // One for each effect (attempts.h), of any fate; empty if they are too many.
+  // One for each effect (duplicate_keys.h), of any fate; empty if they are too many.
   const std::vector<Operation>& operations;
   // All operations of each key that several operations have.
   const std::vector<std::vector<Operation>>& attempts;

@@ -48,7 +48,7 @@ void HistoryPasses::Prepare() {
   for (const auto& [id, op] : knowledge_.operations) Feed(op, &again);
   for (const auto& [key, attempts] : knowledge_.attempts) {
     if (!knowledge_.collected.contains(key)) continue;
-    MergedAttempts merged = MergeAttempts(attempts);
+    MergedDuplicates merged = MergeDuplicates(attempts);
     for (const Operation& op : merged.answered) Feed(op, &again);
     for (const Operation& op : merged.unknown) Feed(op, &again);
     for (Violation& violation : merged.violations) {
@@ -195,7 +195,7 @@ absl::Status HistoryPasses::ForEachEffect(const std::function<void(const Operati
   }
   if (!reader.status().ok()) return reader.status();
   for (const auto& [key, attempts] : knowledge_.attempts) {
-    const MergedAttempts merged = MergeAttempts(attempts);
+    const MergedDuplicates merged = MergeDuplicates(attempts);
     for (const Operation& each : merged.answered) take(each);
     for (const Operation& each : merged.unknown) take(each);
   }

@@ -15,7 +15,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "checker/certificate/certificate.h"
-#include "checker/history/attempts.h"
+#include "checker/history/duplicate_keys.h"
 #include "checker/history/history_reader.h"
 #include "checker/history/key_book.h"
 #include "checker/judge.h"

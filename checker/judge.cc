@@ -9,8 +9,8 @@
 #include "checker/certificate/placement.h"
 #include "checker/counter_example.h"
 #include "checker/history_passes.h"
+#include "checker/search/contradiction.h"
 #include "checker/search/search.h"
-#include "checker/search/witness.h"
 #include "fmt/format.h"
 
 namespace bank::checker {
@@ -60,14 +60,14 @@ class HistoryJudge {
   bool IsWrong(const std::string& text) const;
   absl::Status RunSearch(size_t operations_max, bool positions, SearchResult* result);
   absl::Status Certify();
-  absl::Status JudgeByCertificate(std::optional<Standing>* standing);
+  absl::Status JudgeByCertificate(std::optional<ExpectedState>* expected_state);
   absl::Status PlaceUnknown();
   absl::StatusOr<bool> Holds(const std::vector<Operation>& placed);
-  absl::StatusOr<Standing::May> MayTotalByPlacing(Wide total);
-  absl::StatusOr<Standing::May> MayTotalBySearch(Wide change, uint64_t room);
+  absl::StatusOr<ExpectedState::May> MayTotalByPlacing(Wide total);
+  absl::StatusOr<ExpectedState::May> MayTotalBySearch(Wide change, uint64_t room);
   absl::Status JudgeBySearch();
   void ReportSearch(const SearchResult& search);
-  absl::StatusOr<Standing> StandingByCounting();
+  absl::StatusOr<ExpectedState> ExpectedStateByCounting();
   Certificate& certificate() { return passes_.certificate(); }
 
   const JudgeOptions& options_;
@@ -112,18 +112,18 @@ absl::Status HistoryJudge::Conclude() {
   judgement_.branches = branches.size();
 
   judgement_.violations = passes_.key_violations();
-  std::optional<Standing> standing;
+  std::optional<ExpectedState> expected_state;
   if (passes_.indexless() == 0) {
-    if (absl::Status status = JudgeByCertificate(&standing); !status.ok()) {
+    if (absl::Status status = JudgeByCertificate(&expected_state); !status.ok()) {
       if (!IsOver(status)) return status;
       judgement_.undecided_because = kBudgetEnded;
     }
   } else {
     if (absl::Status status = JudgeBySearch(); !status.ok()) return status;
     if (!digests_.empty() && judgement_.operations <= kSearchedMax) {
-      absl::StatusOr<Standing> counted = StandingByCounting();
+      absl::StatusOr<ExpectedState> counted = ExpectedStateByCounting();
       if (counted.ok()) {
-        standing = *std::move(counted);
+        expected_state = *std::move(counted);
       } else if (!IsOver(counted.status())) {
         return counted.status();
       } else if (judgement_.undecided_because.empty()) {
@@ -131,7 +131,7 @@ absl::Status HistoryJudge::Conclude() {
       }
     }
   }
-  DigestCheck check = CheckDigests(digests_, standing ? &*standing : nullptr);
+  DigestCheck check = CheckDigests(digests_, expected_state ? &*expected_state : nullptr);
   std::move(check.violations.begin(), check.violations.end(),
             std::back_inserter(judgement_.violations));
   std::move(check.notes.begin(), check.notes.end(), std::back_inserter(judgement_.notes));
@@ -168,7 +168,7 @@ absl::Status HistoryJudge::Certify() {
 }
 
 // All answers have a position.
-absl::Status HistoryJudge::JudgeByCertificate(std::optional<Standing>* standing) {
+absl::Status HistoryJudge::JudgeByCertificate(std::optional<ExpectedState>* expected_state) {
   judgement_.method = "certificate";
   if (absl::Status status = Certify(); !status.ok()) return status;
   judgement_.last_index = certificate().last_index();
@@ -176,7 +176,7 @@ absl::Status HistoryJudge::JudgeByCertificate(std::optional<Standing>* standing)
   judgement_.window_peak = certificate().window_peak();
   std::optional<Violation> violation = certificate().violation();
   if (!violation) {
-    *standing = certificate().standing();
+    *expected_state = certificate().expected_state();
     const bool needs_unknown = certificate().needs_unknown();
     if (needs_unknown || !digests_.empty()) {
       problem_ = certificate().TakeProblem();
@@ -184,12 +184,12 @@ absl::Status HistoryJudge::JudgeByCertificate(std::optional<Standing>* standing)
     }
     if (needs_unknown) {
       if (absl::Status status = PlaceUnknown(); !status.ok()) return status;
-      if (judgement_.violations.empty()) *standing = certificate().standing();
+      if (judgement_.violations.empty()) *expected_state = certificate().expected_state();
     }
     if (problem_ && !problem_->unknown.empty()) {
-      (*standing)->may_total = [this](Wide total, uint64_t) {
-        const absl::StatusOr<Standing::May> may = MayTotalByPlacing(total);
-        return may.ok() ? *may : Standing::May::kUnknown;
+      (*expected_state)->may_total = [this](Wide total, uint64_t) {
+        const absl::StatusOr<ExpectedState::May> may = MayTotalByPlacing(total);
+        return may.ok() ? *may : ExpectedState::May::kUnknown;
       };
     }
     return absl::OkStatus();
@@ -237,7 +237,7 @@ absl::StatusOr<bool> HistoryJudge::Holds(const std::vector<Operation>& placed) {
   return !certificate().violation();
 }
 
-absl::StatusOr<Standing::May> HistoryJudge::MayTotalByPlacing(Wide total) {
+absl::StatusOr<ExpectedState::May> HistoryJudge::MayTotalByPlacing(Wide total) {
   // Out of reach, whatever happened. Some of the unknown operations may be counted already.
   Wide most = 0;
   Wide least = 0;
@@ -245,22 +245,23 @@ absl::StatusOr<Standing::May> HistoryJudge::MayTotalByPlacing(Wide total) {
     const Wide by = op.kind == OpKind::kTransfer ? Wide{0} : ChangeOf(op, op.account);
     (by < 0 ? least : most) += by;
   }
-  const Wide counted = certificate().standing().total;
-  if (total > counted + most - least || total < counted + least - most) return Standing::May::kNo;
+  const Wide counted = certificate().expected_state().total;
+  if (total > counted + most - least || total < counted + least - most)
+    return ExpectedState::May::kNo;
   const Placement::Answer answer = placement_->Find(total);
-  if (answer == Placement::Answer::kNone) return Standing::May::kNo;
-  if (answer == Placement::Answer::kUnknown) return Standing::May::kUnknown;
+  if (answer == Placement::Answer::kNone) return ExpectedState::May::kNo;
+  if (answer == Placement::Answer::kUnknown) return ExpectedState::May::kUnknown;
   const std::vector<Operation> placed = placement_->Placed();
   const absl::StatusOr<bool> holds = Holds(placed);
   if (!holds.ok()) return holds.status();
-  if (!*holds || certificate().standing().total != total) return Standing::May::kUnknown;
+  if (!*holds || certificate().expected_state().total != total) return ExpectedState::May::kUnknown;
   judgement_.placed = placed.size();
-  return Standing::May::kYes;
+  return ExpectedState::May::kYes;
 }
 
 // Whether an order explains the answers in which unknown operations, `room` at most, change the
 // total by so much.
-absl::StatusOr<Standing::May> HistoryJudge::MayTotalBySearch(Wide change, uint64_t room) {
+absl::StatusOr<ExpectedState::May> HistoryJudge::MayTotalBySearch(Wide change, uint64_t room) {
   std::vector<Operation> others;
   std::vector<Operation> unknown;  // those that change it
   Wide most = 0;
@@ -272,15 +273,15 @@ absl::StatusOr<Standing::May> HistoryJudge::MayTotalBySearch(Wide change, uint64
     (by < 0 ? least : most) += by;
   });
   if (!status.ok()) return status;
-  if (change > most || change < least) return Standing::May::kNo;
+  if (change > most || change < least) return ExpectedState::May::kNo;
   if (unknown.size() > kTotalOfMax || others.size() > kSecondOpinionMax) {
-    return Standing::May::kUnknown;
+    return ExpectedState::May::kUnknown;
   }
   SearchOptions options;
   options.searching = budget_.Share(1, 2);
   options.minimizing = budget_;
   options.positions = passes_.indexed() != 0;
-  auto may = Standing::May::kNo;
+  auto may = ExpectedState::May::kNo;
   size_t searches = 0;
   for (uint32_t set = 0; set < uint32_t{1} << unknown.size(); ++set) {
     Wide sum = 0;
@@ -292,10 +293,10 @@ absl::StatusOr<Standing::May> HistoryJudge::MayTotalBySearch(Wide change, uint64
       sum += ChangeOf(unknown[i], unknown[i].account);
     }
     if (sum != change || operations.size() - others.size() > room) continue;
-    if (++searches > kTotalSearchesMax) return Standing::May::kUnknown;
+    if (++searches > kTotalSearchesMax) return ExpectedState::May::kUnknown;
     const SearchResult found = Search(operations, passes_.initial(), judgement_.names, options);
-    if (found.answer == SearchAnswer::kLinearizable) return Standing::May::kYes;
-    if (found.answer == SearchAnswer::kUnknown) may = Standing::May::kUnknown;
+    if (found.answer == SearchAnswer::kLinearizable) return ExpectedState::May::kYes;
+    if (found.answer == SearchAnswer::kUnknown) may = ExpectedState::May::kUnknown;
   }
   return may;
 }
@@ -343,10 +344,10 @@ void HistoryJudge::ReportSearch(const SearchResult& search) {
 }
 
 // What the operations add up to, whatever their order was.
-absl::StatusOr<Standing> HistoryJudge::StandingByCounting() {
-  Standing standing;
-  standing.total_known = passes_.initial().given && !options_.foreign_writers;
-  standing.index_newest = judgement_.last_index;
+absl::StatusOr<ExpectedState> HistoryJudge::ExpectedStateByCounting() {
+  ExpectedState expected_state;
+  expected_state.total_known = passes_.initial().given && !options_.foreign_writers;
+  expected_state.index_newest = judgement_.last_index;
   Wide total = 0;
   std::set<uint32_t> accounts;
   for (const auto& [account, balance] : passes_.initial().balances) {
@@ -359,7 +360,7 @@ absl::StatusOr<Standing> HistoryJudge::StandingByCounting() {
   bool has_unknown = false;
   bool has_opening = false;  // of unknown outcome
   const absl::Status status = passes_.ForEachEffect([&](const Operation& op) {
-    if (op.is_positioned()) ++standing.positions;
+    if (op.is_positioned()) ++expected_state.positions;
     has_unknown = has_unknown || op.is_unknown();
     named.insert(op.account);
     if (op.to != kNoAccount) named.insert(op.to);
@@ -382,21 +383,22 @@ absl::StatusOr<Standing> HistoryJudge::StandingByCounting() {
   for (uint32_t account : named) {
     if (accounts.contains(account)) continue;
     if (there.contains(account)) {
-      standing.total_known = false;
+      expected_state.total_known = false;
       accounts.insert(account);
     } else if (has_opening || !absent.contains(account)) {
-      standing.has_strangers = true;
+      expected_state.has_strangers = true;
     }
   }
-  standing.total = total;
+  expected_state.total = total;
   if (has_unknown) {
-    standing.may_total = [this, total, taken = standing.positions](Wide wanted, uint64_t last) {
+    expected_state.may_total = [this, total, taken = expected_state.positions](Wide wanted,
+                                                                               uint64_t last) {
       const auto may = MayTotalBySearch(wanted - total, last - std::min(last, taken));
-      return may.ok() ? *may : Standing::May::kUnknown;
+      return may.ok() ? *may : ExpectedState::May::kUnknown;
     };
   }
-  standing.accounts = accounts.size();
-  return standing;
+  expected_state.accounts = accounts.size();
+  return expected_state;
 }
 
 // Reads the stretch of the history around a wrong answer and finds the smallest set that shows it.

@@ -52,13 +52,13 @@ std::string AsEvent(int64_t id, const std::string& message) {
 
 }  // namespace
 
-Console::Console(ConsoleSources sources, telemetry::Feed& feed)
-    : sources_(std::move(sources)), view_(sources_.view, feed) {}
+Console::Console(ConsoleSources sources, telemetry::MetricStore& store)
+    : sources_(std::move(sources)), view_(sources_.view, store) {}
 
 absl::StatusOr<std::unique_ptr<Console>> Console::Start(const ConsoleOptions& options,
                                                         ConsoleSources sources,
-                                                        telemetry::Feed& feed) {
-  auto console = std::unique_ptr<Console>(new Console(std::move(sources), feed));
+                                                        telemetry::MetricStore& store) {
+  auto console = std::unique_ptr<Console>(new Console(std::move(sources), store));
   if (absl::Status listening = console->Listen(options); !listening.ok()) return listening;
   return console;
 }

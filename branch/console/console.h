@@ -50,11 +50,11 @@ class Console {
  public:
   static constexpr int kStreamsMax = 24;
 
-  // The feed and what the sources use must outlive the console. InvalidArgument, PermissionDenied:
-  // as net::MakeServerCredentials. Unavailable: the port is taken.
+  // The metric store and what the sources use must outlive the console. InvalidArgument,
+  // PermissionDenied: as net::MakeServerCredentials. Unavailable: the port is taken.
   static absl::StatusOr<std::unique_ptr<Console>> Start(const ConsoleOptions& options,
                                                         ConsoleSources sources,
-                                                        telemetry::Feed& feed);
+                                                        telemetry::MetricStore& store);
   ~Console();
 
   // Ends the streams and waits for the answers under way. Idempotent.
@@ -64,7 +64,7 @@ class Console {
   bool secure() const { return secure_; }  // HTTPS: beyond loopback
 
  private:
-  Console(ConsoleSources sources, telemetry::Feed& feed);
+  Console(ConsoleSources sources, telemetry::MetricStore& store);
   absl::Status Listen(const ConsoleOptions& options);
   void AddRoutes(bool loopback_only);
   void AddChecks(const std::string& endpoint, const std::vector<Check>& checks);

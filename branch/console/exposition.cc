@@ -35,10 +35,10 @@ MetricFamily Family(std::string name, std::string_view help, MetricType type) {
   return family;
 }
 
-std::vector<MetricFamily> Gauges(const telemetry::Frame& frame) {
+std::vector<MetricFamily> Gauges(const telemetry::SampleBatch& batch) {
   std::map<std::string, MetricFamily> families;
-  for (const telemetry::Reading& reading : frame.readings) {
-    const telemetry::Series& series = *reading.series;
+  for (const telemetry::Sample& sample : batch.samples) {
+    const telemetry::Series& series = *sample.series;
     const std::string name = telemetry::PrometheusName(series.metric, series.unit);
     auto [family, is_new] = families.try_emplace(name);
     if (is_new) {
@@ -46,7 +46,7 @@ std::vector<MetricFamily> Gauges(const telemetry::Frame& frame) {
       family->second = Family(name, known != nullptr ? known->help : "", MetricType::Gauge);
     }
     ClientMetric metric = Labelled(series.attributes);
-    metric.gauge.value = reading.value;
+    metric.gauge.value = sample.value;
     family->second.metric.push_back(std::move(metric));
   }
   std::vector<MetricFamily> result;
@@ -69,7 +69,7 @@ ClientMetric Histogram(const LatencyCounts& counts,
 
 }  // namespace
 
-std::string Expose(const telemetry::Frame* newest, const telemetry::ProcessMetrics& metrics,
+std::string Expose(const telemetry::SampleBatch* newest, const telemetry::ProcessMetrics& metrics,
                    const telemetry::Agent& agent) {
   std::vector<MetricFamily> families;
   if (newest != nullptr) families = Gauges(*newest);

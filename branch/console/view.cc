@@ -17,16 +17,16 @@ using Json = nlohmann::ordered_json;
 
 constexpr size_t kBalancesShown = 5;
 constexpr size_t kEventsShown = 200;
-constexpr size_t kFramesAtATime = 256;
-// A frame may arrive some time after its instant: points this far back are sent again.
+constexpr size_t kBatchesAtATime = 256;
+// A sample batch may arrive some time after its instant: points this far back are sent again.
 constexpr int64_t kLateMs = 3000;
 
-// A quantity of the page: the sum of the readings of one metric that have all these attributes.
+// A quantity of the page: the sum of the samples of one metric that have all these attributes.
 struct Quantity {
   std::string_view name;
   std::string_view metric;
   std::vector<std::pair<std::string, std::string>> attributes;
-  bool whole = false;  // only the reading without further attributes
+  bool whole = false;  // only the sample without further attributes
 };
 
 const std::vector<Quantity>& Quantities() {
@@ -60,12 +60,12 @@ bool Matches(const Quantity& quantity, const telemetry::Series& series) {
   return std::all_of(quantity.attributes.begin(), quantity.attributes.end(), has);
 }
 
-Json ValuesOf(const telemetry::Frame& frame) {
+Json ValuesOf(const telemetry::SampleBatch& batch) {
   Json values = Json::object();
   for (const Quantity& quantity : Quantities()) {
     std::optional<double> sum;
-    for (const telemetry::Reading& reading : frame.readings) {
-      if (Matches(quantity, *reading.series)) sum = sum.value_or(0) + reading.value;
+    for (const telemetry::Sample& sample : batch.samples) {
+      if (Matches(quantity, *sample.series)) sum = sum.value_or(0) + sample.value;
     }
     if (sum) values[std::string(quantity.name)] = *sum;
   }
@@ -160,10 +160,10 @@ Json BranchJson(BranchId id, const telemetry::AgentView* agent, bool leads) {
   return branch;
 }
 
-Json PointJson(const telemetry::Frame& frame) {
-  return {{"b", frame.agent->branch.value},
-          {"t", frame.time_unix_ns / kNsPerMs},
-          {"v", ValuesOf(frame)}};
+Json PointJson(const telemetry::SampleBatch& batch) {
+  return {{"b", batch.agent->branch.value},
+          {"t", batch.time_unix_ns / kNsPerMs},
+          {"v", ValuesOf(batch)}};
 }
 
 Json EventJson(const telemetry::Event& event) {
@@ -181,14 +181,14 @@ std::string Dump(const Json& message) {
 
 }  // namespace
 
-View::View(ViewSources sources, telemetry::Feed& feed)
+View::View(ViewSources sources, telemetry::MetricStore& store)
     : sources_(std::move(sources)),
-      feed_(feed),
-      news_(feed.Subscribe({.events = true, .events_past = 0}, [] {})) {}
+      store_(store),
+      news_(store.Subscribe({.events = true, .events_past = 0}, [] {})) {}
 
 void View::PassOver() {
-  CompareIn(feed_.Agents());
-  while (!news_->Take(kFramesAtATime).empty()) {
+  CompareIn(store_.Agents());
+  while (!news_->Take(kBatchesAtATime).empty()) {
   }
 }
 
@@ -212,16 +212,17 @@ std::string View::Compose(int64_t now_ms, int64_t since_ms) {
   const int64_t from_ms = std::max(since_ms - kLateMs, now_ms - kHistoryMs);
   Json message = Now(now_ms);
   message["points"] = Json::array();
-  const std::vector<telemetry::AgentView> agents = feed_.Agents();
+  const std::vector<telemetry::AgentView> agents = store_.Agents();
   for (const BranchId id : sources_.members) {
     const telemetry::AgentView* agent = Find(agents, id);
     if (agent == nullptr) continue;
-    for (const telemetry::FramePtr& frame : feed_.History(agent->agent->name, from_ms * kNsPerMs)) {
-      message["points"].push_back(PointJson(*frame));
+    for (const telemetry::SampleBatchPtr& batch :
+         store_.History(agent->agent->name, from_ms * kNsPerMs)) {
+      message["points"].push_back(PointJson(*batch));
     }
   }
   message["events"] = Json::array();
-  for (const telemetry::Event& event : feed_.Events(kEventsShown)) {
+  for (const telemetry::Event& event : store_.Events(kEventsShown)) {
     if (since_ms != 0 && event.time_unix_ns / kNsPerMs < from_ms) continue;
     message["events"].push_back(EventJson(event));
   }
@@ -234,16 +235,16 @@ std::string View::ComposeNews(int64_t now_ms) {
   message["events"] = Json::array();
   const int64_t from_ns = (now_ms - kHistoryMs) * kNsPerMs;
   const auto& members = sources_.members;
-  for (auto portion = news_->Take(kFramesAtATime); !portion.empty();
-       portion = news_->Take(kFramesAtATime)) {
-    for (const telemetry::FramePtr& frame : portion.frames) {
+  for (auto chunk = news_->Take(kBatchesAtATime); !chunk.empty();
+       chunk = news_->Take(kBatchesAtATime)) {
+    for (const telemetry::SampleBatchPtr& batch : chunk.batches) {
       const bool of_member =
-          std::find(members.begin(), members.end(), frame->agent->branch) != members.end();
-      if (of_member && frame->time_unix_ns >= from_ns) {
-        message["points"].push_back(PointJson(*frame));
+          std::find(members.begin(), members.end(), batch->agent->branch) != members.end();
+      if (of_member && batch->time_unix_ns >= from_ns) {
+        message["points"].push_back(PointJson(*batch));
       }
     }
-    for (const telemetry::Event& event : portion.events) {
+    for (const telemetry::Event& event : chunk.events) {
       message["events"].push_back(EventJson(event));
     }
   }
@@ -251,7 +252,7 @@ std::string View::ComposeNews(int64_t now_ms) {
 }
 
 Json View::Now(int64_t now_ms) {
-  const std::vector<telemetry::AgentView> agents = feed_.Agents();
+  const std::vector<telemetry::AgentView> agents = store_.Agents();
 
   // Who leads: as the live branch of the highest term knows it, if that one is live.
   Term term;

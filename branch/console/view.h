@@ -1,4 +1,4 @@
-// View: what the console's page is told, as JSON. PURE: reads the feed, decides nothing.
+// View: what the console's page is told, as JSON. PURE: reads the metric store, decides nothing.
 //
 // One kind of message:
 //   {"t": ms, "branch": who is asked, "serves": bool,
@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include "branch/telemetry/feed.h"
+#include "branch/telemetry/metric_store.h"
 #include "common/agreement.h"
 #include "common/ids.h"
 
@@ -36,8 +36,8 @@ struct ViewSources {
 // One thread at a time.
 class View {
  public:
-  // The feed must outlive the view.
-  View(ViewSources sources, telemetry::Feed& feed);
+  // The metric store must outlive the view.
+  View(ViewSources sources, telemetry::MetricStore& store);
 
   // How far a page's charts go back.
   static constexpr int64_t kHistoryMs = 600'000;
@@ -59,8 +59,8 @@ class View {
   nlohmann::ordered_json Now(int64_t now_ms);
 
   const ViewSources sources_;
-  const telemetry::Feed& feed_;
-  std::unique_ptr<telemetry::Feed::Subscription> news_;
+  const telemetry::MetricStore& store_;
+  std::unique_ptr<telemetry::MetricStore::Subscription> news_;
   Agreement agreement_;
 };
 

@@ -56,11 +56,11 @@ absl::Status Branch::Open(replication::FatalHandler on_fatal) {
     return own.status();
   }
   peers::PeersOptions peers_options{
-      .bank = BankNumber(config_.driver.founders, config_.initial_balance),
+      .bank = BankNumber(config_.driver.initial_members, config_.initial_balance),
       .self = config_.self,
       .addresses = {},
       .tls = config_.tls};
-  for (const replication::Member& member : config_.driver.founders) {
+  for (const replication::Member& member : config_.driver.initial_members) {
     if (member.id == config_.self) continue;
     const auto elsewhere = config_.dial.find(member.id);
     const std::string& address =
@@ -98,17 +98,17 @@ absl::Status Branch::Open(replication::FatalHandler on_fatal) {
       monitoring, clock_, [this] { return replicator_->GetStatus(); },
       [this] { return ReadMetrics(); });
   commands_ = std::make_unique<Commands>(MakeCommandsOptions(peers_options.bank), files_, clock_,
-                                         monitoring_->feed(), monitoring_->journal(),
-                                         monitoring_->masters(), monitoring_->worker());
+                                         monitoring_->store(), monitoring_->journal(),
+                                         monitoring_->leader_tracker(), monitoring_->task_queue());
   replicator_->Observe([this](const auto& status) { monitoring_->OnStatus(status); });
   return absl::OkStatus();
 }
 
-// A branch that votes may become the master, and holds the hour for all. In a bank so large that
+// A branch that votes may become the leader, and holds the hour for all. In a bank so large that
 // others do not vote, those hold less: all of them may run on one machine.
 size_t Branch::HistoryBytesMax() const {
-  for (const replication::Member& member : config_.driver.founders) {
-    if (member.id == config_.self && member.voter) return telemetry::FeedOptions().bytes_max;
+  for (const replication::Member& member : config_.driver.initial_members) {
+    if (member.id == config_.self && member.voter) return telemetry::MetricStoreOptions().bytes_max;
   }
   return kStandbyHistoryBytesMax;
 }
@@ -121,7 +121,8 @@ CommandsOptions Branch::MakeCommandsOptions(uint64_t bank) {
   options.bank = bank;
   options.members = [this] {
     std::vector<BranchId> ids;
-    for (const replication::Member& member : config_.driver.founders) ids.push_back(member.id);
+    for (const replication::Member& member : config_.driver.initial_members)
+      ids.push_back(member.id);
     return ids;
   };
   options.unix_now_ns = [] {
@@ -161,30 +162,31 @@ std::string Branch::listen_address() const { return WithPort(config_.listen, por
 std::string Branch::OwnAddress() const {
   const auto host = net::HostOf(config_.listen);
   if (host.ok() && *host != "0.0.0.0" && *host != "::") return listen_address();
-  for (const replication::Member& member : config_.driver.founders) {
+  for (const replication::Member& member : config_.driver.initial_members) {
     if (member.id == config_.self) return member.address;
   }
   return config_.listen;
 }
 
 absl::Status Branch::Listen() {
-  gate_ = std::make_unique<rpc::Gate>(kOperationsOpenMax, rpc::Gate::Door::kClosed);
+  inflight_limit_ =
+      std::make_unique<rpc::InflightLimit>(kOperationsOpenMax, rpc::InflightLimit::Door::kClosed);
   teller_ = std::make_unique<teller::Teller>(
       teller::TellerOptions{.session_window_max = config_.driver.ledger_limits.session_window_max},
       *replicator_, clock_, entropy_);
   openings_ =
       std::make_unique<rpc::Openings>(rpc::Openings::Options{}, config_.self, clock_, entropy_);
-  const rpc::Desk desk{.teller = *teller_,
-                       .gate = *gate_,
-                       .clock = clock_,
-                       .branch = config_.self,
-                       .metrics = operation_metrics_,
-                       .openings = *openings_,
-                       .visitors = &monitoring_->visitors()};
-  customer_service_ = std::make_unique<rpc::CustomerService>(desk);
-  exercise_service_ = std::make_unique<rpc::ExerciseService>(desk);
+  const rpc::ServiceContext service{.teller = *teller_,
+                                    .inflight_limit = *inflight_limit_,
+                                    .clock = clock_,
+                                    .branch = config_.self,
+                                    .metrics = operation_metrics_,
+                                    .openings = *openings_,
+                                    .connection_tracker = &monitoring_->connection_tracker()};
+  customer_service_ = std::make_unique<rpc::CustomerService>(service);
+  exercise_service_ = std::make_unique<rpc::ExerciseService>(service);
   admin_service_ = std::make_unique<rpc::AdminService>(
-      config_.self, config_.driver.founders, *replicator_,
+      config_.self, config_.driver.initial_members, *replicator_,
       rpc::AdminActions{.take_snapshot =
                             [this](int64_t deadline_ns, std::function<void(absl::Status)> done) {
                               replicator_->TakeSnapshot(deadline_ns, std::move(done));
@@ -195,10 +197,10 @@ absl::Status Branch::Listen() {
                             }},
       clock_);
   peers::ClusterOptions cluster_options{
-      .bank = BankNumber(config_.driver.founders, config_.initial_balance),
+      .bank = BankNumber(config_.driver.initial_members, config_.initial_balance),
       .self = config_.self,
       .branches = {}};
-  for (const replication::Member& member : config_.driver.founders) {
+  for (const replication::Member& member : config_.driver.initial_members) {
     cluster_options.branches.insert(member.id);
   }
   cluster_service_ = std::make_unique<peers::ClusterService>(cluster_options, *replicator_);
@@ -210,11 +212,12 @@ absl::Status Branch::Listen() {
                           cluster_service_.get(), monitor_service_.get()});
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
-  spdlog::info("listens on {}, {} members", listen_address(), config_.driver.founders.size());
+  spdlog::info("listens on {}, {} members", listen_address(),
+               config_.driver.initial_members.size());
   if (config_.http.empty()) return absl::OkStatus();
   auto console = StartHttp({.config = config_,
                             .replicator = *replicator_,
-                            .feed = monitoring_->feed(),
+                            .store = monitoring_->store(),
                             .self = monitoring_->self(),
                             .metrics = [this] { return ReadMetrics(); },
                             .serves = [this] { return serves_.load(); },
@@ -232,7 +235,7 @@ absl::Status Branch::Run() {
   }
   if (absl::Status started = monitoring_->Start(); !started.ok()) return started;
   if (absl::Status started = commands_->Start(OwnAddress()); !started.ok()) return started;
-  gate_->Open();
+  inflight_limit_->Open();
   const Readiness::Options readiness{
       .initial_balance = config_.initial_balance,
       .patience = 2 * std::chrono::milliseconds(config_.driver.election_timeout_ms)};
@@ -251,7 +254,7 @@ absl::Status Branch::Run() {
 
 telemetry::ProcessMetrics Branch::ReadMetrics() const {
   telemetry::ProcessMetrics metrics = telemetry::ReadProcessMetrics(
-      operation_metrics_, replicator_->metrics(), gate_->open(), clock_);
+      operation_metrics_, replicator_->metrics(), inflight_limit_->open(), clock_);
   metrics.own_key_conflicts = teller_->own_key_conflicts();
   return metrics;
 }
@@ -259,7 +262,7 @@ telemetry::ProcessMetrics Branch::ReadMetrics() const {
 void Branch::HandOver() {
   const auto status = replicator_->GetStatus();
   size_t voters = 0;
-  for (const replication::Member& member : config_.driver.founders) voters += member.voter;
+  for (const replication::Member& member : config_.driver.initial_members) voters += member.voter;
   if (voters < 2 || status.role != replication::Role::kLeader) return;
   const auto over = std::make_shared<absl::Notification>();
   replicator_->TransferLeadership(BranchId(0), [over](const absl::Status& transfer) {
@@ -273,11 +276,11 @@ void Branch::Stop() {
   if (std::exchange(stopped_, true)) return;
   if (server_ != nullptr) {
     server_->EndServing();
-    gate_->Close();
+    inflight_limit_->Close();
     HandOver();
-    if (!gate_->AwaitEmpty(kDrainMax)) {
+    if (!inflight_limit_->AwaitEmpty(kDrainMax)) {
       spdlog::warn("{} operations are still open; their outcome is unknown to their customers",
-                   gate_->open());
+                   inflight_limit_->open());
     }
   }
   if (console_ != nullptr) console_->Stop();

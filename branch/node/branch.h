@@ -36,7 +36,7 @@
 #include "branch/replication/runtime/raft_replicator.h"
 #include "branch/rpc/admin_service.h"
 #include "branch/rpc/customer_service.h"
-#include "branch/rpc/gate.h"
+#include "branch/rpc/inflight_limit.h"
 #include "branch/rpc/openings.h"
 #include "branch/rpc/server.h"
 #include "branch/storage/posix_file_system.h"
@@ -88,7 +88,7 @@ class Branch {
   std::unique_ptr<Commands> commands_;
   std::unique_ptr<replication::RaftReplicator> replicator_;
   std::unique_ptr<teller::Teller> teller_;
-  std::unique_ptr<rpc::Gate> gate_;
+  std::unique_ptr<rpc::InflightLimit> inflight_limit_;
   std::unique_ptr<rpc::Openings> openings_;
   telemetry::OperationMetrics operation_metrics_;
   std::unique_ptr<peers::ClusterService> cluster_service_;

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "branch/telemetry/stream/convert.h"
-#include "branch/telemetry/stream/uplink.h"
+#include "branch/telemetry/stream/telemetry_sync.h"
 #include "net/channel.h"
 
 namespace bank::node {
@@ -16,7 +16,7 @@ namespace {
 
 // Of what ran here before the last restart, so many records are shown to the other branches again.
 constexpr size_t kShownAgainMax = 1'000;
-// After the start: by then this branch has learned from the master what the bank still knows.
+// After the start: by then this branch has learned from the leader what the bank still knows.
 constexpr int64_t kPastNs = 3'000'000'000;
 
 absl::StatusOr<std::shared_ptr<v1::Monitor::Stub>> Dial(const std::string& address,
@@ -37,13 +37,13 @@ std::string TextOf(const telemetry::AuditRecord& record) {
 }  // namespace
 
 Commands::Commands(CommandsOptions options, storage::FileSystem& files, const Clock& clock,
-                   telemetry::Feed& feed, telemetry::Journal& journal, telemetry::Masters& masters,
-                   net::Worker& worker)
+                   telemetry::MetricStore& store, telemetry::Journal& journal,
+                   telemetry::LeaderTracker& leader_tracker, net::TaskQueue& task_queue)
     : options_(std::move(options)),
-      feed_(feed),
+      store_(store),
       journal_(journal),
-      masters_(masters),
-      worker_(worker) {
+      leader_tracker_(leader_tracker),
+      task_queue_(task_queue) {
   std::vector<std::string> notes;
   log_ = std::make_unique<remote_command::CommandLog>(files, options_.folder,
                                                       remote_command::CommandLogOptions(), &notes);
@@ -60,8 +60,8 @@ Commands::Commands(CommandsOptions options, storage::FileSystem& files, const Cl
           .unix_now_ns = options_.unix_now_ns,
           .audit = audit},
       *log_, clock);
-  master_ = std::make_unique<remote_command::CommandMaster>(
-      remote_command::CommandMaster::Options{
+  dispatcher_ = std::make_unique<remote_command::CommandDispatcher>(
+      remote_command::CommandDispatcher::Options{
           .branches =
               [this] {
                 std::vector<std::string> names;
@@ -76,26 +76,26 @@ Commands::Commands(CommandsOptions options, storage::FileSystem& files, const Cl
           .audit = audit,
           .find_record = [this](const std::string& id,
                                 const std::string& agent) -> std::optional<telemetry::AuditRecord> {
-            for (telemetry::AuditRecord& record : feed_.Audits(SIZE_MAX)) {
+            for (telemetry::AuditRecord& record : store_.Audits(SIZE_MAX)) {
               if (record.id == id && record.agent == agent) return std::move(record);
             }
             return std::nullopt;
           }},
-      *log_, worker_);
+      *log_, task_queue_);
   const std::string bank = telemetry::BankValue(options_.bank);
   calls_ = std::make_unique<remote_command::BankCommands>(
       remote_command::BankCommands::Options{
           .agent = name, .bank_number = bank, .unix_now_ns = options_.unix_now_ns},
-      *master_, *runner_, feed_, masters_, worker_);
+      *dispatcher_, *runner_, store_, leader_tracker_, task_queue_);
 
   v1::Agent self;
   telemetry::ToWire(*journal_.self(), &self);
-  to_master_ = std::make_unique<remote_command::CommandLink>(
+  to_leader_ = std::make_unique<remote_command::CommandLink>(
       remote_command::CommandLink::Options{
           .self = self, .metadata = {{telemetry::kBankKey, bank}}, .issuer_prefix = ""},
-      *runner_, worker_);
-  masters_.Watch([this](const telemetry::Master& master) {
-    to_master_->SetServer(master.self ? self_stub_ : master.stub);
+      *runner_, task_queue_);
+  leader_tracker_.Watch([this](const telemetry::Leader& leader) {
+    to_leader_->SetServer(leader.self ? self_stub_ : leader.stub);
   });
   if (options_.monitor.empty()) return;
   to_foreign_ = std::make_unique<remote_command::CommandLink>(
@@ -103,7 +103,7 @@ Commands::Commands(CommandsOptions options, storage::FileSystem& files, const Cl
           .self = self,
           .metadata = {},
           .issuer_prefix = fmt::format("server {}: ", options_.monitor)},
-      *runner_, worker_);
+      *runner_, task_queue_);
 }
 
 void Commands::Audit(const telemetry::AuditRecord& record) {
@@ -114,22 +114,22 @@ void Commands::Audit(const telemetry::AuditRecord& record) {
 absl::Status Commands::Start(const std::string& address) {
   auto self = Dial(address, options_.tls);
   if (!self.ok()) return self.status();
-  worker_.Post([this, stub = *std::move(self)] {
+  task_queue_.Post([this, stub = *std::move(self)] {
     self_stub_ = stub;
-    if (masters_.Current().self) to_master_->SetServer(self_stub_);
+    if (leader_tracker_.Current().self) to_leader_->SetServer(self_stub_);
   });
   if (to_foreign_ != nullptr) {
     auto foreign = Dial(options_.monitor, options_.tls);
     if (!foreign.ok()) return foreign.status();
-    worker_.Post([this, stub = *std::move(foreign)] { to_foreign_->SetServer(stub); });
+    task_queue_.Post([this, stub = *std::move(foreign)] { to_foreign_->SetServer(stub); });
   }
-  worker_.PostAt(worker_.clock().NowNs() + kPastNs, [this] { ShowPast(); });
+  task_queue_.PostAt(task_queue_.clock().NowNs() + kPastNs, [this] { ShowPast(); });
   return absl::OkStatus();
 }
 
 void Commands::ShowPast() {
   std::set<std::pair<std::string, std::string>> known;
-  for (const telemetry::AuditRecord& record : feed_.Audits(SIZE_MAX)) {
+  for (const telemetry::AuditRecord& record : store_.Audits(SIZE_MAX)) {
     known.emplace(record.id, record.agent);
   }
   for (const telemetry::AuditRecord& record : past_) {
@@ -141,7 +141,7 @@ void Commands::ShowPast() {
 }
 
 void Commands::Stop() {
-  to_master_->Stop();
+  to_leader_->Stop();
   if (to_foreign_ != nullptr) to_foreign_->Stop();
   runner_->Stop();
   calls_->Shutdown();

@@ -1,9 +1,9 @@
 // Commands: everything of a branch that has to do with commands, wired: the log of what ran here,
-// the runner, this branch's streams to the master and to a foreign server, and the master's part
+// the runner, this branch's streams to the leader and to a foreign server, and the leader's part
 // for when this branch leads.
 //
-// Order of the end: Stop(), after the server's shutdown and while the worker still runs; then the
-// worker's Stop(); then destruction.
+// Order of the end: Stop(), after the server's shutdown and while the task queue still runs; then
+// the worker's Stop(); then destruction.
 #pragma once
 
 #include <functional>
@@ -16,14 +16,14 @@
 #include "branch/remote_command/command_log.h"
 #include "branch/remote_command/runner.h"
 #include "branch/remote_command/stream/bank_commands.h"
+#include "branch/remote_command/stream/command_dispatcher.h"
 #include "branch/remote_command/stream/command_link.h"
-#include "branch/remote_command/stream/command_master.h"
 #include "branch/storage/file_system.h"
-#include "branch/telemetry/feed.h"
 #include "branch/telemetry/journal.h"
-#include "branch/telemetry/stream/masters.h"
+#include "branch/telemetry/metric_store.h"
+#include "branch/telemetry/stream/leader_tracker.h"
 #include "net/security.h"
-#include "net/worker.h"
+#include "net/task_queue.h"
 
 namespace bank::node {
 
@@ -40,10 +40,10 @@ struct CommandsOptions {
 
 class Commands {
  public:
-  // All references must outlive it. Make it before the masters' first status.
+  // All references must outlive it. Make it before the leader tracker' first status.
   Commands(CommandsOptions options, storage::FileSystem& files, const Clock& clock,
-           telemetry::Feed& feed, telemetry::Journal& journal, telemetry::Masters& masters,
-           net::Worker& worker);
+           telemetry::MetricStore& store, telemetry::Journal& journal,
+           telemetry::LeaderTracker& leader_tracker, net::TaskQueue& task_queue);
 
   // Dials; needs the server to listen at `address`: when this branch leads, it is its own agent
   // there. InvalidArgument, PermissionDenied: an address that must not be dialled.
@@ -59,17 +59,17 @@ class Commands {
   void ShowPast();
 
   const CommandsOptions options_;
-  telemetry::Feed& feed_;
+  telemetry::MetricStore& store_;
   telemetry::Journal& journal_;
-  telemetry::Masters& masters_;
-  net::Worker& worker_;
+  telemetry::LeaderTracker& leader_tracker_;
+  net::TaskQueue& task_queue_;
   std::unique_ptr<remote_command::CommandLog> log_;
   std::vector<telemetry::AuditRecord> past_;  // of the log, when the branch started
   std::unique_ptr<remote_command::Runner> runner_;
-  std::unique_ptr<remote_command::CommandMaster> master_;
+  std::unique_ptr<remote_command::CommandDispatcher> dispatcher_;
   std::unique_ptr<remote_command::BankCommands> calls_;
   std::shared_ptr<v1::Monitor::Stub> self_stub_;
-  std::unique_ptr<remote_command::CommandLink> to_master_;
+  std::unique_ptr<remote_command::CommandLink> to_leader_;
   std::unique_ptr<remote_command::CommandLink> to_foreign_;  // if there is one
 };
 

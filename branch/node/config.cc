@@ -79,21 +79,21 @@ absl::StatusOr<std::pair<BranchId, std::string>> ParseAddress(absl::string_view 
 // What flags alone cannot say. One line.
 absl::Status Complete(std::string_view peers, const std::vector<std::string>& dial,
                       Config& config) {
-  auto founders = ParsePeers(peers);
-  if (!founders.ok()) return founders.status();
-  const auto self = std::find_if(founders->begin(), founders->end(),
+  auto initial_members = ParsePeers(peers);
+  if (!initial_members.ok()) return initial_members.status();
+  const auto self = std::find_if(initial_members->begin(), initial_members->end(),
                                  [&](const auto& member) { return member.id == config.self; });
-  if (self == founders->end()) {
+  if (self == initial_members->end()) {
     return absl::InvalidArgumentError(
         fmt::format("--peers does not name branch {} itself", config.self.value));
   }
   if (config.listen.empty()) config.listen = self->address;
   // Whoever is being filled does not vote, and without its vote the rest of so few elects nobody.
-  if (config.rebuild && founders->size() < 3) {
+  if (config.rebuild && initial_members->size() < 3) {
     return absl::InvalidArgumentError(fmt::format(
         "--rebuild: a bank of {} cannot bring back a branch that lost its log; put the files back "
         "as they were when it last stopped",
-        founders->size()));
+        initial_members->size()));
   }
   if (config.driver.heartbeat_ms * 2 > config.driver.election_timeout_ms) {
     return absl::InvalidArgumentError(
@@ -117,10 +117,10 @@ absl::Status Complete(std::string_view peers, const std::vector<std::string>& di
   // Of the election timers. From entropy: equal seeds would give equal timers again and again.
   std::random_device entropy;
   config.driver.seed = uint64_t{entropy()} << 32 | entropy();
-  auto addresses = ParseDial(dial, *founders, config.self);
+  auto addresses = ParseDial(dial, *initial_members, config.self);
   if (!addresses.ok()) return addresses.status();
   config.dial = *std::move(addresses);
-  config.driver.founders = *std::move(founders);
+  config.driver.initial_members = *std::move(initial_members);
   return absl::OkStatus();
 }
 
@@ -151,14 +151,14 @@ absl::StatusOr<std::vector<replication::Member>> ParsePeers(std::string_view pee
 }
 
 absl::StatusOr<std::map<BranchId, std::string>> ParseDial(
-    const std::vector<std::string>& dial, const std::vector<replication::Member>& founders,
+    const std::vector<std::string>& dial, const std::vector<replication::Member>& initial_members,
     BranchId self) {
   std::map<BranchId, std::string> addresses;
   for (const std::string& part : dial) {
     auto parsed = ParseAddress(absl::string_view(part.data(), part.size()), "--dial");
     if (!parsed.ok()) return parsed.status();
     auto& [id, address] = *parsed;
-    const bool other = id != self && std::any_of(founders.begin(), founders.end(),
+    const bool other = id != self && std::any_of(initial_members.begin(), initial_members.end(),
                                                  [&](const auto& m) { return m.id == id; });
     if (!other) {
       return absl::InvalidArgumentError(
@@ -171,11 +171,12 @@ absl::StatusOr<std::map<BranchId, std::string>> ParseDial(
   return addresses;
 }
 
-uint64_t BankNumber(const std::vector<replication::Member>& founders, int64_t initial_balance) {
+uint64_t BankNumber(const std::vector<replication::Member>& initial_members,
+                    int64_t initial_balance) {
   std::string bytes;
   ByteWriter writer(&bytes);
   writer.String("bank");
-  for (const replication::Member& member : founders) {
+  for (const replication::Member& member : initial_members) {
     writer.U64(member.id.value);
     writer.U8(member.voter ? 1 : 0);
   }

@@ -31,7 +31,7 @@ struct Config {
   std::map<std::string, std::vector<std::string>, std::less<>> diagnostics;
   // Where to reach some of the others instead of at their address in --peers.
   std::map<BranchId, std::string> dial;
-  // self, founders, seed and the tuning; founders sorted by id.
+  // self, initial members, seed and the tuning; initial members sorted by id.
   replication::DriverOptions driver;
 };
 
@@ -50,12 +50,13 @@ absl::StatusOr<std::vector<replication::Member>> ParsePeers(std::string_view pee
 // What --dial says: 'ID=host:port' each, of members other than `self`. InvalidArgument says which
 // one is wrong.
 absl::StatusOr<std::map<BranchId, std::string>> ParseDial(
-    const std::vector<std::string>& dial, const std::vector<replication::Member>& founders,
+    const std::vector<std::string>& dial, const std::vector<replication::Member>& initial_members,
     BranchId self);
 
-// The bank's number: a hash of its founding configuration: the ids, who votes, and the initial
+// The bank's number: a hash of its bootstrap configuration: the ids, who votes, and the initial
 // balance. Branches of different numbers never speak to each other, nor share a data folder.
 // Addresses are no part of it: a branch may move. Never 0.
-uint64_t BankNumber(const std::vector<replication::Member>& founders, int64_t initial_balance);
+uint64_t BankNumber(const std::vector<replication::Member>& initial_members,
+                    int64_t initial_balance);
 
 }  // namespace bank::node

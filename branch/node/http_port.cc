@@ -32,7 +32,7 @@ absl::Status Await(const HttpParts& parts, Ask ask) {
 }
 
 // The driver's thread takes its inbox and answers.
-absl::Status Loop(const HttpParts& parts) {
+absl::Status Replica(const HttpParts& parts) {
   return Await(parts, [&](int64_t deadline_ns, auto done) {
     parts.replicator.Ping(deadline_ns, std::move(done));
   });
@@ -76,8 +76,8 @@ std::vector<std::pair<std::string, int64_t>> Balances(const replication::RaftRep
   return balances;
 }
 
-telemetry::FramePtr NewestOf(const telemetry::Feed& feed, const std::string& agent) {
-  for (telemetry::AgentView& view : feed.Agents()) {
+telemetry::SampleBatchPtr NewestOf(const telemetry::MetricStore& store, const std::string& agent) {
+  for (telemetry::AgentView& view : store.Agents()) {
     if (view.agent->name == agent) return std::move(view.newest);
   }
   return nullptr;
@@ -88,20 +88,21 @@ telemetry::FramePtr NewestOf(const telemetry::Feed& feed, const std::string& age
 absl::StatusOr<std::unique_ptr<console::Console>> StartHttp(const HttpParts& parts) {
   console::ConsoleSources sources;
   sources.view.self = parts.config.self;
-  for (const auto& member : parts.config.driver.founders) sources.view.members.push_back(member.id);
+  for (const auto& member : parts.config.driver.initial_members)
+    sources.view.members.push_back(member.id);
   sources.view.serves = parts.serves;
   sources.view.balances = [parts](size_t limit) { return Balances(parts.replicator, limit); };
   sources.metrics = [parts] {
-    return console::Expose(NewestOf(parts.feed, parts.self->name).get(), parts.metrics(),
+    return console::Expose(NewestOf(parts.store, parts.self->name).get(), parts.metrics(),
                            *parts.self);
   };
-  sources.live = {{"loop", [parts] { return Loop(parts); }}};
-  sources.ready = {{"loop", [parts] { return Loop(parts); }},
+  sources.live = {{"loop", [parts] { return Replica(parts); }}};
+  sources.ready = {{"loop", [parts] { return Replica(parts); }},
                    {"founded", [parts] { return Founded(parts); }},
                    {"quorum", [parts] { return Quorum(parts); }},
                    {"caught-up", [parts] { return CaughtUp(parts); }}};
   return console::Console::Start({.listen = parts.config.http, .tls = parts.config.tls},
-                                 std::move(sources), parts.feed);
+                                 std::move(sources), parts.store);
 }
 
 }  // namespace bank::node

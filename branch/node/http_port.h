@@ -8,7 +8,7 @@
 #include "branch/console/console.h"
 #include "branch/node/config.h"
 #include "branch/replication/runtime/raft_replicator.h"
-#include "branch/telemetry/feed.h"
+#include "branch/telemetry/metric_store.h"
 #include "branch/telemetry/process_metrics.h"
 #include "common/clock.h"
 
@@ -18,7 +18,7 @@ namespace bank::node {
 struct HttpParts {
   const Config& config;
   replication::RaftReplicator& replicator;
-  telemetry::Feed& feed;
+  telemetry::MetricStore& store;
   telemetry::AgentPtr self;
   telemetry::ProcessMetricsSource metrics;
   std::function<bool()> serves;

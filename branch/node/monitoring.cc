@@ -44,24 +44,28 @@ Monitoring::Monitoring(const MonitoringOptions& options, const Clock& clock,
                        telemetry::ProcessMetricsSource metrics)
     : foreign_(options.monitor),
       tls_(options.tls),
-      worker_(clock),
-      feed_({.bytes_max = options.history_bytes_max}, clock),
-      journal_(MakeSelf(options.self), feed_, UnixNowNs),
-      masters_({.self = options.self, .addresses = options.addresses, .tls = options.tls}, worker_),
-      uplink_({.bank = options.bank}, feed_, journal_, masters_, worker_, status),
-      streams_({.bank = options.bank}, feed_, masters_, worker_),
-      visitors_({}, clock,
-                [this](std::string line) { journal_.Note(EventKind::kCustomer, std::move(line)); }),
-      sampler_({.agent = journal_.self(), .interval_ms = options.sampling_interval_ms},
-               telemetry::MakeCollectors("/proc", status, std::move(metrics)), status, clock,
-               UnixNowNs, [this](telemetry::FramePtr frame) { uplink_.Offer(std::move(frame)); }) {
+      task_queue_(clock),
+      store_({.bytes_max = options.history_bytes_max}, clock),
+      journal_(MakeSelf(options.self), store_, UnixNowNs),
+      leader_tracker_({.self = options.self, .addresses = options.addresses, .tls = options.tls},
+                      task_queue_),
+      telemetry_sync_({.bank = options.bank}, store_, journal_, leader_tracker_, task_queue_,
+                      status),
+      streams_({.bank = options.bank}, store_, leader_tracker_, task_queue_),
+      connection_tracker_(
+          {}, clock,
+          [this](std::string line) { journal_.Note(EventKind::kCustomer, std::move(line)); }),
+      sampler_(
+          {.agent = journal_.self(), .interval_ms = options.sampling_interval_ms},
+          telemetry::MakeCollectors("/proc", status, std::move(metrics)), status, clock, UnixNowNs,
+          [this](telemetry::SampleBatchPtr batch) { telemetry_sync_.Offer(std::move(batch)); }) {
   if (foreign_.empty()) return;
-  to_foreign_ = std::make_unique<telemetry::MetricLink>(
+  to_foreign_ = std::make_unique<telemetry::RemoteWrite>(
       telemetry::PushStream::Options{.self = self(),
                                      .metadata = {},
                                      .metadata_patience_ns = kForeignPatienceNs,
                                      .status = status},
-      feed_, worker_);
+      store_, task_queue_);
 }
 
 Monitoring::~Monitoring() { Stop(); }
@@ -72,14 +76,14 @@ absl::Status Monitoring::Start() {
     if (!channel.ok()) return channel.status();
     to_foreign_->Start(*std::move(channel));
   }
-  uplink_.Start();
-  worker_.Post([this] { SweepVisitors(); });
+  telemetry_sync_.Start();
+  task_queue_.Post([this] { SweepConnections(); });
   sampler_.Start();
   return absl::OkStatus();
 }
 
 void Monitoring::OnStatus(const replication::ReplicatorStatus& status) {
-  masters_.OnStatus(status);
+  leader_tracker_.OnStatus(status);
   const bool leads = status.role == Role::kLeader;
   if (leads != (before_.role == Role::kLeader)) {
     NoteLater(EventKind::kElection,
@@ -100,12 +104,12 @@ void Monitoring::NoteReady(bool serves) {
 }
 
 void Monitoring::NoteLater(EventKind kind, std::string text) {
-  worker_.Post([this, kind, text = std::move(text)] { journal_.Note(kind, text); });
+  task_queue_.Post([this, kind, text = std::move(text)] { journal_.Note(kind, text); });
 }
 
-void Monitoring::SweepVisitors() {
-  visitors_.Sweep();
-  worker_.PostAt(worker_.clock().NowNs() + kSweepNs, [this] { SweepVisitors(); });
+void Monitoring::SweepConnections() {
+  connection_tracker_.Sweep();
+  task_queue_.PostAt(task_queue_.clock().NowNs() + kSweepNs, [this] { SweepConnections(); });
 }
 
 void Monitoring::EndStreams() { streams_.Shutdown(); }
@@ -114,10 +118,10 @@ void Monitoring::Stop() {
   if (std::exchange(stopped_, true)) return;
   sampler_.Stop();
   streams_.Shutdown();
-  uplink_.Shutdown();
+  telemetry_sync_.Shutdown();
   if (to_foreign_ != nullptr) to_foreign_->Stop();
   streams_.AwaitEnded();
-  worker_.Stop();
+  task_queue_.Stop();
 }
 
 }  // namespace bank::node

@@ -1,8 +1,9 @@
 // Monitoring: the pieces with which a branch watches itself and its bank, wired.
 //
-//   sampler -> uplink -> feed <-> the master's feed (uplink)     feed -> readers (streams)
-//                        feed -> a foreign server (metric link)
-//   what happens here -> journal -> feed
+//   sampler -> uplink -> metric store <-> the leader's metric store (uplink)     metric store ->
+//   readers (streams)
+//                        metric store -> a foreign server (metric link)
+//   what happens here -> journal -> metric store
 //
 // Made before the replicator, which tells it of changes; Start() once that runs. The end, in this
 // order: EndStreams(), the server's shutdown, Stop(), destruction. All of it is bounded.
@@ -15,19 +16,19 @@
 
 #include "absl/status/status.h"
 #include "branch/replication/replicator.h"
-#include "branch/rpc/visitors.h"
+#include "branch/rpc/connection_tracker.h"
 #include "branch/telemetry/collectors/sampler.h"
-#include "branch/telemetry/feed.h"
 #include "branch/telemetry/journal.h"
+#include "branch/telemetry/metric_store.h"
 #include "branch/telemetry/process_metrics.h"
-#include "branch/telemetry/stream/masters.h"
-#include "branch/telemetry/stream/metric_link.h"
+#include "branch/telemetry/stream/leader_tracker.h"
 #include "branch/telemetry/stream/metric_streams.h"
-#include "branch/telemetry/stream/uplink.h"
+#include "branch/telemetry/stream/remote_write.h"
+#include "branch/telemetry/stream/telemetry_sync.h"
 #include "common/clock.h"
 #include "common/ids.h"
 #include "net/security.h"
-#include "net/worker.h"
+#include "net/task_queue.h"
 
 namespace bank::node {
 
@@ -37,7 +38,7 @@ struct MonitoringOptions {
   std::map<BranchId, std::string> addresses;  // of the other branches
   net::TlsFiles tls;
   int64_t sampling_interval_ms = 1000;
-  size_t history_bytes_max = telemetry::FeedOptions().bytes_max;
+  size_t history_bytes_max = telemetry::MetricStoreOptions().bytes_max;
   std::string monitor;  // host:port of a foreign server of monitor.proto; "": none
 };
 
@@ -61,29 +62,29 @@ class Monitoring {
   void Stop();
 
   const telemetry::AgentPtr& self() const { return journal_.self(); }
-  telemetry::Feed& feed() { return feed_; }
+  telemetry::MetricStore& store() { return store_; }
   telemetry::Journal& journal() { return journal_; }
-  net::Worker& worker() { return worker_; }
-  telemetry::Masters& masters() { return masters_; }
+  net::TaskQueue& task_queue() { return task_queue_; }
+  telemetry::LeaderTracker& leader_tracker() { return leader_tracker_; }
   telemetry::Sampler& sampler() { return sampler_; }
-  rpc::Visitors& visitors() { return visitors_; }
+  rpc::ConnectionTracker& connection_tracker() { return connection_tracker_; }
   telemetry::MetricStreams& streams() { return streams_; }
 
  private:
-  void SweepVisitors();
-  // From a thread that must not wait for the feed.
+  void SweepConnections();
+  // From a thread that must not wait for the metric store.
   void NoteLater(telemetry::EventKind kind, std::string text);
 
   const std::string foreign_;
   const net::TlsFiles tls_;
-  net::Worker worker_;
-  telemetry::Feed feed_;
+  net::TaskQueue task_queue_;
+  telemetry::MetricStore store_;
   telemetry::Journal journal_;
-  telemetry::Masters masters_;
-  telemetry::Uplink uplink_;
-  std::unique_ptr<telemetry::MetricLink> to_foreign_;  // if there is a foreign server
+  telemetry::LeaderTracker leader_tracker_;
+  telemetry::TelemetrySync telemetry_sync_;
+  std::unique_ptr<telemetry::RemoteWrite> to_foreign_;  // if there is a foreign server
   telemetry::MetricStreams streams_;
-  rpc::Visitors visitors_;
+  rpc::ConnectionTracker connection_tracker_;
   telemetry::Sampler sampler_;
   replication::ReplicatorStatus before_;  // of the replicator's thread
   bool stopped_ = false;

@@ -23,7 +23,7 @@ constexpr int kQuestions = 4;
 }  // namespace
 
 std::string_view WhatIsAwaited(const replication::ReplicatorStatus& status) {
-  if (status.founding) {
+  if (status.bootstrapping) {
     return "waits for the other branches that vote, to learn whether the bank exists (all of three "
            "or four of five must be up to found one)";
   }
@@ -81,7 +81,7 @@ bool Readiness::Step() {
   if (!AwaitBarrier(kStep).ok()) return false;
   if (replicator_.GetStatus().ledger.position.value == 0) {
     const bool leads = replicator_.GetStatus().role == replication::Role::kLeader;
-    if (!(leads ? Found() : AwaitFoundingWrite()).ok()) return false;
+    if (!(leads ? Found() : AwaitBootstrapWrite()).ok()) return false;
   }
   return replicator_.GetStatus().ready;
 }
@@ -103,7 +103,7 @@ absl::Status Readiness::AwaitBarrier(std::chrono::nanoseconds patience) {
   return answer.get_future().get();
 }
 
-absl::Status Readiness::AwaitFoundingWrite() {
+absl::Status Readiness::AwaitBootstrapWrite() {
   std::promise<absl::Status> answer;
   replicator_.WaitApplied(Position(1), clock_.NowNs() + kStep.count(),
                           [&answer](absl::Status status) { answer.set_value(std::move(status)); });

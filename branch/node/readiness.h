@@ -1,7 +1,7 @@
 // Readiness: whether a branch serves customers: from "started" to "serves", and back while it is
 // cut off.
 //
-// It waits until the branch has read at a quorum and holds the founding write, which the bank's
+// It waits until the branch has read at a quorum and holds the bootstrap write, which the bank's
 // first leader makes: the account `shared` with the initial balance. Repeating that write is
 // harmless (branch/ledger/command.h), so a leader that fails half-way needs no memory of it.
 // A branch that serves goes on asking the quorum, with reads that touch no disk. When it has had no
@@ -53,7 +53,7 @@ class Readiness {
   // False when the quorum was silent for too long; true: look again.
   bool StillReaches();
   absl::Status AwaitBarrier(std::chrono::nanoseconds patience);
-  absl::Status AwaitFoundingWrite();
+  absl::Status AwaitBootstrapWrite();
   absl::Status Found();
 
   replication::Replicator& replicator_;

@@ -293,7 +293,7 @@ void ClusterService::Shutdown() {
     shutdown_ = true;
     for (grpc::CallbackServerContext* context : calls_) context->TryCancel();
   }
-  living_.AwaitNone();
+  wait_group_.AwaitNone();
 }
 
 grpc::ServerBidiReactor<v1::PeerMessage, v1::MessagesReply>* ClusterService::Messages(
@@ -312,7 +312,7 @@ grpc::ServerBidiReactor<v1::ForwardRequest, v1::ForwardReply>* ClusterService::F
 }
 
 bool ClusterService::Begin(grpc::CallbackServerContext* context) {
-  living_.Add();
+  wait_group_.Add();
   absl::MutexLock lock(&mutex_);
   if (shutdown_) return false;
   calls_.insert(context);
@@ -324,7 +324,7 @@ void ClusterService::End(grpc::CallbackServerContext* context) {
     absl::MutexLock lock(&mutex_);
     calls_.erase(context);
   }
-  living_.Remove();
+  wait_group_.Remove();
 }
 
 absl::Status ClusterService::CheckCaller(const v1::Hello& hello) const {

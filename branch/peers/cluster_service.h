@@ -61,7 +61,7 @@ class ClusterService final : public v1::Cluster::CallbackService {
   const ClusterOptions options_;
   replication::PeerHandler& handler_;
   SenderTable senders_;
-  Living living_;
+  WaitGroup wait_group_;
 
   absl::Mutex mutex_;
   bool shutdown_ ABSL_GUARDED_BY(mutex_) = false;

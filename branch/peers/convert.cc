@@ -184,7 +184,7 @@ v1::PeerMessage ToWire(const Message& message) {
                    wire.mutable_log_behind_acknowledged()->set_term(m.term.value);
                    wire.mutable_log_behind_acknowledged()->set_acknowledged(m.acknowledged.value);
                  },
-                 [&](const replication::Introduction& m) {
+                 [&](const replication::BootstrapQuery& m) {
                    wire.mutable_introduction()->set_term(m.term.value);
                    wire.mutable_introduction()->set_holds(m.holds);
                    wire.mutable_introduction()->set_lost(m.lost);
@@ -270,10 +270,10 @@ absl::StatusOr<Message> FromWire(BranchId from, v1::PeerMessage wire) {
     }
     case v1::PeerMessage::kIntroduction: {
       const auto& w = wire.introduction();
-      return b.Result(replication::Introduction{.term = b.AnyTerm("term", w.term()),
-                                                .holds = w.holds(),
-                                                .lost = w.lost(),
-                                                .asks = w.asks()});
+      return b.Result(replication::BootstrapQuery{.term = b.AnyTerm("term", w.term()),
+                                                  .holds = w.holds(),
+                                                  .lost = w.lost(),
+                                                  .asks = w.asks()});
     }
     case v1::PeerMessage::kNoMember: {
       const auto& w = wire.no_member();

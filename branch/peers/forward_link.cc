@@ -16,7 +16,7 @@ using replication::Fate;
 class ForwardLink::Stream final
     : public grpc::ClientBidiReactor<v1::ForwardRequest, v1::ForwardReply> {
  public:
-  explicit Stream(ForwardLink& link) : link_(link) { link.context_.living->Add(); }
+  explicit Stream(ForwardLink& link) : link_(link) { link.context_.wait_group->Add(); }
 
   void Start() {
     link_.context_.stub->async()->Forward(&context_, this);
@@ -47,9 +47,9 @@ class ForwardLink::Stream final
     link_.WriteNextLocked();
   }
   void OnDone(const grpc::Status&) override {
-    Living* living = link_.context_.living;
+    WaitGroup* wait_group = link_.context_.wait_group;
     delete this;
-    living->Remove();
+    wait_group->Remove();
   }
 
  private:

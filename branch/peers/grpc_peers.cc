@@ -47,7 +47,7 @@ void GrpcPeers::Shutdown() {
     peer->forward.Shutdown();
     peer->snapshots.Shutdown();
   }
-  living_.AwaitNone();
+  wait_group_.AwaitNone();
 }
 
 GrpcPeers::Peer* GrpcPeers::Find(BranchId id) {
@@ -68,7 +68,7 @@ GrpcPeers::Peer* GrpcPeers::Find(BranchId id) {
   peer->context.clock = &clock_;
   peer->context.stub = v1::Cluster::NewStub(*channel);
   peer->context.numbers = &numbers_;
-  peer->context.living = &living_;
+  peer->context.wait_group = &wait_group_;
   return peers_.emplace(id, std::move(peer)).first->second.get();
 }
 

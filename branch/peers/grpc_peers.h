@@ -59,7 +59,7 @@ class GrpcPeers final : public replication::Peers {
 
   const PeersOptions options_;
   const Clock& clock_;
-  Living living_;
+  WaitGroup wait_group_;
   ConnectionNumbers numbers_;
 
   absl::Mutex mutex_;

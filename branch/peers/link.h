@@ -8,11 +8,11 @@
 #include "branch/peers/connection_numbers.h"
 #include "common/clock.h"
 #include "common/ids.h"
-#include "net/living.h"
+#include "net/wait_group.h"
 
 namespace bank::peers {
 
-using net::Living;
+using net::WaitGroup;
 
 // One peer as its links see it. Immutable but for what it points to; outlives every reactor.
 struct LinkContext {
@@ -22,7 +22,7 @@ struct LinkContext {
   const Clock* clock = nullptr;
   std::unique_ptr<v1::Cluster::Stub> stub;
   ConnectionNumbers* numbers = nullptr;
-  Living* living = nullptr;
+  WaitGroup* wait_group = nullptr;
 };
 
 // After a stream broke, the peer is left alone this long. The channel below has its own backoff,

@@ -15,7 +15,7 @@ class MessageLink::Stream final
     : public grpc::ClientBidiReactor<v1::PeerMessage, v1::MessagesReply> {
  public:
   Stream(MessageLink& link, uint64_t connection) : link_(link), connection_(connection) {
-    link.context_.living->Add();
+    link.context_.wait_group->Add();
   }
 
   void Start() {
@@ -48,9 +48,9 @@ class MessageLink::Stream final
     // As SenderTable and ClusterService say it.
     if (status.error_code() == grpc::StatusCode::ABORTED) link_.OnFollowed(connection_);
     link_.OnBroken(status.error_message());
-    Living* living = link_.context_.living;
+    WaitGroup* wait_group = link_.context_.wait_group;
     delete this;
-    living->Remove();
+    wait_group->Remove();
   }
 
  private:

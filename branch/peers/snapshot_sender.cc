@@ -27,7 +27,7 @@ class SnapshotSender::Stream final : public grpc::ClientWriteReactor<v1::Snapsho
   Stream(SnapshotSender& sender, const replication::InstallSnapshot& message, uint64_t connection)
       : sender_(sender), connection_(connection), state_(message.snapshot.state) {
     const LinkContext& c = sender.context_;
-    c.living->Add();
+    c.wait_group->Add();
     *piece_.mutable_head() = ToWire(message);
     *piece_.mutable_head()->mutable_hello() = MakeHello(c.bank, c.self, c.peer, connection);
     context_.set_deadline(std::chrono::system_clock::now() + kDeadline);
@@ -56,13 +56,13 @@ class SnapshotSender::Stream final : public grpc::ClientWriteReactor<v1::Snapsho
       spdlog::warn("sending a snapshot to branch {} failed: {}", sender_.context_.peer.value,
                    status.error_message());
     }
-    Living* living = sender_.context_.living;
+    WaitGroup* wait_group = sender_.context_.wait_group;
     {
       absl::MutexLock lock(&sender_.mutex_);
       if (sender_.stream_ == this) sender_.stream_ = nullptr;
     }
     delete this;
-    living->Remove();
+    wait_group->Remove();
   }
 
  private:

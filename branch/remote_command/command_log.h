@@ -24,7 +24,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "branch/storage/file_system.h"
-#include "branch/telemetry/frame.h"
+#include "branch/telemetry/sample_batch.h"
 
 namespace bank::remote_command {
 

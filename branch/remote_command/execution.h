@@ -11,7 +11,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "branch/remote_command/catalog.h"
-#include "branch/telemetry/frame.h"
+#include "branch/telemetry/sample_batch.h"
 #include "common/clock.h"
 
 namespace bank::remote_command {

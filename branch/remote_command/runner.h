@@ -32,7 +32,7 @@
 #include "branch/remote_command/catalog.h"
 #include "branch/remote_command/command_log.h"
 #include "branch/remote_command/execution.h"
-#include "branch/telemetry/frame.h"
+#include "branch/telemetry/sample_batch.h"
 #include "common/clock.h"
 
 namespace bank::remote_command {

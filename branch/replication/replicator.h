@@ -59,8 +59,9 @@ struct ReplicatorStatus {
   LogIndex applied_index;
   LogIndex last_index;  // of the log, durable or not
   LogIndex snapshot_index;
-  bool ready = false;  // has joined a quorum, applied what it had to, and holds the founding write
-  bool founding = false;    // waits for the other voters, to learn whether the bank exists already
+  bool ready = false;  // has joined a quorum, applied what it had to, and holds the bootstrap write
+  bool bootstrapping =
+      false;                // waits for the other voters, to learn whether the bank exists already
   bool rebuilding = false;  // lost what it had acknowledged: does not vote until it is filled again
   bool removed = false;     // was a member and is none any more: it campaigns for nothing
   ledger::Summary ledger;

@@ -14,8 +14,8 @@ namespace bank::replication {
 
 struct DriverOptions {
   BranchId self;
-  // The founding configuration: the same on every branch, also on those that join later.
-  std::vector<Member> founders;
+  // The bootstrap configuration: the same on every branch, also on those that join later.
+  std::vector<Member> initial_members;
   uint64_t seed = 1;  // of election jitter: must differ between branches
   uint32_t election_timeout_ms = 1000;
   uint32_t heartbeat_ms = 100;

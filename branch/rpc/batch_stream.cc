@@ -7,15 +7,15 @@
 
 namespace bank::rpc {
 
-BatchStream::BatchStream(const Desk& desk, grpc::CallbackServerContext* call)
-    : desk_(desk), peer_(call->peer()), call_(*call) {
-  if (desk_.visitors != nullptr) desk_.visitors->NoteOpened(peer_);
+BatchStream::BatchStream(const ServiceContext& service, grpc::CallbackServerContext* call)
+    : service_(service), peer_(call->peer()), call_(*call) {
+  if (service_.connection_tracker != nullptr) service_.connection_tracker->NoteOpened(peer_);
   absl::MutexLock lock(&mutex_);
   Advance();
 }
 
 BatchStream::~BatchStream() {
-  if (desk_.visitors != nullptr) desk_.visitors->NoteClosed(peer_);
+  if (service_.connection_tracker != nullptr) service_.connection_tracker->NoteClosed(peer_);
 }
 
 void BatchStream::OnReadDone(bool ok) {
@@ -43,27 +43,28 @@ void BatchStream::OnReadDone(bool ok) {
 void BatchStream::Submit(Slot* slot) {
   slot->reply.set_first_sequence(batch_.first_sequence());
   const auto weight = static_cast<int64_t>(batch_.kind_size());
-  if (const Gate::Entry entry = desk_.gate.Enter(weight); entry != Gate::Entry::kEntered) {
+  if (const InflightLimit::Entry entry = service_.inflight_limit.Enter(weight);
+      entry != InflightLimit::Entry::kEntered) {
     slot->reply.set_fate(v1::BatchReply::NOT_APPLIED);
     slot->reply.set_message(StatusOfEntry(entry).error_message());
     return Answered(slot);
   }
   const teller::Batch batch = ColumnsOf(batch_, &scratch_);
-  slot->begin_ns = desk_.clock.NowNs();
+  slot->begin_ns = service_.clock.NowNs();
   slot->reads =
       static_cast<uint64_t>(std::count(batch.kind.begin(), batch.kind.end(), ledger::Kind::kQuery));
   slot->writes = batch.kind.size() - slot->reads;
-  desk_.teller.ExecuteBatch(
-      batch, DeadlineNs(desk_.clock, call_, batch_.deadline_ms()),
+  service_.teller.ExecuteBatch(
+      batch, DeadlineNs(service_.clock, call_, batch_.deadline_ms()),
       [this, slot](const teller::BatchReply& result) { OnReply(slot, result); });
 }
 
 void BatchStream::OnReply(Slot* slot, const teller::BatchReply& result) {
-  const int64_t took_ns = desk_.clock.NowNs() - slot->begin_ns;
-  if (slot->reads > 0) desk_.metrics.reads.Record(took_ns, slot->reads);
-  if (slot->writes > 0) desk_.metrics.writes.Record(took_ns, slot->writes);
+  const int64_t took_ns = service_.clock.NowNs() - slot->begin_ns;
+  if (slot->reads > 0) service_.metrics.reads.Record(took_ns, slot->reads);
+  if (slot->writes > 0) service_.metrics.writes.Record(took_ns, slot->writes);
   FillBatchReply(result, &slot->reply);
-  desk_.gate.Leave(static_cast<int64_t>(slot->reads + slot->writes));
+  service_.inflight_limit.Leave(static_cast<int64_t>(slot->reads + slot->writes));
   Answered(slot);
 }
 

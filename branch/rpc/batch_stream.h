@@ -24,7 +24,7 @@ class BatchStream final : public grpc::ServerBidiReactor<v1::Batch, v1::BatchRep
  public:
   static constexpr size_t kBatchesInFlightMax = 64;
 
-  BatchStream(const Desk& desk, grpc::CallbackServerContext* call);
+  BatchStream(const ServiceContext& service, grpc::CallbackServerContext* call);
   ~BatchStream() override;
 
   void OnReadDone(bool ok) override;
@@ -54,7 +54,7 @@ class BatchStream final : public grpc::ServerBidiReactor<v1::Batch, v1::BatchRep
   // Starts whatever the state allows: a write, a read, the end.
   void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const Desk desk_;
+  const ServiceContext service_;
   const std::string peer_;
   grpc::CallbackServerContext& call_;
 

@@ -11,7 +11,7 @@ namespace {
 
 // One call in the bank: inside the gate until it finishes.
 struct Call {
-  const Desk& desk;
+  const ServiceContext& service;
   grpc::ServerUnaryReactor* reactor;
   LatencyHistogram& latency;
   int64_t begin_ns;
@@ -20,50 +20,52 @@ struct Call {
   // `applied`: how the call ends if the operation was applied.
   void Finish(const teller::TellerReply& result,
               const grpc::Status& applied = grpc::Status::OK) const {
-    const int64_t now_ns = desk.clock.NowNs();
+    const int64_t now_ns = service.clock.NowNs();
     latency.Record(now_ns - begin_ns);
     reactor->Finish(result.fate == teller::Fate::kApplied
                         ? applied
                         : StatusOfFate(result.fate, result.reason, now_ns >= deadline_ns));
-    desk.gate.Leave();
+    service.inflight_limit.Leave();
   }
 };
 
 // Empty: the gate is closed or busy, and the call is finished.
-std::optional<Call> Begin(const Desk& desk, grpc::CallbackServerContext* context,
+std::optional<Call> Begin(const ServiceContext& service, grpc::CallbackServerContext* context,
                           grpc::ServerUnaryReactor* reactor, LatencyHistogram& latency,
                           int64_t deadline_ms) {
-  if (const Gate::Entry entry = desk.gate.Enter(); entry != Gate::Entry::kEntered) {
+  if (const InflightLimit::Entry entry = service.inflight_limit.Enter();
+      entry != InflightLimit::Entry::kEntered) {
     reactor->Finish(StatusOfEntry(entry));
     return std::nullopt;
   }
-  return Call{desk, reactor, latency, desk.clock.NowNs(),
-              DeadlineNs(desk.clock, *context, deadline_ms)};
+  return Call{service, reactor, latency, service.clock.NowNs(),
+              DeadlineNs(service.clock, *context, deadline_ms)};
 }
 
 // What the caller's `money` can hold.
 enum class MoneyField { kInt64, kPerhapsInt32 };
 
-grpc::ServerUnaryReactor* Deliver(const Desk& desk, grpc::CallbackServerContext* context,
-                                  const v1::Request& request, v1::Reply* reply, MoneyField money) {
+grpc::ServerUnaryReactor* Deliver(const ServiceContext& service,
+                                  grpc::CallbackServerContext* context, const v1::Request& request,
+                                  v1::Reply* reply, MoneyField money) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  if (desk.visitors != nullptr) desk.visitors->Called(*context);
+  if (service.connection_tracker != nullptr) service.connection_tracker->Called(*context);
   const std::optional<ledger::Kind> kind = KindOfInterface(request.request());
   if (!kind) {
-    FillBadRequest(request.request(), desk.branch, reply);
+    FillBadRequest(request.request(), service.branch, reply);
     reactor->Finish(grpc::Status::OK);
     return reactor;
   }
   LatencyHistogram& latency =
-      *kind == ledger::Kind::kQuery ? desk.metrics.reads : desk.metrics.writes;
-  const std::optional<Call> call = Begin(desk, context, reactor, latency, request.deadline_ms());
+      *kind == ledger::Kind::kQuery ? service.metrics.reads : service.metrics.writes;
+  const std::optional<Call> call = Begin(service, context, reactor, latency, request.deadline_ms());
   if (!call) return reactor;
-  desk.teller.Execute(
+  service.teller.Execute(
       OperationOf(*kind, request), call->deadline_ns,
       [call = *call, reply, money, kind = *kind](const teller::TellerReply& result) {
         grpc::Status applied = grpc::Status::OK;
         if (result.fate == teller::Fate::kApplied) {
-          FillReply(result.outcome, call.desk.branch, reply);
+          FillReply(result.outcome, call.service.branch, reply);
           if (money == MoneyField::kPerhapsInt32) applied = FitInt32(kind, reply);
         }
         call.Finish(result, applied);
@@ -73,8 +75,8 @@ grpc::ServerUnaryReactor* Deliver(const Desk& desk, grpc::CallbackServerContext*
 
 }  // namespace
 
-grpc::Status StatusOfEntry(Gate::Entry entry) {
-  return {grpc::StatusCode::ABORTED, entry == Gate::Entry::kBusy
+grpc::Status StatusOfEntry(InflightLimit::Entry entry) {
+  return {grpc::StatusCode::ABORTED, entry == InflightLimit::Entry::kBusy
                                          ? "not applied: the branch is busy"
                                          : "not applied: the branch is starting or stopping"};
 }
@@ -82,41 +84,41 @@ grpc::Status StatusOfEntry(Gate::Entry entry) {
 grpc::ServerUnaryReactor* CustomerService::MsgDelivery(grpc::CallbackServerContext* context,
                                                        const v1::Request* request,
                                                        v1::Reply* reply) {
-  return Deliver(desk_, context, *request, reply, MoneyField::kInt64);
+  return Deliver(service_, context, *request, reply, MoneyField::kInt64);
 }
 
 grpc::ServerUnaryReactor* ExerciseService::MsgDelivery(grpc::CallbackServerContext* context,
                                                        const v1::Request* request,
                                                        v1::Reply* reply) {
-  return Deliver(desk_, context, *request, reply, MoneyField::kPerhapsInt32);
+  return Deliver(service_, context, *request, reply, MoneyField::kPerhapsInt32);
 }
 
 grpc::ServerBidiReactor<v1::Batch, v1::BatchReply>* CustomerService::Stream(
     grpc::CallbackServerContext* context) {
-  return new BatchStream(desk_, context);  // deletes itself
+  return new BatchStream(service_, context);  // deletes itself
 }
 
 grpc::ServerUnaryReactor* CustomerService::OpenSession(grpc::CallbackServerContext* context,
                                                        const v1::OpenSessionRequest*,
                                                        v1::OpenSessionReply* reply) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const Openings::Opener opener = desk_.openings.OpenerOf(*context);
-  if (!desk_.openings.Admit(opener)) {
+  const Openings::Opener opener = service_.openings.OpenerOf(*context);
+  if (!service_.openings.Admit(opener)) {
     reactor->Finish(StatusOfTooManyOpenings(opener.sessions_max));
     return reactor;
   }
   const std::optional<Call> call =
-      Begin(desk_, context, reactor, desk_.metrics.writes, /*deadline_ms=*/0);
+      Begin(service_, context, reactor, service_.metrics.writes, /*deadline_ms=*/0);
   if (!call) return reactor;
-  desk_.teller.OpenSession(opener.owner, call->deadline_ns,
-                           [call = *call, reply](const teller::TellerReply& result) {
-                             if (result.fate == teller::Fate::kApplied) {
-                               reply->set_session(result.session.value);
-                               reply->set_log_index(result.outcome.position.value);
-                               reply->set_window(call.desk.teller.session_window());
-                             }
-                             call.Finish(result);
-                           });
+  service_.teller.OpenSession(opener.owner, call->deadline_ns,
+                              [call = *call, reply](const teller::TellerReply& result) {
+                                if (result.fate == teller::Fate::kApplied) {
+                                  reply->set_session(result.session.value);
+                                  reply->set_log_index(result.outcome.position.value);
+                                  reply->set_window(call.service.teller.session_window());
+                                }
+                                call.Finish(result);
+                              });
   return reactor;
 }
 
@@ -125,15 +127,15 @@ grpc::ServerUnaryReactor* CustomerService::Lookup(grpc::CallbackServerContext* c
                                                   v1::Reply* reply) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const std::optional<Call> call =
-      Begin(desk_, context, reactor, desk_.metrics.writes, /*deadline_ms=*/0);
+      Begin(service_, context, reactor, service_.metrics.writes, /*deadline_ms=*/0);
   if (!call) return reactor;
-  desk_.teller.Lookup(SessionId(request->session()), request->sequence(), call->deadline_ns,
-                      [call = *call, reply](const teller::TellerReply& result) {
-                        if (result.fate == teller::Fate::kApplied) {
-                          FillReply(result.outcome, call.desk.branch, reply);
-                        }
-                        call.Finish(result);
-                      });
+  service_.teller.Lookup(SessionId(request->session()), request->sequence(), call->deadline_ns,
+                         [call = *call, reply](const teller::TellerReply& result) {
+                           if (result.fate == teller::Fate::kApplied) {
+                             FillReply(result.outcome, call.service.branch, reply);
+                           }
+                           call.Finish(result);
+                         });
   return reactor;
 }
 

@@ -9,9 +9,9 @@
 
 #include "bank/v1/customer.grpc.pb.h"
 #include "bank/v1/exercise.grpc.pb.h"
-#include "branch/rpc/gate.h"
+#include "branch/rpc/connection_tracker.h"
+#include "branch/rpc/inflight_limit.h"
 #include "branch/rpc/openings.h"
-#include "branch/rpc/visitors.h"
 #include "branch/telemetry/process_metrics.h"
 #include "branch/teller/teller.h"
 #include "common/clock.h"
@@ -20,22 +20,22 @@
 namespace bank::rpc {
 
 // What both services and the streams share. All must outlive the server.
-struct Desk {
+struct ServiceContext {
   teller::Teller& teller;
-  Gate& gate;
+  InflightLimit& inflight_limit;
   const Clock& clock;
   BranchId branch;
   telemetry::OperationMetrics& metrics;
   Openings& openings;
-  Visitors* visitors = nullptr;  // nullptr: nobody wants to know
+  ConnectionTracker* connection_tracker = nullptr;  // nullptr: nobody wants to know
 };
 
 // "busy" or "stopping" as ABORTED: certainly not applied.
-grpc::Status StatusOfEntry(Gate::Entry entry);
+grpc::Status StatusOfEntry(InflightLimit::Entry entry);
 
 class CustomerService final : public v1::Customer::CallbackService {
  public:
-  explicit CustomerService(const Desk& desk) : desk_(desk) {}
+  explicit CustomerService(const ServiceContext& service) : service_(service) {}
 
   grpc::ServerUnaryReactor* MsgDelivery(grpc::CallbackServerContext* call,
                                         const v1::Request* request, v1::Reply* reply) override;
@@ -48,18 +48,18 @@ class CustomerService final : public v1::Customer::CallbackService {
                                    const v1::LookupRequest* request, v1::Reply* reply) override;
 
  private:
-  Desk desk_;
+  ServiceContext service_;
 };
 
 class ExerciseService final : public RPCServicer::CallbackService {
  public:
-  explicit ExerciseService(const Desk& desk) : desk_(desk) {}
+  explicit ExerciseService(const ServiceContext& service) : service_(service) {}
 
   grpc::ServerUnaryReactor* MsgDelivery(grpc::CallbackServerContext* call,
                                         const v1::Request* request, v1::Reply* reply) override;
 
  private:
-  Desk desk_;
+  ServiceContext service_;
 };
 
 }  // namespace bank::rpc

@@ -17,10 +17,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "branch/storage/dual_copy_file.h"
 #include "branch/storage/entry.h"
 #include "branch/storage/file_system.h"
 #include "branch/storage/log_format.h"
-#include "branch/storage/twin_file.h"
 
 namespace bank::storage {
 
@@ -93,7 +93,7 @@ class Log {
   const std::string folder_;
   const Identity identity_;
   const LogOptions options_;
-  TwinFile mark_file_;
+  DualCopyFile mark_file_;
   Mark mark_;
 
   std::deque<Segment> segments_;  // the last one is being written

@@ -10,8 +10,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "branch/storage/dual_copy_file.h"
 #include "branch/storage/entry.h"
-#include "branch/storage/twin_file.h"
 
 namespace bank::storage {
 
@@ -48,7 +48,7 @@ class VoteFile {
 
   const std::string path_;
   std::mutex mutex_;  // guards all below
-  TwinFile file_;
+  DualCopyFile file_;
   Promises promises_;
   absl::Status failure_;  // the first one; every later write answers it
 };

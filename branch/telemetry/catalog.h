@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "branch/telemetry/frame.h"
+#include "branch/telemetry/sample_batch.h"
 
 namespace bank::telemetry {
 

@@ -4,8 +4,8 @@
 
 namespace bank::telemetry {
 
-Journal::Journal(AgentPtr self, Feed& feed, std::function<int64_t()> unix_ns)
-    : self_(std::move(self)), feed_(feed), unix_ns_(std::move(unix_ns)) {}
+Journal::Journal(AgentPtr self, MetricStore& store, std::function<int64_t()> unix_ns)
+    : self_(std::move(self)), store_(store), unix_ns_(std::move(unix_ns)) {}
 
 void Journal::Note(EventKind kind, std::string text) {
   Add(kind, unix_ns_(), std::move(text), std::nullopt);
@@ -20,13 +20,13 @@ void Journal::NoteCommand(std::string text, AuditRecord record) {
 void Journal::Add(EventKind kind, int64_t time_unix_ns, std::string text,
                   std::optional<AuditRecord> audit) {
   absl::MutexLock lock(&mutex_);
-  feed_.AddEvent({.time_unix_ns = time_unix_ns,
-                  .agent = self_->name,
-                  .incarnation = self_->incarnation,
-                  .number = next_number_++,
-                  .kind = kind,
-                  .text = std::move(text),
-                  .audit = std::move(audit)});
+  store_.AddEvent({.time_unix_ns = time_unix_ns,
+                   .agent = self_->name,
+                   .incarnation = self_->incarnation,
+                   .number = next_number_++,
+                   .kind = kind,
+                   .text = std::move(text),
+                   .audit = std::move(audit)});
 }
 
 }  // namespace bank::telemetry

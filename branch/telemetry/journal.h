@@ -1,5 +1,5 @@
-// Journal: what happens at this branch, numbered and dated, into its feed and thereby to every
-// branch. Thread-safe; nothing blocks.
+// Journal: what happens at this branch, numbered and dated, into its metric store and thereby to
+// every branch. Thread-safe; nothing blocks.
 #pragma once
 
 #include <cstdint>
@@ -9,15 +9,15 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "branch/telemetry/feed.h"
-#include "branch/telemetry/frame.h"
+#include "branch/telemetry/metric_store.h"
+#include "branch/telemetry/sample_batch.h"
 
 namespace bank::telemetry {
 
 class Journal {
  public:
-  // `unix_ns` is the wall clock. The feed must outlive it.
-  Journal(AgentPtr self, Feed& feed, std::function<int64_t()> unix_ns);
+  // `unix_ns` is the wall clock. The metric store must outlive it.
+  Journal(AgentPtr self, MetricStore& store, std::function<int64_t()> unix_ns);
 
   // `text` is one line.
   void Note(EventKind kind, std::string text);
@@ -32,10 +32,11 @@ class Journal {
            std::optional<AuditRecord> audit);
 
   const AgentPtr self_;
-  Feed& feed_;
+  MetricStore& store_;
   const std::function<int64_t()> unix_ns_;
 
-  absl::Mutex mutex_;  // held while the event enters the feed, so that numbers enter in order
+  absl::Mutex
+      mutex_;  // held while the event enters the metric store, so that numbers enter in order
   uint64_t next_number_ ABSL_GUARDED_BY(mutex_) = 1;
 };
 

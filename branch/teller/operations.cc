@@ -46,7 +46,7 @@ ledger::Code CheckKey(SessionId session, uint64_t sequence, uint64_t answered_be
   return ledger::Code::kOk;
 }
 
-Keys KeysOf(const OwnKeys::Grant& grant) {
+Keys KeysOf(const BranchSession::Grant& grant) {
   return {grant.session, grant.first_sequence, grant.answered_below};
 }
 

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "branch/ledger/ledger.h"
-#include "branch/teller/own_keys.h"
+#include "branch/teller/branch_session.h"
 #include "common/ids.h"
 
 namespace bank::teller {
@@ -62,7 +62,7 @@ struct Keys {
   uint64_t first_sequence = 0;
   uint64_t answered_below = 0;
 };
-Keys KeysOf(const OwnKeys::Grant& grant);
+Keys KeysOf(const BranchSession::Grant& grant);
 
 std::string Encode(const Operation& operation, const Keys& keys);
 // FindFault() must have found none.

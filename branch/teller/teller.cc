@@ -250,10 +250,10 @@ void Teller::Propose(std::string batch, SessionId session, uint64_t sequence, in
                       });
 }
 
-bool Teller::Take(uint64_t count, OwnKeys::Grant* grant) {
+bool Teller::Take(uint64_t count, BranchSession::Grant* grant) {
   absl::MutexLock lock(&mutex_);
   if (!waiting_.empty()) return false;  // first come, first served
-  const std::optional<OwnKeys::Grant> taken = keys_.Take(count);
+  const std::optional<BranchSession::Grant> taken = keys_.Take(count);
   if (taken.has_value()) *grant = *taken;
   return taken.has_value();
 }
@@ -269,7 +269,7 @@ void Teller::Send(WorkPtr work, std::string batch) {
 }
 
 void Teller::OnSent(WorkPtr work, ProposeResult result) {
-  const OwnKeys::Grant grant = work->grant;
+  const BranchSession::Grant grant = work->grant;
   OwnWriteVerdict verdict;
   if (result.fate == replication::Fate::kApplied) {
     verdict = JudgeOwnWrite(work->rows, result.outcomes, result.repeated);
@@ -342,7 +342,7 @@ void Teller::Pump() {
       WorkPtr& work = waiting_.front();
       const bool is_late = work->deadline_ns <= now_ns;
       if (!is_late) {
-        const std::optional<OwnKeys::Grant> grant = keys_.Take(work->count);
+        const std::optional<BranchSession::Grant> grant = keys_.Take(work->count);
         if (!grant.has_value()) break;
         work->grant = *grant;
       }

@@ -27,8 +27,8 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
 #include "branch/replication/replicator.h"
+#include "branch/teller/branch_session.h"
 #include "branch/teller/operations.h"
-#include "branch/teller/own_keys.h"
 #include "common/clock.h"
 #include "common/entropy.h"
 
@@ -103,7 +103,7 @@ class Teller {
     uint64_t count = 0;
     int64_t deadline_ns = 0;
     int attempts = 0;
-    OwnKeys::Grant grant;
+    BranchSession::Grant grant;
     BatchCallback done;
   };
   using WorkPtr = std::unique_ptr<Work>;
@@ -114,7 +114,7 @@ class Teller {
                ReplyCallback done);
 
   // The way of a write without a key: Take, then Send, or Wait until Pump finds it a key.
-  bool Take(uint64_t count, OwnKeys::Grant* grant);
+  bool Take(uint64_t count, BranchSession::Grant* grant);
   void Send(WorkPtr work, std::string batch);
   void Wait(WorkPtr work);
   void Pump();
@@ -133,7 +133,7 @@ class Teller {
   std::atomic<uint64_t> own_key_conflicts_{0};
 
   absl::Mutex mutex_;  // never held while calling the replicator or a callback
-  OwnKeys keys_ ABSL_GUARDED_BY(mutex_);
+  BranchSession keys_ ABSL_GUARDED_BY(mutex_);
   std::deque<WorkPtr> waiting_ ABSL_GUARDED_BY(mutex_);
   uint64_t waiting_operations_ ABSL_GUARDED_BY(mutex_) = 0;
   bool opening_ ABSL_GUARDED_BY(mutex_) = false;

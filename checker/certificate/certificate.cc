@@ -365,20 +365,20 @@ void Certificate::Report(ViolationKind kind, std::string why, std::vector<Operat
   violation_ = std::move(violation);
 }
 
-Standing Certificate::standing() const {
-  Standing standing;
-  standing.total_known = bank_.total_known && !has_strangers_;
+ExpectedState Certificate::expected_state() const {
+  ExpectedState expected_state;
+  expected_state.total_known = bank_.total_known && !has_strangers_;
   for (uint32_t i = 0; i < names_->size(); ++i) {
     const bool is_open =
         i >= accounts_.size() || (accounts_[i].view.presence == AccountView::kUnknown &&
                                   !accounts_[i].view.is_certainly_there());
-    standing.has_strangers = standing.has_strangers || is_open;
+    expected_state.has_strangers = expected_state.has_strangers || is_open;
   }
-  standing.total = bank_.total;
-  standing.accounts = bank_.accounts;
-  standing.index_newest = last_index_;
-  standing.positions = last_index_ - unheld_ + placed_;
-  return standing;
+  expected_state.total = bank_.total;
+  expected_state.accounts = bank_.accounts;
+  expected_state.index_newest = last_index_;
+  expected_state.positions = last_index_ - unheld_ + placed_;
+  return expected_state;
 }
 
 }  // namespace bank::checker

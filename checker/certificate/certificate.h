@@ -21,8 +21,8 @@
 #include <queue>
 #include <vector>
 
+#include "checker/certificate/expected_state.h"
 #include "checker/certificate/placement_problem.h"
-#include "checker/certificate/standing.h"
 #include "checker/history/history_reader.h"
 #include "checker/model/operation.h"
 #include "checker/model/rules.h"
@@ -78,7 +78,7 @@ class Certificate {
   uint64_t unheld_positions() const { return unheld_; }
 
   // After Finish(), if nothing is wrong; see digests.h.
-  Standing standing() const;
+  ExpectedState expected_state() const;
 
  private:
   struct Account {

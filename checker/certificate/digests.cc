@@ -19,34 +19,34 @@ Violation Make(ViolationKind kind, std::string why, uint64_t index) {
   return violation;
 }
 
-void CheckTotal(const Digest& digest, const Standing& standing, DigestCheck* check) {
+void CheckTotal(const Digest& digest, const ExpectedState& expected_state, DigestCheck* check) {
   const auto accounts = static_cast<uint64_t>(std::max<int64_t>(digest.accounts, 0));
   const bool tells_accounts = digest.accounts >= 0;
-  if (tells_accounts && accounts < standing.accounts) {
+  if (tells_accounts && accounts < expected_state.accounts) {
     check->violations.push_back(
         Make(ViolationKind::kTotal,
              fmt::format("branch {} has {} accounts, but the history needs {}", digest.branch,
-                         accounts, standing.accounts),
+                         accounts, expected_state.accounts),
              digest.log_index));
     return;
   }
   if (!digest.has_balance_total) return;
-  if (!standing.total_known || (standing.has_strangers && !tells_accounts)) {
+  if (!expected_state.total_known || (expected_state.has_strangers && !tells_accounts)) {
     check->notes.push_back(
         "the bank's total is not compared: the history does not know all accounts");
     return;
   }
-  if (tells_accounts && accounts > standing.accounts) {
+  if (tells_accounts && accounts > expected_state.accounts) {
     check->notes.push_back(
         fmt::format("the bank's total is not compared: it has {} accounts, the history {}",
-                    accounts, standing.accounts));
+                    accounts, expected_state.accounts));
     return;
   }
-  if (digest.balance_total == standing.total) return;
-  using May = Standing::May;
-  const May may = standing.may_total == nullptr
+  if (digest.balance_total == expected_state.total) return;
+  using May = ExpectedState::May;
+  const May may = expected_state.may_total == nullptr
                       ? May::kNo
-                      : standing.may_total(digest.balance_total, digest.log_index);
+                      : expected_state.may_total(digest.balance_total, digest.log_index);
   if (may == May::kYes) return;
   if (may == May::kUnknown) {
     check->undecided_because =
@@ -56,8 +56,8 @@ void CheckTotal(const Digest& digest, const Standing& standing, DigestCheck* che
   check->violations.push_back(
       Make(ViolationKind::kTotal,
            fmt::format("the balances of branch {} sum up to {}, but the operations to {}{}",
-                       digest.branch, digest.balance_total, ToString(standing.total),
-                       standing.may_total == nullptr
+                       digest.branch, digest.balance_total, ToString(expected_state.total),
+                       expected_state.may_total == nullptr
                            ? ""
                            : ", and nothing that is unknown explains the difference"),
            digest.log_index));
@@ -116,7 +116,7 @@ std::optional<Violation> FindDifference(const std::vector<Digest>& digests) {
 
 }  // namespace
 
-DigestCheck CheckDigests(const std::vector<Digest>& digests, const Standing* standing) {
+DigestCheck CheckDigests(const std::vector<Digest>& digests, const ExpectedState* expected_state) {
   DigestCheck check;
   std::vector<Violation>& violations = check.violations;
   std::map<uint64_t, const Digest*> last;
@@ -124,38 +124,38 @@ DigestCheck CheckDigests(const std::vector<Digest>& digests, const Standing* sta
   if (std::optional<Violation> difference = FindDifference(digests); difference.has_value()) {
     violations.push_back(*std::move(difference));
   }
-  std::map<uint64_t, std::string> standings;
+  std::map<uint64_t, std::string> expected_states;
   for (const auto& [branch, digest] : last) {
-    std::string& names = standings[digest->log_index];
+    std::string& names = expected_states[digest->log_index];
     names += fmt::format("{}{}", names.empty() ? "" : ", ", branch);
   }
-  if (standings.size() > 1) {
+  if (expected_states.size() > 1) {
     std::string text;
-    for (const auto& [index, branches] : standings) {
+    for (const auto& [index, branches] : expected_states) {
       text += fmt::format("{}branch {} at {}", text.empty() ? "" : "; ", branches, index);
     }
     violations.push_back(
         Make(ViolationKind::kDigest, "branches stand at different log indexes: " + text, 0));
   }
-  if (standing == nullptr || !violations.empty() || last.empty()) return check;
+  if (expected_state == nullptr || !violations.empty() || last.empty()) return check;
   const Digest& any = *last.begin()->second;
-  if (any.log_index < standing->index_newest) {
+  if (any.log_index < expected_state->index_newest) {
     violations.push_back(
         Make(ViolationKind::kDigest,
              fmt::format("the branches end at log index {}, but position {} was answered",
-                         any.log_index, standing->index_newest),
+                         any.log_index, expected_state->index_newest),
              any.log_index));
     return check;
   }
-  if (any.log_index < standing->positions) {
+  if (any.log_index < expected_state->positions) {
     violations.push_back(
         Make(ViolationKind::kDigest,
              fmt::format("the branches end at log index {}, but {} operations took a position",
-                         any.log_index, standing->positions),
+                         any.log_index, expected_state->positions),
              any.log_index));
     return check;
   }
-  CheckTotal(any, *standing, &check);
+  CheckTotal(any, *expected_state, &check);
   return check;
 }
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "checker/certificate/standing.h"
+#include "checker/certificate/expected_state.h"
 #include "checker/history/history_reader.h"
 #include "checker/model/violation.h"
 
@@ -19,6 +19,6 @@ struct DigestCheck {
   std::vector<std::string> notes;  // what was not compared, because nobody can
   std::string undecided_because;   // what could be compared in principle, but was too much
 };
-DigestCheck CheckDigests(const std::vector<Digest>& digests, const Standing* standing);
+DigestCheck CheckDigests(const std::vector<Digest>& digests, const ExpectedState* expected_state);
 
 }  // namespace bank::checker

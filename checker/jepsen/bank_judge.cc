@@ -5,7 +5,7 @@
 
 #include "checker/jepsen/bank_search.h"
 #include "checker/jepsen/bank_trial.h"
-#include "checker/jepsen/bank_witness.h"
+#include "checker/jepsen/verify_bank_order.h"
 #include "checker/search/shorten.h"
 
 namespace bank::checker {

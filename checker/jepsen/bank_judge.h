@@ -1,7 +1,7 @@
 // Judges the transfers and reads of a bank's history: is there an order that explains them?
 //
 // Looks for one with BankSearch and, where overdrafts decide, BankTrial; none is believed before
-// bank_witness.h agrees.
+// verify_bank_order.h agrees.
 #pragma once
 
 #include <cstdint>

@@ -6,8 +6,8 @@
 
 #include "checker/jepsen/bank_judge.h"
 #include "checker/jepsen/edn.h"
-#include "checker/jepsen/register_witness.h"
 #include "checker/jepsen/step_search.h"
+#include "checker/jepsen/verify_register_order.h"
 #include "checker/search/shorten.h"
 #include "common/one_line.h"
 #include "fmt/format.h"

@@ -54,7 +54,7 @@ GroupSearch::~GroupSearch() = default;
 
 GroupSearch::GroupSearch(const std::vector<Operation>& operations, const InitialState& initial,
                          const AccountNames& names, const Options& options)
-    : names_(names), options_(options), agenda_(required_) {
+    : names_(names), options_(options), pending_list_(required_) {
   for (const Operation& op : operations) {
     (IsRequired(op) ? required_ : optional_).push_back(op);
   }
@@ -107,8 +107,8 @@ GroupSearch::GroupSearch(const std::vector<Operation>& operations, const Initial
   // Put right before the answer that needs it, an operation may lack a position that it had
   // earlier.
   if ((options_.dense || options_.whole) && !optional_.empty()) inexact_ = true;
-  agenda_.MakeList();
-  if (options_.positions) agenda_.MakePlaces();
+  pending_list_.MakeList();
+  if (options_.positions) pending_list_.MakePlaces();
 }
 
 BankView GroupSearch::StateFor(const Operation& op) const {
@@ -133,21 +133,22 @@ BankView GroupSearch::StateFor(const Operation& op) const {
 // Nothing that names an earlier position is left, and there is room for what names none.
 bool GroupSearch::InPlace(uint32_t required) const {
   const Operation& op = required_[required];
-  if (!agenda_.IsNextPlace(required)) return false;
+  if (!pending_list_.IsNextPlace(required)) return false;
   if (!options_.dense) return true;
-  if (!agenda_.HasPlace(required)) return !op.is_read() || agenda_.IsReached(op.minimum_index);
+  if (!pending_list_.HasPlace(required))
+    return !op.is_read() || pending_list_.IsReached(op.minimum_index);
   const uint64_t own = op.is_read() ? 0 : 1;
   return op.index >= taken_ + own && (since_ == 0 || op.index >= last_index_ + since_ + own);
 }
 
 // Of operations that are alike and may both come now, the one that is over first comes first.
 bool GroupSearch::HasTwinBefore(uint32_t link) const {
-  const uint32_t i = agenda_.at(link).op;
+  const uint32_t i = pending_list_.at(link).op;
   if (twins_[i] == 0) return false;
   const auto end = [&](uint32_t op) { return std::pair(required_[op].return_ns, op); };
-  for (uint32_t at = agenda_.First(); at != 0 && !agenda_.at(at).is_return;
-       at = agenda_.at(at).next) {
-    const uint32_t other = agenda_.at(at).op;
+  for (uint32_t at = pending_list_.First(); at != 0 && !pending_list_.at(at).is_return;
+       at = pending_list_.at(at).next) {
+    const uint32_t other = pending_list_.at(at).op;
     if (other != i && twins_[other] == twins_[i] && end(other) < end(i)) return true;
   }
   return false;
@@ -163,13 +164,13 @@ void GroupSearch::Begin(Frame* frame) {
 }
 
 void GroupSearch::Take(Frame* frame, uint32_t link) {
-  const uint32_t i = agenda_.at(link).op;
+  const uint32_t i = pending_list_.at(link).op;
   const Operation& op = required_[i];
   frame->chosen = link;
   frame->took_required = true;
   state_.Done(i);
   state_.Carry(op, StateFor(op));
-  agenda_.Take(link);
+  pending_list_.Take(link);
   if (!options_.dense) return;
   if (op.is_positioned()) ++taken_;
   if (op.has_index) {
@@ -206,7 +207,7 @@ void GroupSearch::Undo(Frame* frame) {
   since_ = frame->since;
   taken_ = frame->taken;
   if (!frame->took_required) return;
-  agenda_.PutBack(frame->chosen);
+  pending_list_.PutBack(frame->chosen);
   frame->took_required = false;
 }
 
@@ -221,7 +222,7 @@ SearchAnswer GroupSearch::Run() {
   size_t left = required_.size();
   uint64_t steps = 0;
   frames_.clear();
-  frames_.emplace_back().at = agenda_.First();
+  frames_.emplace_back().at = pending_list_.First();
   Begin(&frames_.back());
   while (left != 0) {
     if ((++steps & 1023) == 0 && options_.budget.IsOver()) {
@@ -244,7 +245,7 @@ SearchAnswer GroupSearch::Run() {
     if (frame.took_required) --left;
     if (seen_.size() >= options_.states_max) return SearchAnswer::kUnknown;
     Frame& next = frames_.emplace_back();
-    next.at = agenda_.First();
+    next.at = pending_list_.First();
     Begin(&next);
   }
   return SearchAnswer::kLinearizable;
@@ -271,9 +272,9 @@ bool GroupSearch::Step(Frame* frame) {
 }
 
 bool GroupSearch::StepHarmless(Frame* frame) {
-  for (uint32_t link = frame->at; link != 0 && !agenda_.at(link).is_return;
-       link = agenda_.at(link).next) {
-    const uint32_t i = agenda_.at(link).op;
+  for (uint32_t link = frame->at; link != 0 && !pending_list_.at(link).is_return;
+       link = pending_list_.at(link).next) {
+    const uint32_t i = pending_list_.at(link).op;
     const Operation& op = required_[i];
     if (op.took_effect()) continue;
     // Writes without a position may have to come before it, to find room.
@@ -292,10 +293,10 @@ bool GroupSearch::StepHarmless(Frame* frame) {
 }
 
 bool GroupSearch::StepPlain(Frame* frame) {
-  while (frame->at != 0 && !agenda_.at(frame->at).is_return) {
+  while (frame->at != 0 && !pending_list_.at(frame->at).is_return) {
     const uint32_t link = frame->at;
-    const uint32_t i = agenda_.at(link).op;
-    frame->at = agenda_.at(link).next;
+    const uint32_t i = pending_list_.at(link).op;
+    frame->at = pending_list_.at(link).next;
     if (!InPlace(i) || !Agrees(required_[i], StateFor(required_[i]))) continue;
     if (HasTwinBefore(link)) continue;
     Take(frame, link);
@@ -305,9 +306,9 @@ bool GroupSearch::StepPlain(Frame* frame) {
 }
 
 bool GroupSearch::StepAnywhere(Frame* frame) {
-  const uint32_t first_return = agenda_.FirstReturn();
+  const uint32_t first_return = pending_list_.FirstReturn();
   const int64_t until =
-      first_return == 0 ? kNever : required_[agenda_.at(first_return).op].return_ns;
+      first_return == 0 ? kNever : required_[pending_list_.at(first_return).op].return_ns;
   while (frame->optional_at < optional_.size()) {
     const size_t i = frame->optional_at++;
     const Operation& op = optional_[i];
@@ -351,11 +352,12 @@ UnknownSums* GroupSearch::SumsFor(uint32_t account, int64_t until) {
 void GroupSearch::FindMoves(Frame* frame) {
   frame->moves = std::make_unique<std::vector<Move>>();
   std::vector<Move>& moves = *frame->moves;
-  const uint32_t first_return = agenda_.FirstReturn();
+  const uint32_t first_return = pending_list_.FirstReturn();
   const int64_t until =
-      first_return == 0 ? kNever : required_[agenda_.at(first_return).op].return_ns;
-  for (uint32_t link = agenda_.First(); link != first_return; link = agenda_.at(link).next) {
-    const uint32_t i = agenda_.at(link).op;
+      first_return == 0 ? kNever : required_[pending_list_.at(first_return).op].return_ns;
+  for (uint32_t link = pending_list_.First(); link != first_return;
+       link = pending_list_.at(link).next) {
+    const uint32_t i = pending_list_.at(link).op;
     const Operation& op = required_[i];
     const BankView state = StateFor(op);
     if (!InPlace(i) || Agrees(op, state)) continue;
@@ -406,7 +408,7 @@ bool GroupSearch::StepBlocks(Frame* frame) {
   while (!frame->moves->empty()) {
     const Move move = std::move(frame->moves->back());
     frame->moves->pop_back();
-    const uint32_t i = agenda_.at(move.link).op;
+    const uint32_t i = pending_list_.at(move.link).op;
     if (!CarryOutBlock(frame, move.block)) continue;
     if (!Agrees(required_[i], StateFor(required_[i]))) {
       Undo(frame);
@@ -424,7 +426,7 @@ std::vector<Operation> GroupSearch::Order() const {
     const Frame& frame = frames_[k];
     const size_t end = k + 1 < frames_.size() ? frames_[k + 1].blocks_size : done_blocks_.size();
     for (size_t b = frame.blocks_size; b < end; ++b) order.push_back(optional_[done_blocks_[b]]);
-    if (frame.took_required) order.push_back(required_[agenda_.at(frame.chosen).op]);
+    if (frame.took_required) order.push_back(required_[pending_list_.at(frame.chosen).op]);
   }
   return order;
 }

@@ -23,9 +23,9 @@
 #include "checker/history/key_book.h"
 #include "checker/model/operation.h"
 #include "checker/model/rules.h"
-#include "checker/search/agenda.h"
 #include "checker/search/budget.h"
 #include "checker/search/group_state.h"
+#include "checker/search/pending_list.h"
 #include "checker/search/unknown_sums.h"
 
 namespace bank::checker {
@@ -102,7 +102,7 @@ class GroupSearch {
   std::vector<size_t> earlier_;  // the optional operation of the same content before
   std::vector<bool> done_;       // optional ones
   absl::flat_hash_set<OperationKey> used_keys_;
-  Agenda agenda_;  // of required_
+  PendingList pending_list_;  // of required_
   GroupState state_;
   uint64_t last_index_ = 0;  // dense: of what is done
   uint64_t since_ = 0;       // dense: writes done behind it that name no position

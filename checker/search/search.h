@@ -32,7 +32,7 @@ struct SearchResult {
   std::vector<Operation> culprits;
 };
 
-// `operations`: one for each effect (attempts.h), of any fate.
+// `operations`: one for each effect (duplicate_keys.h), of any fate.
 SearchResult Search(const std::vector<Operation>& operations, const InitialState& initial,
                     const AccountNames& names, const SearchOptions& options);
 

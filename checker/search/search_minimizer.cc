@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "checker/search/contradiction.h"
 #include "checker/search/quiet_sums.h"
-#include "checker/search/witness.h"
 
 namespace bank::checker {
 namespace {

@@ -16,7 +16,7 @@ namespace bank::client {
 
 using history::Ending;
 using history::Op;
-using Next = Settlement::Next;
+using Next = RetryPolicy::Next;
 
 BankClient::BankClient(std::vector<Branch> branches, const Clock& clock, Options options)
     : branches_(std::move(branches)), clock_(clock), options_(options), random_(options.seed) {
@@ -31,18 +31,18 @@ absl::Status BankClient::AwaitServing(BranchId branch, int64_t deadline_ns) {
 }
 
 absl::Status BankClient::OpenSession(BranchId first) {
-  Settlement settlement(options_.patience, {.changes_state = false, .has_key = false},
-                        clock_.NowNs());
+  RetryPolicy retry_policy(options_.patience, {.changes_state = false, .has_key = false},
+                           clock_.NowNs());
   // A session opened by an attempt whose reply got lost stays unused and expires.
   for (uint32_t attempt = 0;; ++attempt) {
-    Wait(settlement);
+    Wait(retry_policy);
     const int64_t now_ns = clock_.NowNs();
     Branch& branch = Choose(first, attempt);
     grpc::ClientContext call;
-    call.set_deadline(GrpcDeadline(settlement.CallDeadlineNs(now_ns), now_ns));
+    call.set_deadline(GrpcDeadline(retry_policy.CallDeadlineNs(now_ns), now_ns));
     v1::OpenSessionReply reply;
     const grpc::Status status = branch.stub->OpenSession(&call, {}, &reply);
-    if (settlement.OnCall(FateOf(status), ReplyKind::kFinal, clock_.NowNs()) != Next::kSettled) {
+    if (retry_policy.OnCall(FateOf(status), ReplyKind::kFinal, clock_.NowNs()) != Next::kSettled) {
       continue;
     }
     if (status.ok()) {
@@ -54,8 +54,8 @@ absl::Status BankClient::OpenSession(BranchId first) {
     }
     const std::string reason = fmt::format("branch {} at {}: no session: {}", branch.id.value,
                                            branch.address, Describe(status));
-    return settlement.denied() ? absl::PermissionDeniedError(reason)
-                               : absl::UnavailableError(reason);
+    return retry_policy.denied() ? absl::PermissionDeniedError(reason)
+                                 : absl::UnavailableError(reason);
   }
 }
 
@@ -71,9 +71,9 @@ Answer BankClient::Perform(const history::Operation& operation, BranchId first) 
   FillRequest(operation, identity, identity.sequence, &request);
 
   const int64_t start_ns = clock_.NowNs();
-  Settlement settlement(options_.patience,
-                        {.changes_state = write, .has_key = identity.session != SessionId()},
-                        start_ns);
+  RetryPolicy retry_policy(options_.patience,
+                           {.changes_state = write, .has_key = identity.session != SessionId()},
+                           start_ns);
   if (options_.recorder != nullptr) {
     options_.recorder->Invoke(identity, operation, Choose(first, 0).id);
   }
@@ -81,14 +81,14 @@ Answer BankClient::Perform(const history::Operation& operation, BranchId first) 
   v1::Reply reply;
   Next next = Next::kCall;
   for (uint32_t attempt = 0; next == Next::kCall; ++attempt) {
-    Wait(settlement);
+    Wait(retry_policy);
     Branch& branch = Choose(first, attempt);
     if (IsPlanted(Planted::kRetryWithNewKey) && attempt > 0) request.set_sequence(next_sequence_++);
-    Call(request, branch, settlement.CallDeadlineNs(clock_.NowNs()), &status, &reply);
-    next = settlement.OnCall(FateOf(status), KindOf(reply.code()), clock_.NowNs());
+    Call(request, branch, retry_policy.CallDeadlineNs(clock_.NowNs()), &status, &reply);
+    next = retry_policy.OnCall(FateOf(status), KindOf(reply.code()), clock_.NowNs());
   }
-  if (next == Next::kLookup) LookUp(identity, first, settlement, &status, &reply);
-  Answer answer = MakeAnswer(settlement, identity, status, reply);
+  if (next == Next::kLookup) LookUp(identity, first, retry_policy, &status, &reply);
+  Answer answer = MakeAnswer(retry_policy, identity, status, reply);
   Record(operation, answer);
   return answer;
 }
@@ -96,11 +96,11 @@ Answer BankClient::Perform(const history::Operation& operation, BranchId first) 
 Answer BankClient::Lookup(SessionId session, uint64_t sequence, BranchId first) {
   const history::Identity identity{
       .process = options_.process, .id = 0, .session = session, .sequence = sequence};
-  Settlement settlement(options_.patience, {}, clock_.NowNs());
+  RetryPolicy retry_policy(options_.patience, {}, clock_.NowNs());
   grpc::Status status;
   v1::Reply reply;
-  LookUp(identity, first, settlement, &status, &reply);
-  return MakeAnswer(settlement, identity, status, reply);
+  LookUp(identity, first, retry_policy, &status, &reply);
+  return MakeAnswer(retry_policy, identity, status, reply);
 }
 
 Branch& BankClient::Choose(BranchId first, uint32_t attempt) {
@@ -112,9 +112,9 @@ Branch& BankClient::Choose(BranchId first, uint32_t attempt) {
   return branches_[(start + attempt) % branches_.size()];
 }
 
-void BankClient::Wait(const Settlement& settlement) {
+void BankClient::Wait(const RetryPolicy& retry_policy) {
   // Nothing announces that an election is over; asking again is how a customer learns it.
-  const int64_t wait_ns = settlement.WaitNs(random_());
+  const int64_t wait_ns = retry_policy.WaitNs(random_());
   if (wait_ns > 0) std::this_thread::sleep_for(std::chrono::nanoseconds(wait_ns));
 }
 
@@ -128,30 +128,30 @@ void BankClient::Call(const v1::Request& request, Branch& branch, int64_t deadli
     reply->set_branch(static_cast<uint32_t>(branch.id.value));
 }
 
-void BankClient::LookUp(const history::Identity& identity, BranchId first, Settlement& settlement,
-                        grpc::Status* status, v1::Reply* reply) {
+void BankClient::LookUp(const history::Identity& identity, BranchId first,
+                        RetryPolicy& retry_policy, grpc::Status* status, v1::Reply* reply) {
   v1::LookupRequest request;
   request.set_session(identity.session.value);
   request.set_sequence(identity.sequence);
   Next next = Next::kLookup;
   for (uint32_t attempt = 0; next == Next::kLookup; ++attempt) {
-    Wait(settlement);
+    Wait(retry_policy);
     const int64_t now_ns = clock_.NowNs();
     grpc::ClientContext call;
-    call.set_deadline(GrpcDeadline(settlement.CallDeadlineNs(now_ns), now_ns));
+    call.set_deadline(GrpcDeadline(retry_policy.CallDeadlineNs(now_ns), now_ns));
     reply->Clear();
     *status = Choose(first, attempt).stub->Lookup(&call, request, reply);
-    next = settlement.OnLookup(FateOf(*status), KindOf(reply->code()), clock_.NowNs());
+    next = retry_policy.OnLookup(FateOf(*status), KindOf(reply->code()), clock_.NowNs());
   }
 }
 
-Answer BankClient::MakeAnswer(const Settlement& settlement, const history::Identity& identity,
+Answer BankClient::MakeAnswer(const RetryPolicy& retry_policy, const history::Identity& identity,
                               const grpc::Status& status, const v1::Reply& reply) {
   Answer answer;
-  answer.ending = settlement.ending();
+  answer.ending = retry_policy.ending();
   answer.identity = identity;
-  answer.attempts = settlement.attempts();
-  answer.denied = settlement.denied();
+  answer.attempts = retry_policy.attempts();
+  answer.denied = retry_policy.denied();
   if (status.ok()) {
     answer.code = reply.code();
     answer.branch = BranchId(reply.branch());

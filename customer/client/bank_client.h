@@ -16,7 +16,7 @@
 #include "absl/status/statusor.h"
 #include "common/clock.h"
 #include "customer/client/branches.h"
-#include "customer/client/settlement.h"
+#include "customer/client/retry_policy.h"
 #include "customer/history/event.h"
 #include "customer/history/recorder.h"
 
@@ -74,13 +74,13 @@ class BankClient {
  private:
   // The branch for the attempt of this number, counted from 0, of an operation meant for `first`.
   Branch& Choose(BranchId first, uint32_t attempt);
-  void Wait(const Settlement& settlement);
+  void Wait(const RetryPolicy& retry_policy);
   void Call(const v1::Request& request, Branch& branch, int64_t deadline_ns, grpc::Status* status,
             v1::Reply* reply);
   // Asks until `settlement` is settled; fills `reply` and `status` with the last call's.
-  void LookUp(const history::Identity& identity, BranchId first, Settlement& settlement,
+  void LookUp(const history::Identity& identity, BranchId first, RetryPolicy& retry_policy,
               grpc::Status* status, v1::Reply* reply);
-  Answer MakeAnswer(const Settlement& settlement, const history::Identity& identity,
+  Answer MakeAnswer(const RetryPolicy& retry_policy, const history::Identity& identity,
                     const grpc::Status& status, const v1::Reply& reply);
   void Record(const history::Operation& operation, const Answer& answer);
 

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "bank/v1/customer.pb.h"
-#include "customer/client/settlement.h"
+#include "customer/client/retry_policy.h"
 #include "customer/history/event.h"
 
 namespace bank::client {

@@ -14,7 +14,7 @@
 #include "absl/status/statusor.h"
 #include "common/flags.h"
 #include "customer/client/branches.h"
-#include "customer/client/settlement.h"
+#include "customer/client/retry_policy.h"
 #include "customer/history/event.h"
 #include "net/security.h"
 

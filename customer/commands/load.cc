@@ -16,7 +16,7 @@
 #include "customer/client/bank_client.h"
 #include "customer/commands/commands.h"
 #include "customer/load/engine.h"
-#include "customer/load/lane.h"
+#include "customer/load/worker.h"
 
 namespace bank::customer {
 namespace {
@@ -110,9 +110,9 @@ class Load final : public Command {
       options.duration_ns_max = static_cast<int64_t>(seconds_ * 1e9);
     }
     load::Engine engine(clock_, options, stop_requested);
-    std::vector<std::unique_ptr<load::Lane>> lanes = MakeLanes(engine);
+    std::vector<std::unique_ptr<load::Worker>> workers = MakeWorkers(engine);
     auto begin = [&] {
-      for (auto& lane : lanes) lane->Begin();
+      for (auto& worker : workers) worker->Begin();
     };
     if (account_.empty()) {
       load::Opening opening(names_, opening_balance_);
@@ -126,7 +126,7 @@ class Load final : public Command {
         names_,
         {.mix = *mix, .operations_max = operations_, .amount_max = amount_max_, .seed = seed_});
     const load::Tally tally = engine.Run(mixed, begin);
-    lanes.clear();
+    workers.clear();
     if (recorder_ != nullptr) {
       if (absl::Status status = recorder_->Close(); !status.ok()) {
         return Complain(kExitUnavailable, std::string(status.message()));
@@ -156,28 +156,28 @@ class Load final : public Command {
       if (!status.ok()) return status;
     }
     for (size_t i = 0; i < addresses->size() * connections_; ++i) {
-      // Every lane reaches all branches over connections of its own.
+      // Every worker reaches all branches over connections of its own.
       auto own = client::Connect(*addresses, bank_.tls, net::Connection::kOwn);
       if (!own.ok()) return own.status();
       branches_.push_back(*std::move(own));
       absl::Status status = client.OpenSession((*addresses)[i % addresses->size()].branch);
       if (!status.ok()) return status;
       if (i == 0) opened_at_ = client.opened_at();
-      lane_options_.push_back({.process = i + 1,
-                               .session = client.session(),
-                               .window = client.window(),
-                               .first_branch = i % addresses->size(),
-                               .failover = !bank_.no_failover,
-                               .in_flight = Share(i / addresses->size()),
-                               .batch_size = mode_ == Mode::kStream ? batch_ : 1});
-      if (lane_options_.back().batch_size >= client.window()) {
+      worker_options_.push_back({.process = i + 1,
+                                 .session = client.session(),
+                                 .window = client.window(),
+                                 .first_branch = i % addresses->size(),
+                                 .failover = !bank_.no_failover,
+                                 .in_flight = Share(i / addresses->size()),
+                                 .batch_size = mode_ == Mode::kStream ? batch_ : 1});
+      if (worker_options_.back().batch_size >= client.window()) {
         return absl::InvalidArgumentError(
             fmt::format("--batch {}: the bank allows less than {}", batch_, client.window()));
       }
     }
     NameAccounts();
     if (!history) return absl::OkStatus();
-    history::Header header{.processes = lane_options_.size()};
+    history::Header header{.processes = worker_options_.size()};
     if (initial_balance_ >= 0 && !account_.empty()) header.initial[account_] = initial_balance_;
     auto recorder = history::Recorder::Open(*std::move(history), header, clock_);
     if (recorder.ok()) recorder_ = *std::move(recorder);
@@ -201,15 +201,15 @@ class Load final : public Command {
     }
   }
 
-  std::vector<std::unique_ptr<load::Lane>> MakeLanes(load::Engine& engine) {
-    std::vector<std::unique_ptr<load::Lane>> lanes;
-    for (size_t i = 0; i < lane_options_.size(); ++i) {
-      if (lane_options_[i].in_flight == 0) continue;
-      lanes.push_back(mode_ == Mode::kUnary
-                          ? load::MakeUnaryLane(branches_[i], engine, lane_options_[i])
-                          : load::MakeStreamLane(branches_[i], engine, lane_options_[i]));
+  std::vector<std::unique_ptr<load::Worker>> MakeWorkers(load::Engine& engine) {
+    std::vector<std::unique_ptr<load::Worker>> workers;
+    for (size_t i = 0; i < worker_options_.size(); ++i) {
+      if (worker_options_[i].in_flight == 0) continue;
+      workers.push_back(mode_ == Mode::kUnary
+                            ? load::MakeUnaryWorker(branches_[i], engine, worker_options_[i])
+                            : load::MakeStreamWorker(branches_[i], engine, worker_options_[i]));
     }
-    return lanes;
+    return workers;
   }
 
   static std::string Results(const load::Tally& tally) {
@@ -270,8 +270,8 @@ class Load final : public Command {
   Flag seconds_given_;
 
   SteadyClock clock_;
-  std::vector<load::LaneOptions> lane_options_;
-  std::vector<std::vector<client::Branch>> branches_;  // one set of connections per lane
+  std::vector<load::WorkerOptions> worker_options_;
+  std::vector<std::vector<client::Branch>> branches_;  // one set of connections per worker
   Position opened_at_;                                 // the first session
   std::vector<std::string> names_;
   std::unique_ptr<history::Recorder> recorder_;

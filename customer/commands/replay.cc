@@ -21,7 +21,7 @@
 #include "customer/commands/commands.h"
 #include "customer/history/merge.h"
 #include "customer/history/recorder.h"
-#include "customer/replay/conductor.h"
+#include "customer/replay/coordinator.h"
 #include "customer/replay/files.h"
 #include "customer/replay/performer.h"
 #include "customer/replay/worker.h"
@@ -168,13 +168,13 @@ class Replay final : public Command {
 
   // Performs the entry of this number, counted from 0. Any thread.
   int Perform(size_t number, history::Recorder* recorder,
-              const replay::Conductor& conductor) const {
+              const replay::Coordinator& coordinator) const {
     auto branches = bank_.Connect();
     if (!branches.ok()) {
       const Report failed{.type = Report::Type::kFailed,
                           .exit_code = ExitCodeOf(branches.status()),
                           .reason = std::string(branches.status().message())};
-      conductor.tell(failed);
+      coordinator.tell(failed);
       return failed.exit_code;
     }
     client::BankClient client(*std::move(branches), clock_,
@@ -187,7 +187,7 @@ class Replay final : public Command {
         .barrier = !conducted_.empty() && order_ == Order::kConverged,
         .ready_ns_max = static_cast<int64_t>(ready_timeout_s_ * 1e9),
         .freshness = freshness_};
-    return replay::PerformEntry(script_.entries[number], client, clock_, perform, conductor);
+    return replay::PerformEntry(script_.entries[number], client, clock_, perform, coordinator);
   }
 
   int RunConducted() {
@@ -197,16 +197,16 @@ class Replay final : public Command {
     std::cin.tie(nullptr);  // reading would flush what others write
     replay::RunWorker(
         {conducted_.front() - 1, conducted_.back() - 1},
-        [&](size_t number, const replay::Conductor& conductor) {
+        [&](size_t number, const replay::Coordinator& coordinator) {
           Perform(number, recorder->get(),
                   {.tell =
                        [&](const Report& report) {
                          // What the conductor knows is in the history, even if this process is
                          // killed next.
                          if (*recorder != nullptr) (*recorder)->Flush();
-                         conductor.tell(report);
+                         coordinator.tell(report);
                        },
-                   .await_go = conductor.await_go});
+                   .await_go = coordinator.await_go});
         },
         std::cin, std::cout);
     return CloseRecorder(recorder->get());
@@ -218,16 +218,16 @@ class Replay final : public Command {
     if (!recorder.ok()) return Complain(kExitUnavailable, std::string(recorder.status().message()));
     const uint64_t customer = script_.entries[entry_ - 1].customer;
     script::EntryAnswers answers{.customer = customer, .answers = {}};
-    const replay::Conductor nobody{.tell =
-                                       [&](const Report& report) {
-                                         if (report.type == Report::Type::kAnswer) {
-                                           answers.answers.push_back(report.answer);
-                                           Show(customer, report.answer);
-                                         } else if (report.type == Report::Type::kFailed) {
-                                           Complain(report.exit_code, report.reason);
-                                         }
-                                       },
-                                   .await_go = nullptr};
+    const replay::Coordinator nobody{.tell =
+                                         [&](const Report& report) {
+                                           if (report.type == Report::Type::kAnswer) {
+                                             answers.answers.push_back(report.answer);
+                                             Show(customer, report.answer);
+                                           } else if (report.type == Report::Type::kFailed) {
+                                             Complain(report.exit_code, report.reason);
+                                           }
+                                         },
+                                     .await_go = nullptr};
     const int exit_code = Perform(entry_ - 1, recorder->get(), nobody);
     if (const int closed = CloseRecorder(recorder->get()); closed != kExitOk) return closed;
     return exit_code == kExitOk ? Deliver({answers}) : exit_code;

@@ -14,7 +14,7 @@
 #include <string>
 
 #include "common/clock.h"
-#include "customer/client/settlement.h"
+#include "customer/client/retry_policy.h"
 #include "customer/history/event.h"
 #include "customer/history/recorder.h"
 #include "customer/load/histogram.h"
@@ -57,7 +57,7 @@ class Engine {
   ~Engine();
 
   // Runs completions and timers until no operation is under way and nothing new may begin. The
-  // caller has the lanes take their first operations from `source` in `begin`.
+  // caller has the workers take their first operations from `source` in `begin`.
   template <class Begin>
   Tally Run(Source& source, const Begin& begin) {
     StartRun(source);
@@ -65,8 +65,9 @@ class Engine {
     return FinishRun();
   }
 
-  // --- For the lanes -----------------------------------------------------------------------------
-  // The next operation, now under way; none: the run is coming to its end.
+  // --- For the workers
+  // ----------------------------------------------------------------------------- The next
+  // operation, now under way; none: the run is coming to its end.
   std::optional<history::Operation> Take();
   // Calls event.On(true) after `ns`.
   void After(int64_t ns, Event& event);

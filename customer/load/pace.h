@@ -1,8 +1,8 @@
-// Pace: how many operations a lane may have under way. Pure.
+// Pace: how many operations a worker may have under way. Pure.
 //
 // A call's deadline runs from when it was made, also while it waits its turn in this very program.
 // So more calls than can be answered within it all end as unknown, are asked again, and keep the
-// next ones waiting: nothing is answered any more by a bank that idles. A lane therefore begins
+// next ones waiting: nothing is answered any more by a bank that idles. A worker therefore begins
 // with few and takes one more with every answer that comes soon, one less with every one that
 // comes late.
 #pragma once

@@ -87,9 +87,9 @@ absl::Status Prepare(const script::Entry& entry, client::BankClient& client, con
 }  // namespace
 
 int PerformEntry(const script::Entry& entry, client::BankClient& client, const Clock& clock,
-                 const PerformOptions& options, const Conductor& conductor) {
+                 const PerformOptions& options, const Coordinator& coordinator) {
   auto fail = [&](Report report) {
-    conductor.tell(report);
+    coordinator.tell(report);
     return report.exit_code;
   };
   if (absl::Status status = Prepare(entry, client, clock, options); !status.ok()) {
@@ -99,8 +99,8 @@ int PerformEntry(const script::Entry& entry, client::BankClient& client, const C
          .reason = fmt::format("customer {}: {}", entry.customer, std::string(status.message()))});
   }
   auto await_go = [&](Report::Type because) {
-    conductor.tell({.type = because});
-    return !conductor.await_go || conductor.await_go();
+    coordinator.tell({.type = because});
+    return !coordinator.await_go || coordinator.await_go();
   };
   if (!await_go(Report::Type::kReady)) return kExitUnavailable;
   const size_t barrier_at = entry.CountBeforeFinalQueries();
@@ -113,11 +113,11 @@ int PerformEntry(const script::Entry& entry, client::BankClient& client, const C
     const Answer answer =
         client.Perform(ToOperation(scripted, options, client.seen()), scripted.branch);
     if (!IsResult(answer, scripted.interface)) return fail(Failure(entry, i, answer));
-    conductor.tell({.type = Report::Type::kAnswer,
-                    .answer = {scripted.interface, answer.success(),
-                               scripted.interface == Interface::kQuery ? answer.balance : 0}});
+    coordinator.tell({.type = Report::Type::kAnswer,
+                      .answer = {scripted.interface, answer.success(),
+                                 scripted.interface == Interface::kQuery ? answer.balance : 0}});
   }
-  conductor.tell({.type = Report::Type::kDone});
+  coordinator.tell({.type = Report::Type::kDone});
   return kExitOk;
 }
 

@@ -12,7 +12,7 @@
 namespace bank::replay {
 
 // How the performer speaks with whoever started it.
-struct Conductor {
+struct Coordinator {
   // Called with every report, in order.
   std::function<void(const Report&)> tell;
   // Blocks until the next go; false: stop. Without one the performer never waits.
@@ -29,6 +29,6 @@ struct PerformOptions {
 // last report is kDone or kFailed (none if it was told to stop). A ledger's refusal is an answer
 // and the run goes on; an operation without an answer ends it.
 int PerformEntry(const script::Entry& entry, client::BankClient& client, const Clock& clock,
-                 const PerformOptions& options, const Conductor& conductor);
+                 const PerformOptions& options, const Coordinator& coordinator);
 
 }  // namespace bank::replay

@@ -1,6 +1,6 @@
 // What a process of customers tells the conductor over its pipe, one JSON object per line.
 //
-// ready    connected, session open; waits for a "go" line on its standard input (worker.h)
+// ready    connected, session open; waits for a "go" line on its standard input (task_queue.h)
 // answer   of the next operation of its entry
 // waiting  all writes answered (converged only); waits for another "go"
 // done     every operation has its answer

@@ -43,11 +43,11 @@ class Worker {
       absl::MutexLock lock(&mutex_);
       if (!goes_.emplace(number, 0).second) return;
     }
-    const Conductor conductor{
+    const Coordinator coordinator{
         .tell = [this, number](const Report& report) { Tell(number, report); },
         .await_go = [this, number] { return AwaitGo(number); }};
     try {
-      threads_.emplace_back([this, number, conductor] { perform_(number, conductor); });
+      threads_.emplace_back([this, number, coordinator] { perform_(number, coordinator); });
     } catch (const std::system_error& error) {
       Tell(number,
            {.type = Report::Type::kFailed,

@@ -16,7 +16,7 @@
 namespace bank::replay {
 
 // Performs the entry of this number, counted from 0, to its end. Runs on several threads.
-using PerformNumber = std::function<void(size_t number, const Conductor& conductor)>;
+using PerformNumber = std::function<void(size_t number, const Coordinator& coordinator)>;
 
 // Returns when `commands` has ended and every entry that was started is over. Reports are written
 // whole and one at a time; nobody else may write to `reports`. A line that is no command, and one

@@ -52,7 +52,7 @@ class Tls(unittest.TestCase):
         branches, names = self.branches, [f"branch-{i}" for i in self.branches.ids]
         at = branches.address(1)
 
-        # Branches to the master, the master to readers; foreign agents through any branch.
+        # Branches to the leader, the leader to readers; foreign agents through any branch.
         agent = monitor_client.Agent("probe", [branches.address(i) for i in branches.ids], credentials=self.alice)
         reader = monitor_client.Reader(at, credentials=self.alice, since_unix_nanos=1)
         wait_until(lambda: all(reader.last(name) > 2 for name in [*names, "probe"]), 20, f"samples of all: {agent.faults}")

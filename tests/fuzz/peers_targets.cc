@@ -132,7 +132,7 @@ std::vector<std::string> MessageSeeds() {
       ReadProbeResult{Term(9), 70'000},
       LostLog{Term(9), LogIndex(3)},
       LogBehindAcknowledged{Term(9), LogIndex(300)},
-      Introduction{.term = Term(9), .holds = true, .lost = true, .asks = true},
+      BootstrapQuery{.term = Term(9), .holds = true, .lost = true, .asks = true},
       NoMember{Term(9), LogIndex(300)}};
   std::vector<std::string> seeds;
   for (const Message& message : messages) {

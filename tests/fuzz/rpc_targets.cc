@@ -66,8 +66,8 @@ class OneBranch final : public replication::Replicator {
 };
 
 // The branch has answered a write without a key before: its own session is open.
-struct Desk {
-  Desk() {
+struct ServiceContext {
+  ServiceContext() {
     teller.Execute({.kind = Kind::kDeposit, .amount = 1}, kInTimeNs,
                    [](const teller::TellerReply& reply) {
                      BANK_CHECK(reply.fate == teller::Fate::kApplied) << reply.reason;
@@ -81,7 +81,8 @@ struct Desk {
 };
 
 // As the customers' service does it. Nothing: no outcome, for `reason`.
-std::optional<v1::Reply> Deliver(Desk& desk, const v1::Request& request, std::string* reason) {
+std::optional<v1::Reply> Deliver(ServiceContext& desk, const v1::Request& request,
+                                 std::string* reason) {
   v1::Reply reply;
   const std::optional<Kind> kind = KindOfInterface(request.request());
   if (!kind) {
@@ -105,7 +106,7 @@ std::optional<v1::Reply> Deliver(Desk& desk, const v1::Request& request, std::st
   return reply;
 }
 
-v1::BatchReply Deliver(Desk& desk, const v1::Batch& batch) {
+v1::BatchReply Deliver(ServiceContext& desk, const v1::Batch& batch) {
   v1::BatchReply reply;
   BatchScratch scratch;
   int answers = 0;
@@ -142,7 +143,7 @@ v1::Request RequestOf(const v1::Batch& batch, int i) {
 void RunBatch(std::string_view bytes) {
   v1::Batch batch;
   if (!batch.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return;
-  Desk desk;
+  ServiceContext desk;
   if (batch.session() == 1) batch.set_session(desk.bank.session().value);
   const ledger::Summary before = desk.bank.ledger().summary();
   const v1::BatchReply reply = Deliver(desk, batch);
@@ -168,7 +169,7 @@ void RunBatch(std::string_view bytes) {
   BANK_CHECK(reply.code_size() == count && reply.money_size() == count &&
              reply.log_index_step_size() == count)
       << reply.ShortDebugString();
-  Desk single;
+  ServiceContext single;
   uint64_t index = reply.first_log_index();
   for (int i = 0; i < count; ++i) {
     index += static_cast<uint64_t>(reply.log_index_step(i));
@@ -187,7 +188,7 @@ void RunBatch(std::string_view bytes) {
 void RunRequest(std::string_view bytes) {
   v1::Request request;
   if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return;
-  Desk desk;
+  ServiceContext desk;
   if (request.session() == 1) request.set_session(desk.bank.session().value);
   std::string reason;
   const std::optional<v1::Reply> reply = Deliver(desk, request, &reason);

@@ -1,10 +1,10 @@
 #include <algorithm>
 
+#include "branch/storage/dual_copy_file.h"
 #include "branch/storage/file_name.h"
 #include "branch/storage/folder.h"
 #include "branch/storage/log_format.h"
 #include "branch/storage/snapshot_file.h"
-#include "branch/storage/twin_file.h"
 #include "common/bytes.h"
 #include "common/check.h"
 #include "common/crc32c.h"
@@ -150,9 +150,9 @@ bool ReadFolder(std::string_view bytes, Image* image) {
       segment = &segments[number];
     } else if (tag == Part::kMark || tag == Part::kVote) {
       const bool vote = tag == Part::kVote;
-      const std::string_view record = in.String().substr(0, kTwinRecordBytesMax);
-      const absl::Status made = TwinFile(fs, PathOf(vote ? kVoteName : kMarkName), kIdentity,
-                                         vote ? kVotePurpose : kMarkPurpose)
+      const std::string_view record = in.String().substr(0, kDualCopyRecordBytesMax);
+      const absl::Status made = DualCopyFile(fs, PathOf(vote ? kVoteName : kMarkName), kIdentity,
+                                             vote ? kVotePurpose : kMarkPurpose)
                                     .Create(record);
       BANK_CHECK(made.ok()) << made;
     } else if (tag == Part::kSnapshot) {
@@ -179,8 +179,8 @@ std::string WriteFolder(const Image& image) {
   for (const bool vote : {false, true}) {
     std::vector<std::string> notes;
     const absl::StatusOr<std::string> record =
-        TwinFile(fs, PathOf(vote ? kVoteName : kMarkName), kIdentity,
-                 vote ? kVotePurpose : kMarkPurpose)
+        DualCopyFile(fs, PathOf(vote ? kVoteName : kMarkName), kIdentity,
+                     vote ? kVotePurpose : kMarkPurpose)
             .Load(&notes);
     BANK_CHECK(record.ok()) << record.status();
     out.U8(static_cast<uint8_t>(vote ? Part::kVote : Part::kMark));

@@ -32,7 +32,7 @@ class Auditor {
                   const replication::ReplicatorStatus& now);
 
   // What was applied, in order, and by whom does not matter: [i] is entry i + 1. Empty payloads:
-  // the founding, and whatever is no command.
+  // the bootstrap, and whatever is no command.
   std::vector<std::string> Applied() const;
 
  private:

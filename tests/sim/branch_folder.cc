@@ -43,9 +43,9 @@ bool BranchProcess::OpenFolder(storage::OnDamage on_damage, storage::OpenedStora
   if (world_.trace.printing()) {
     for (const std::string& note : opened->recovered.notes) printf("    %s\n", note.c_str());
   }
-  // As RaftReplicator::Start: the vote is written last, a founding cut short is done again.
+  // As RaftReplicator::Start: the vote is written last, a bootstrap cut short is done again.
   const storage::Recovered& found = opened->recovered;
-  if (founder_ && !found.rebuilding && found.hard_state.term == Term(0) && !found.snapshot &&
+  if (initial_member_ && !found.rebuilding && found.hard_state.term == Term(0) && !found.snapshot &&
       found.entries.size() <= 1) {
     if (!record_.empty() && !old_copy_) {
       world_.Violate(absl::StrCat("branch ", id().value, " takes its folder for a new one"));
@@ -71,7 +71,7 @@ bool BranchProcess::OpenFolder(storage::OnDamage on_damage, storage::OpenedStora
 }
 
 bool BranchProcess::Found(storage::OpenedStorage* opened) {
-  storage::Recovered founding = replication::Driver::Founding(options_);
+  storage::Recovered founding = replication::Driver::Bootstrap(options_);
   record_.OnHardStateBegins(founding.hard_state);
   record_.OnAppendBegins(founding.first_index, founding.entries);
   absl::Status status = opened->storage->Append(founding.first_index, founding.entries);

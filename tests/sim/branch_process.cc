@@ -15,8 +15,8 @@ BranchProcess::BranchProcess(World& world, replication::DriverOptions options,
       random_(world.random.Fork()),
       clock_(random_.Between(0, 1000) * kSecond, random_.Between(950'000, 1'050'000)),
       files_(std::make_unique<SimFileSystem>(random_.Next())) {
-  for (const replication::Member& member : options_.founders) {
-    if (member.id == options_.self) founder_ = true;
+  for (const replication::Member& member : options_.initial_members) {
+    if (member.id == options_.self) initial_member_ = true;
   }
 }
 
@@ -53,8 +53,8 @@ void BranchProcess::Start(storage::OnDamage on_damage) {
   just_installed_ = false;
   options_.seed = random_.Next();
   driver_ = std::make_unique<replication::Driver>(options_, *this);
-  counter_ = std::make_unique<Counter>(world_, *this, random_.Fork(),
-                                       options_.ledger_limits.session_window_max);
+  client_frontend_ = std::make_unique<ClientFrontend>(world_, *this, random_.Fork(),
+                                                      options_.ledger_limits.session_window_max);
   state_ = State::kUp;
   Drive([&](replication::Driver& driver, int64_t now_ms) {
     const absl::Status status = driver.Start(now_ms, std::move(found));
@@ -102,7 +102,7 @@ void BranchProcess::Bury() {
   ++life_;
   paused_ = false;
   backlog_.clear();
-  counter_.reset();
+  client_frontend_.reset();
   driver_.reset();
   disk_.reset();
   storage_.reset();
@@ -161,22 +161,25 @@ void BranchProcess::ChangeMember(const replication::MemberChange& change, int64_
 }
 
 void BranchProcess::Serve(const Call& call, absl::AnyInvocable<void(CallReply)> done) {
-  Enter([this, call, done = std::move(done)]() mutable { counter_->Serve(call, std::move(done)); });
+  Enter([this, call, done = std::move(done)]() mutable {
+    client_frontend_->Serve(call, std::move(done));
+  });
 }
 
 void BranchProcess::OnForward(PeerCaller caller, replication::ForwardRequest request) {
   Enter([this, caller, request = std::move(request)]() mutable {
     BranchProcess* const asker = world_.branches[caller.branch.value - 1];
-    counter_->OnForward(std::move(request), [this, asker,
-                                             caller](replication::ForwardResult result) {
-      world_.network.Send(node(), asker->node(), Lane::kForward, 0,
-                          [asker, caller, result = std::move(result)]() mutable {
-                            if (asker->life_ != caller.life) return;
-                            asker->Enter([asker, caller, result = std::move(result)]() mutable {
-                              asker->counter_->peers().OnReply(caller.number, std::move(result));
-                            });
-                          });
-    });
+    client_frontend_->OnForward(
+        std::move(request), [this, asker, caller](replication::ForwardResult result) {
+          world_.network.Send(node(), asker->node(), Lane::kForward, 0,
+                              [asker, caller, result = std::move(result)]() mutable {
+                                if (asker->life_ != caller.life) return;
+                                asker->Enter([asker, caller, result = std::move(result)]() mutable {
+                                  asker->client_frontend_->peers().OnReply(caller.number,
+                                                                           std::move(result));
+                                });
+                              });
+        });
   });
 }
 

@@ -1,4 +1,4 @@
-// BranchProcess: one simulated branch: the production teller, dispatcher, driver, ledger and
+// BranchProcess: one simulated branch: the production teller, proposal router, driver, ledger and
 // storage on a simulated disk, clock and network, in a process that can be paused, killed and
 // started again. Its members live in one file per noun:
 //   branch_process.cc  the process: its power, and who calls it
@@ -23,7 +23,7 @@
 #include "branch/replication/driver/driver.h"
 #include "branch/storage/storage.h"
 #include "tests/sim/call.h"
-#include "tests/sim/counter.h"
+#include "tests/sim/client_frontend.h"
 #include "tests/sim/disk_queue.h"
 #include "tests/sim/durable_record.h"
 #include "tests/sim/log_shadow.h"
@@ -54,7 +54,7 @@ class BranchProcess final : public replication::DriverPorts {
   bool paused() const { return paused_; }
   // Its folder is not, or not known to be, whole: it must not count towards a majority.
   bool recovering() const { return rebuilding_ || damaged_; }
-  // Holds more than the founding. One that does not may find the bank there, and then cannot know
+  // Holds more than the bootstrap. One that does not may find the bank there, and then cannot know
   // that it was not wiped: it must not count towards a majority either.
   bool filled() const { return record_.filled(); }
   const replication::ReplicatorStatus& status() const { return status_; }  // of the last step
@@ -154,7 +154,7 @@ class BranchProcess final : public replication::DriverPorts {
   World& world_;
   replication::DriverOptions options_;
   storage::StorageOptions storage_options_;
-  bool founder_ = false;
+  bool initial_member_ = false;
   Random random_;
   SkewedClock clock_;
   ProcessClock steady_clock_{world_.scheduler, clock_};
@@ -177,7 +177,7 @@ class BranchProcess final : public replication::DriverPorts {
   std::unique_ptr<storage::Storage> storage_;
   std::unique_ptr<DiskQueue> disk_;
   std::unique_ptr<replication::Driver> driver_;
-  std::unique_ptr<Counter> counter_;
+  std::unique_ptr<ClientFrontend> client_frontend_;
   LogShadow log_;  // the log in the driver's memory
   LogIndex inspected_;
   replication::ReplicatorStatus status_;

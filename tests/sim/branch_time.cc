@@ -58,7 +58,7 @@ void BranchProcess::Inspect() {
     inspected_ = std::max(inspected_, status_.applied_index);
     world_.auditor->OnLedger(id(), status_.applied_index, status_.ledger);
   }
-  counter_->OnStatus(status_);
+  client_frontend_->OnStatus(status_);
   // Entries behind both the applied index and any conflict are no longer needed here.
   if (inspected_.value > log_.first().value + 4096) log_.DropBefore(inspected_);
 }
@@ -72,7 +72,7 @@ void BranchProcess::TellPromotion(const replication::Membership& before) {
 }
 
 int64_t BranchProcess::NextDeadlineMs() const {
-  const int64_t counter_ns = counter_->NextDeadlineNs();
+  const int64_t counter_ns = client_frontend_->NextDeadlineNs();
   const int64_t driver_ms = driver_->NextDeadlineMs();
   if (counter_ns == std::numeric_limits<int64_t>::max()) return driver_ms;
   return std::min(driver_ms, counter_ns / kNsPerMs + 1);
@@ -103,7 +103,7 @@ void BranchProcess::OnTimer() {
     if (!up()) return;
     Inspect();
   }
-  counter_->OnTimer(steady_clock_.NowNs());
+  client_frontend_->OnTimer(steady_clock_.NowNs());
   if (NextDeadlineMs() > NowMs()) return ArmTimer();
   // Still due: a real loop would spin; here it is called again a millisecond later, and counted.
   ++world_.statistics.timer_spins;

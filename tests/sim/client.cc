@@ -47,7 +47,7 @@ void Client::Think() {
 }
 
 void Client::OpenSession() {
-  settlement_.emplace(options_.patience, client::Settlement::Kind{false, false}, NowNs());
+  retry_policy_.emplace(options_.patience, client::RetryPolicy::Kind{false, false}, NowNs());
   operation_.reset();
   call_ = {.kind = Call::Kind::kOpenSession, .owner = SessionOwner(kClientNodes + options_.number)};
   attempt_ = 0;
@@ -68,7 +68,8 @@ void Client::Perform() {
     op.consistency = teller::Consistency::kAtLeast;
     op.minimum = seen_;
   }
-  settlement_.emplace(options_.patience, client::Settlement::Kind{!op.read(), !op.read()}, NowNs());
+  retry_policy_.emplace(options_.patience, client::RetryPolicy::Kind{!op.read(), !op.read()},
+                        NowNs());
   // One operation at a time: all below this one are settled.
   call_ = {.operations = {op},
            .session = op.session,
@@ -86,12 +87,12 @@ void Client::Try(Next next) {
     call_.kind = Call::Kind::kLookup;
     attempt_ = 0;
   }
-  world_.scheduler.After(settlement_->WaitNs(random_.Next()) / 1000, [this, next] {
-    const int64_t timeout_ns = settlement_->CallDeadlineNs(NowNs()) - NowNs();
+  world_.scheduler.After(retry_policy_->WaitNs(random_.Next()) / 1000, [this, next] {
+    const int64_t timeout_ns = retry_policy_->CallDeadlineNs(NowNs()) - NowNs();
     call_.timeout_ms = timeout_ns / 1'000'000;
     const uint64_t branch = (home_.value - 1 + attempt_++) % world_.branches.size() + 1;
     const auto answer = [this, next, number = ++calls_](const CallReply& reply) {
-      if (number == calls_ && settlement_.has_value()) OnReply(next, reply);
+      if (number == calls_ && retry_policy_.has_value()) OnReply(next, reply);
     };
     line_.Ask(BranchId(branch), call_, answer);
     world_.scheduler.After(timeout_ns / 1000, [answer] {
@@ -103,16 +104,16 @@ void Client::Try(Next next) {
 void Client::OnReply(Next what, const CallReply& reply) {
   ++calls_;
   const Next next = what == Next::kLookup
-                        ? settlement_->OnLookup(FateOf(reply), KindOf(reply), NowNs())
-                        : settlement_->OnCall(FateOf(reply), KindOf(reply), NowNs());
+                        ? retry_policy_->OnLookup(FateOf(reply), KindOf(reply), NowNs())
+                        : retry_policy_->OnCall(FateOf(reply), KindOf(reply), NowNs());
   if (next != Next::kSettled) return Try(next);
   Settle(reply);
-  settlement_.reset();
+  retry_policy_.reset();
   Think();
 }
 
 void Client::Settle(const CallReply& reply) {
-  const Ending ending = settlement_->ending();
+  const Ending ending = retry_policy_->ending();
   if (!operation_.has_value()) {
     if (ending != Ending::kOk || reply.outcomes.empty()) return;  // it will be asked for again
     session_ = reply.session;

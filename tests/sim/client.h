@@ -1,7 +1,7 @@
 // Client: a simulated customer that decides as the bank's own client does: one operation at a time,
 // by the production rules of what an attempt's fate means, when to try again, when to look the key
-// up, and what may be said of it in the end (customer/client/settlement.h, wire.h; the statuses are
-// those that branch/rpc makes). Only the blocking loop around these rules is told again here
+// up, and what may be said of it in the end (customer/client/retry_policy.h, wire.h; the statuses
+// are those that branch/rpc makes). Only the blocking loop around these rules is told again here
 // (customer/client/bank_client.cc), since a simulation cannot wait inside a call.
 #pragma once
 
@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include "customer/client/settlement.h"
+#include "customer/client/retry_policy.h"
 #include "tests/sim/history.h"
 #include "tests/sim/line.h"
 #include "tests/sim/world.h"
@@ -31,10 +31,10 @@ class Client {
   void Begin() { Think(); }
   // No new operations; the one under way comes to its end by itself.
   void Drain() { draining_ = true; }
-  bool idle() const { return !settlement_.has_value(); }
+  bool idle() const { return !retry_policy_.has_value(); }
 
  private:
-  using Next = client::Settlement::Next;
+  using Next = client::RetryPolicy::Next;
 
   void Think();
   void Perform();
@@ -59,7 +59,7 @@ class Client {
   Position seen_;
 
   // Of the operation under way.
-  std::optional<client::Settlement> settlement_;
+  std::optional<client::RetryPolicy> retry_policy_;
   std::optional<size_t> operation_;  // into the history; none: a session is being opened
   Call call_;
   uint64_t attempt_ = 0;  // since the last change between calling and looking up

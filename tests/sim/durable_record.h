@@ -24,8 +24,8 @@ class DurableRecord {
   void OnInstallBegins(LogIndex index);
   void OnInstallDone(LogIndex index);
 
-  // Nothing but a founding was ever durable: the folder may be a new one.
-  // Durably holds more than the founding.
+  // Nothing but a bootstrap was ever durable: the folder may be a new one.
+  // Durably holds more than the bootstrap.
   bool filled() const { return durable_last_ > LogIndex(1) || snapshot_ > LogIndex(1); }
   bool empty() const { return hard_state_ == storage::HardState{} && durable_last_ <= LogIndex(1); }
   // True if a power loss now would leave this very entry at `index`, or a snapshot in its place.

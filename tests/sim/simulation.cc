@@ -9,15 +9,15 @@
 #include "branch/replication/engine/core.h"
 #include "common/check.h"
 #include "tests/sim/auditor.h"
-#include "tests/sim/book.h"
 #include "tests/sim/branch_process.h"
 #include "tests/sim/certificate.h"
 #include "tests/sim/client.h"
 #include "tests/sim/customer.h"
-#include "tests/sim/drills.h"
 #include "tests/sim/hostile.h"
+#include "tests/sim/model_log.h"
 #include "tests/sim/nemesis.h"
 #include "tests/sim/operator.h"
+#include "tests/sim/scenarios.h"
 #include "tests/sim/world.h"
 
 namespace bank::sim {
@@ -41,7 +41,7 @@ class Simulation {
         branch->OnConnectionLost(BranchId(lost));
       }
     });
-    drills_ = std::make_unique<Drills>(
+    scenarios_ = std::make_unique<Scenarios>(
         world_, *operator_, [this](const char* what, const std::function<bool()>& condition) {
           Await(what, patience_, condition);
         });
@@ -56,7 +56,7 @@ class Simulation {
     for (BranchProcess* branch : world_.branches) copies_.push_back(branch->files().Cached());
     RunFor(world_.random.Between(1500, 3000) * kMillisecond);
     operator_->End();
-    if (world_.random.OneIn(2)) drills_->ElectWithoutSome(*nemesis_);
+    if (world_.random.OneIn(2)) scenarios_->ElectWithoutSome(*nemesis_);
     nemesis_->Heal();
     Judge();
     SimulationResult result;
@@ -107,7 +107,7 @@ class Simulation {
   bool changes_members_ = false;
   std::unique_ptr<Operator> operator_;
   std::unique_ptr<Nemesis> nemesis_;
-  std::unique_ptr<Drills> drills_;
+  std::unique_ptr<Scenarios> scenarios_;
   std::vector<BranchProcess*> members_;  // after the last change
   std::vector<std::unique_ptr<Customer>> customers_;
   std::vector<std::unique_ptr<Client>> clients_;
@@ -124,7 +124,7 @@ void Simulation::Found() {
   // Most banks have as many voters as they may, some a single one, which it then has for good.
   const uint64_t voters = random.OneIn(10) ? 1 : kVotersMax;
   for (uint64_t i = 1; i <= n; ++i) {
-    driver.founders.push_back({BranchId(i), Operator::AddressOf(BranchId(i)), i <= voters});
+    driver.initial_members.push_back({BranchId(i), Operator::AddressOf(BranchId(i)), i <= voters});
   }
   changes_members_ = random.OneIn(2);
   const uint64_t joiners = changes_members_ ? random.Below(4) : 0;
@@ -236,7 +236,7 @@ void Simulation::Judge() {
   for (const auto& customer : customers_) customer->ReplayAll();
   if (hands_over) {
     RunFor(world_.random.Between(1, 30) * kMillisecond);
-    drills_->HandOver();
+    scenarios_->HandOver();
   }
   Await("every write answered once more", patience_, idle);
   customers_.front()->TakeSession();
@@ -245,7 +245,7 @@ void Simulation::Judge() {
   Await("a write and a read through every branch", patience_, idle);
   AwaitConverged();
   if (world_.random.OneIn(3)) {
-    drills_->PromoteStandby();
+    scenarios_->PromoteStandby();
     AwaitConverged();
   }
   if (!world_.violated()) JudgeEnd();
@@ -331,12 +331,13 @@ void Simulation::RestoreOldCopy() {
 }
 
 void Simulation::JudgeEnd() {
-  Book book(limits_);
+  ModelLog model_log(limits_);
   for (const std::string& payload : auditor_.Applied()) {
-    if (const std::string wrong = book.Read(payload); !wrong.empty()) return world_.Violate(wrong);
+    if (const std::string wrong = model_log.Read(payload); !wrong.empty())
+      return world_.Violate(wrong);
   }
-  world_.statistics.sessions_expired = book.sessions_expired();
-  if (const std::string wrong = book.Settle(&history_); !wrong.empty()) {
+  world_.statistics.sessions_expired = model_log.sessions_expired();
+  if (const std::string wrong = model_log.Settle(&history_); !wrong.empty()) {
     return world_.Violate(wrong);
   }
   Model model;
@@ -359,7 +360,7 @@ void Simulation::JudgeEnd() {
     if (const absl::Status sum = branch->ledger().Freeze().CheckConservation(); !sum.ok()) {
       return world_.Violate(sum.ToString());
     }
-    if (const std::string wrong = book.Compare(branch->ledger()); !wrong.empty()) {
+    if (const std::string wrong = model_log.Compare(branch->ledger()); !wrong.empty()) {
       return world_.Violate(absl::StrCat("branch ", branch->id().value, ": ", wrong));
     }
     for (const auto& [account, balance] : model.balances()) {

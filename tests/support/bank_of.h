@@ -55,7 +55,7 @@ class FakeBranch final : public DriverPorts {
 
   // The disk of a new branch.
   void Found() {
-    const storage::Recovered founding = Driver::Founding(options_);
+    const storage::Recovered founding = Driver::Bootstrap(options_);
     disk = FakeDisk{};
     disk.hard_state = founding.hard_state;
     disk.entries.assign(founding.entries.begin(), founding.entries.end());
@@ -171,7 +171,8 @@ class BankOf {
  public:
   explicit BankOf(int branches, DriverOptions options = {}, int voters = 5) {
     for (int i = 1; i <= branches; ++i) {
-      options.founders.push_back({BranchId(i), Address(static_cast<uint64_t>(i)), i <= voters});
+      options.initial_members.push_back(
+          {BranchId(i), Address(static_cast<uint64_t>(i)), i <= voters});
     }
     for (int i = 1; i <= branches; ++i) {
       options.self = BranchId(i);
@@ -182,7 +183,7 @@ class BankOf {
     options_ = options;
   }
 
-  // Starts a branch that no founder knows, with an empty folder.
+  // Starts a branch that no initial member knows, with an empty folder.
   void Join(uint64_t id) {
     DriverOptions options = options_;
     options.self = BranchId(id);
@@ -201,8 +202,8 @@ class BankOf {
   }
   void BeginChange(uint64_t leader, uint64_t id, MemberTarget target,
                    std::optional<ChangeResult>* result, int64_t timeout_ms = 20'000) {
-    const bool founder = FindMember(options_.founders, BranchId(id)) != nullptr;
-    driver(leader).ChangeMember(now_ms, {BranchId(id), target, founder ? "" : Address(id)},
+    const bool initial_member = FindMember(options_.initial_members, BranchId(id)) != nullptr;
+    driver(leader).ChangeMember(now_ms, {BranchId(id), target, initial_member ? "" : Address(id)},
                                 now_ms + timeout_ms,
                                 [result](ChangeResult r) { *result = std::move(r); });
   }

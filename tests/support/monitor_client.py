@@ -50,7 +50,7 @@ def stub(address, credentials=None):
 
 class Agent(threading.Thread):
     """Pushes a frame each `interval`, to the first of `addresses` that takes them; goes on after
-    what the master says it has. Keeps all frames."""
+    what the leader says it has. Keeps all frames."""
 
     def __init__(self, name, addresses, interval=0.05, credentials=None):
         super().__init__(daemon=True)

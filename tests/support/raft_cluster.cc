@@ -77,7 +77,7 @@ RaftCluster::RaftCluster(RaftClusterOptions options) : options_(options) {
     auto branch = std::make_unique<Branch>();
     branch->id = BranchId(i + 1);
     branch->port = ports[i];
-    founders_.push_back({branch->id, "127.0.0.1:" + std::to_string(ports[i]), true});
+    initial_members_.push_back({branch->id, "127.0.0.1:" + std::to_string(ports[i]), true});
     branches_.push_back(std::move(branch));
   }
   for (size_t i = 0; i < branches_.size(); ++i) Start(i);
@@ -109,7 +109,7 @@ void RaftCluster::Start(size_t i) {
   peers_options.bank = kBank;
   peers_options.self = b.id;
   std::set<BranchId> others;
-  for (const Member& member : founders_) {
+  for (const Member& member : initial_members_) {
     if (member.id == b.id) continue;
     peers_options.addresses.emplace(member.id, member.address);
     others.insert(member.id);
@@ -118,7 +118,7 @@ void RaftCluster::Start(size_t i) {
   b.cut_peers = std::make_unique<CutPeers>(b);
   RaftOptions raft;
   raft.driver.self = b.id;
-  raft.driver.founders = founders_;
+  raft.driver.initial_members = initial_members_;
   raft.driver.seed = 7 * (i + 1);
   raft.driver.election_timeout_ms = options_.election_timeout_ms;
   raft.driver.heartbeat_ms = options_.heartbeat_ms;

@@ -72,7 +72,7 @@ class RaftCluster {
 
   const RaftClusterOptions options_;
   SteadyClock clock_;
-  std::vector<Member> founders_;
+  std::vector<Member> initial_members_;
   std::vector<std::unique_ptr<Branch>> branches_;
 };
 

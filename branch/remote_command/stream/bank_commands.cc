@@ -69,27 +69,27 @@ class BankCommands::AuditCall final : public grpc::ServerWriteReactor<v1::AuditR
   v1::AuditRecord wire_;
 };
 
-BankCommands::BankCommands(Options options, CommandMaster& master, Runner& runner,
-                           const telemetry::Feed& feed, telemetry::Masters& masters,
-                           net::Worker& worker)
+BankCommands::BankCommands(Options options, CommandDispatcher& leader, Runner& runner,
+                           const telemetry::MetricStore& store,
+                           telemetry::LeaderTracker& leader_tracker, net::TaskQueue& task_queue)
     : options_(std::move(options)),
-      master_(master),
+      dispatcher_(leader),
       runner_(runner),
-      feed_(feed),
-      masters_(masters),
-      worker_(worker) {
-  masters_.Watch([this](const telemetry::Master& now) { OnMaster(now); });
+      store_(store),
+      leader_tracker_(leader_tracker),
+      task_queue_(task_queue) {
+  leader_tracker_.Watch([this](const telemetry::Leader& now) { OnLeader(now); });
 }
 
-void BankCommands::OnMaster(const telemetry::Master& master) {
+void BankCommands::OnLeader(const telemetry::Leader& leader) {
   for (Relay* relay : relays_) relay->Cancel();
   // A branch that leads again in another term begins anew: it may not have led in between.
-  master_.SetLeading(false);
-  master_.SetLeading(master.self && !shutdown_);
+  dispatcher_.SetLeading(false);
+  dispatcher_.SetLeading(leader.self && !shutdown_);
 }
 
 void BankCommands::Begin(Relay* relay) {
-  living_.Add();
+  wait_group_.Add();
   relays_.insert(relay);
 }
 
@@ -97,14 +97,14 @@ void BankCommands::End(Relay* relay) { relays_.erase(relay); }
 
 void BankCommands::Shutdown() {
   absl::Notification told;
-  worker_.Post([this, &told] {
+  task_queue_.Post([this, &told] {
     shutdown_ = true;
     for (Relay* relay : relays_) relay->Cancel();
-    master_.SetLeading(false);
+    dispatcher_.SetLeading(false);
     told.Notify();
   });
   told.WaitForNotification();
-  living_.AwaitNone();
+  wait_group_.AwaitNone();
 }
 
 std::string BankCommands::IssuerOf(const grpc::CallbackServerContext& call,
@@ -172,13 +172,13 @@ grpc::ServerUnaryReactor* BankCommands::CancelCommand(grpc::CallbackServerContex
   }
   const std::string issuer = IssuerOf(*call, request->issuer());
   const bool relayed = IsRelayed(*call);
-  worker_.Post([this, reactor, request, reply, issuer, relayed] {
-    const telemetry::Master master = masters_.Current();
-    if (master.self) {
-      reply->set_agents(master_.Cancel(request->id(), issuer));
+  task_queue_.Post([this, reactor, request, reply, issuer, relayed] {
+    const telemetry::Leader leader = leader_tracker_.Current();
+    if (leader.self) {
+      reply->set_agents(dispatcher_.Cancel(request->id(), issuer));
       return reactor->Finish(grpc::Status::OK);
     }
-    if (relayed || master.stub == nullptr || shutdown_) {
+    if (relayed || leader.stub == nullptr || shutdown_) {
       return reactor->Finish({grpc::StatusCode::UNAVAILABLE, "nobody leads the bank now"});
     }
     struct Passing {
@@ -190,11 +190,11 @@ grpc::ServerUnaryReactor* BankCommands::CancelCommand(grpc::CallbackServerContex
     passing->context.set_deadline(std::chrono::system_clock::now() + kCancelMax);
     passing->request.set_id(request->id());
     passing->request.set_issuer(issuer);
-    living_.Add();
-    master.stub->async()->CancelCommand(&passing->context, &passing->request, reply,
+    wait_group_.Add();
+    leader.stub->async()->CancelCommand(&passing->context, &passing->request, reply,
                                         [this, passing, reactor](grpc::Status status) {
                                           reactor->Finish(status);
-                                          living_.Remove();
+                                          wait_group_.Remove();
                                         });
   });
   return reactor;
@@ -208,7 +208,7 @@ grpc::ServerWriteReactor<v1::AuditRecord>* BankCommands::ListAudit(
         {grpc::StatusCode::INVALID_ARGUMENT,
          fmt::format("limit {} is not in 0..{}", request->limit(), kAuditsMax)});
   }
-  return new AuditCall(feed_.Audits(limit));
+  return new AuditCall(store_.Audits(limit));
 }
 
 }  // namespace bank::remote_command

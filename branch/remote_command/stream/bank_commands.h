@@ -1,11 +1,12 @@
 // BankCommands: the commands' half of the Monitor service, on any branch.
 //
-// On the branch that leads, agents join the master and commands go to them. On any other, both are
+// On the branch that leads, agents join the leader and commands go to them. On any other, both are
 // passed on to the branch that leads: a command's call stays open through a change of the leader
 // and asks the next one with the same id; an agent's stream ends with UNAVAILABLE then, and the
 // agent connects again.
 //
-// Lifetime: after the server's shutdown, Shutdown(), then the worker's Stop(), then destruction.
+// Lifetime: after the server's shutdown, Shutdown(), then the task queue's Stop(), then
+// destruction.
 #pragma once
 
 #include <cstdint>
@@ -16,11 +17,11 @@
 #include "bank/v1/monitor.grpc.pb.h"
 #include "branch/remote_command/runner.h"
 #include "branch/remote_command/stream/command_calls.h"
-#include "branch/remote_command/stream/command_master.h"
-#include "branch/telemetry/feed.h"
-#include "branch/telemetry/stream/masters.h"
-#include "net/living.h"
-#include "net/worker.h"
+#include "branch/remote_command/stream/command_dispatcher.h"
+#include "branch/telemetry/metric_store.h"
+#include "branch/telemetry/stream/leader_tracker.h"
+#include "net/task_queue.h"
+#include "net/wait_group.h"
 
 namespace bank::remote_command {
 
@@ -34,9 +35,10 @@ class BankCommands final : public CommandCalls {
     std::string bank_number;  // as in the metadata telemetry::kBankKey
     std::function<int64_t()> unix_now_ns;
   };
-  // All must outlive it. Watches `masters`: make it before their first status.
-  BankCommands(Options options, CommandMaster& master, Runner& runner, const telemetry::Feed& feed,
-               telemetry::Masters& masters, net::Worker& worker);
+  // All must outlive it. Watches `leader tracker`: make it before their first status.
+  BankCommands(Options options, CommandDispatcher& leader, Runner& runner,
+               const telemetry::MetricStore& store, telemetry::LeaderTracker& leader_tracker,
+               net::TaskQueue& task_queue);
 
   // Ends the calls to other branches and waits for their last reactions.
   void Shutdown();
@@ -57,14 +59,14 @@ class BankCommands final : public CommandCalls {
   class RunCall;
   class RunRelay;
   class AuditCall;
-  // A call to another branch, which ends when the master changes.
+  // A call to another branch, which ends when the leader changes.
   class Relay {
    public:
     virtual ~Relay() = default;
     virtual void Cancel() = 0;
   };
 
-  void OnMaster(const telemetry::Master& master);
+  void OnLeader(const telemetry::Leader& leader);
   void Begin(Relay* relay);
   void End(Relay* relay);
   // Who asks: the certificate's subject if there is one, else what it says and from where.
@@ -73,15 +75,15 @@ class BankCommands final : public CommandCalls {
   void RecordRefusal(const v1::RunCommandRequest& request, const std::string& why);
 
   const Options options_;
-  CommandMaster& master_;
+  CommandDispatcher& dispatcher_;
   Runner& runner_;
-  const telemetry::Feed& feed_;
-  telemetry::Masters& masters_;
-  net::Worker& worker_;
+  const telemetry::MetricStore& store_;
+  telemetry::LeaderTracker& leader_tracker_;
+  net::TaskQueue& task_queue_;
 
-  std::set<Relay*> relays_;  // of the worker
-  bool shutdown_ = false;    // of the worker
-  net::Living living_;
+  std::set<Relay*> relays_;  // of the task queue
+  bool shutdown_ = false;    // of the task queue
+  net::WaitGroup wait_group_;
 };
 
 }  // namespace bank::remote_command

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "branch/remote_command/catalog.h"
-#include "branch/telemetry/stream/uplink.h"
+#include "branch/telemetry/stream/telemetry_sync.h"
 
 namespace bank::remote_command {
 namespace {
@@ -40,7 +40,7 @@ void BankCommands::AgentCall::Send(v1::CommandRequest request) {
 
 void BankCommands::AgentCall::End(const grpc::Status& status) {
   if (std::exchange(ended_, true)) return;
-  commands_.master_.Leave(this);
+  commands_.dispatcher_.Leave(this);
   if (relay_ != nullptr) relay_->Cancel();
   status_ = status;
   if (!writing_) return Finish(status_);
@@ -49,7 +49,7 @@ void BankCommands::AgentCall::End(const grpc::Status& status) {
 }
 
 void BankCommands::AgentCall::OnReadDone(bool ok) {
-  commands_.worker_.Post([this, self = shared_from_this(), ok] {
+  commands_.task_queue_.Post([this, self = shared_from_this(), ok] {
     reading_ = false;
     if (!ok) return End(grpc::Status::OK);
     if (ended_) return;
@@ -65,7 +65,7 @@ void BankCommands::AgentCall::OnResponse() {
   } else if (relay_ != nullptr) {
     relay_->Send(std::move(response_));
   } else {
-    commands_.master_.OnResponse(this, response_);
+    commands_.dispatcher_.OnResponse(this, response_);
   }
 }
 
@@ -77,13 +77,13 @@ grpc::Status BankCommands::AgentCall::Join() {
   if (absl::Status good = CheckAgentName(hello.agent()); !good.ok()) {
     return {grpc::StatusCode::INVALID_ARGUMENT, std::string(good.message())};
   }
-  const telemetry::Master master = commands_.masters_.Current();
-  if (master.self) return commands_.master_.Join(hello, own_, this);
-  if (own_ || relayed_ || master.stub == nullptr || commands_.shutdown_) {
+  const telemetry::Leader leader = commands_.leader_tracker_.Current();
+  if (leader.self) return commands_.dispatcher_.Join(hello, own_, this);
+  if (own_ || relayed_ || leader.stub == nullptr || commands_.shutdown_) {
     return {grpc::StatusCode::UNAVAILABLE, "this branch does not lead now: connect again"};
   }
   relay_ = std::make_shared<AgentRelay>(commands_, shared_from_this());
-  relay_->Start(*master.stub);
+  relay_->Start(*leader.stub);
   relay_->Send(std::move(response_));
   return grpc::Status::OK;
 }
@@ -99,14 +99,14 @@ void BankCommands::AgentCall::OnRelayRoom() { ReadNext(); }
 
 void BankCommands::AgentCall::OnRelayEnded(const grpc::Status& status) {
   const auto kept = std::exchange(relay_, nullptr);  // End() has nothing to cancel
-  // Refusals of the master go through; everything else is "connect again".
+  // Refusals of the leader go through; everything else is "connect again".
   const bool refused = status.error_code() == grpc::StatusCode::INVALID_ARGUMENT ||
                        status.error_code() == grpc::StatusCode::FAILED_PRECONDITION ||
                        status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED ||
                        status.error_code() == grpc::StatusCode::ABORTED;
   End(refused ? status
               : grpc::Status(grpc::StatusCode::UNAVAILABLE,
-                             "the connection to the master ended: connect again"));
+                             "the connection to the leader ended: connect again"));
 }
 
 void BankCommands::AgentCall::WriteNext() {
@@ -116,7 +116,7 @@ void BankCommands::AgentCall::WriteNext() {
 }
 
 void BankCommands::AgentCall::OnWriteDone(bool ok) {
-  commands_.worker_.Post([this, self = shared_from_this(), ok] {
+  commands_.task_queue_.Post([this, self = shared_from_this(), ok] {
     writing_ = false;
     if (ended_) return Finish(status_);
     if (!ok) return End(grpc::Status::CANCELLED);
@@ -126,7 +126,7 @@ void BankCommands::AgentCall::OnWriteDone(bool ok) {
 }
 
 void BankCommands::AgentCall::OnDone() {
-  commands_.worker_.Post([self = std::move(self_)] { self->ended_ = true; });
+  commands_.task_queue_.Post([self = std::move(self_)] { self->ended_ = true; });
 }
 
 void BankCommands::AgentRelay::Start(v1::Monitor::Stub& stub) {
@@ -158,7 +158,7 @@ void BankCommands::AgentRelay::WriteNext() {
 }
 
 void BankCommands::AgentRelay::OnReadDone(bool ok) {
-  commands_.worker_.Post([this, self = shared_from_this(), ok] {
+  commands_.task_queue_.Post([this, self = shared_from_this(), ok] {
     if (!ok || ended_) return Cancel();
     agent_->Send(std::move(request_));
     request_.Clear();
@@ -167,7 +167,7 @@ void BankCommands::AgentRelay::OnReadDone(bool ok) {
 }
 
 void BankCommands::AgentRelay::OnWriteDone(bool ok) {
-  commands_.worker_.Post([this, self = shared_from_this(), ok] {
+  commands_.task_queue_.Post([this, self = shared_from_this(), ok] {
     writing_ = false;
     if (!ok || ended_) return Cancel();
     queue_.pop_front();
@@ -178,11 +178,11 @@ void BankCommands::AgentRelay::OnWriteDone(bool ok) {
 
 void BankCommands::AgentRelay::OnDone(const grpc::Status& status) {
   BankCommands& commands = commands_;
-  commands.worker_.Post([self = std::move(self_), status] {
+  commands.task_queue_.Post([self = std::move(self_), status] {
     self->commands_.End(self.get());
     std::exchange(self->agent_, nullptr)->OnRelayEnded(status);
   });
-  commands.living_.Remove();
+  commands.wait_group_.Remove();
 }
 
 }  // namespace bank::remote_command

@@ -12,7 +12,7 @@
 
 namespace bank::remote_command {
 
-// gRPC's reactions only post to the worker. The object lives until gRPC has let go of it and no
+// gRPC's reactions only post to the task queue. The object lives until gRPC has let go of it and no
 // task holds it.
 class BankCommands::AgentCall final
     : public grpc::ServerBidiReactor<v1::CommandResponse, v1::CommandRequest>,
@@ -21,13 +21,13 @@ class BankCommands::AgentCall final
  public:
   // More wait for an agent that does not read: then it is cut off.
   static constexpr size_t kQueuedMax = 1'000;
-  // More wait for a master that does not read: then nothing more is read from the agent.
+  // More wait for a leader that does not read: then nothing more is read from the agent.
   static constexpr size_t kRelayedMax = 16;
 
   AgentCall(BankCommands& commands, grpc::CallbackServerContext* call);
   void Start();
 
-  // AgentLine, on the worker.
+  // AgentLine, on the task queue.
   void Send(v1::CommandRequest request) override;
   void End(const grpc::Status& status) override;
 
@@ -68,7 +68,7 @@ class BankCommands::AgentRelay final
   AgentRelay(BankCommands& commands, std::shared_ptr<AgentCall> agent)
       : commands_(commands), agent_(std::move(agent)) {}
 
-  // On the worker.
+  // On the task queue.
   void Start(v1::Monitor::Stub& stub);
   void Send(v1::CommandResponse response);
   void Cancel() override;

@@ -9,8 +9,8 @@
 
 namespace bank::remote_command {
 
-// One stream. gRPC's reactions only post to the worker, where everything happens; the object lives
-// until gRPC has let go of it and nobody on the worker needs it any more.
+// One stream. gRPC's reactions only post to the task queue, where everything happens; the object
+// lives until gRPC has let go of it and nobody on the task queue needs it any more.
 class CommandLink::Stream final
     : public grpc::ClientBidiReactor<v1::CommandResponse, v1::CommandRequest>,
       public std::enable_shared_from_this<Stream> {
@@ -19,15 +19,15 @@ class CommandLink::Stream final
 
   void Start(v1::Monitor::Stub& stub) {
     self_ = shared_from_this();
-    link_.living_.Add();
+    link_.wait_group_.Add();
     for (const auto& [key, value] : link_.options_.metadata) context_.AddMetadata(key, value);
     stub.async()->CommandStream(&context_, this);
-    AddHold();  // reads and writes begin on the worker, outside of reactions
+    AddHold();  // reads and writes begin on the task queue, outside of reactions
     StartRead(&request_);
     StartCall();
   }
 
-  // On the worker.
+  // On the task queue.
   void Send(v1::CommandResponse response) {
     if (ended_) return;
     queue_.push_back(std::move(response));
@@ -40,14 +40,14 @@ class CommandLink::Stream final
   }
 
   void OnReadDone(bool ok) override {
-    link_.worker_.Post([this, self = shared_from_this(), ok] {
+    link_.task_queue_.Post([this, self = shared_from_this(), ok] {
       if (!ok || ended_) return End();
       link_.OnRequest(self, request_);
       if (!ended_) StartRead(&request_);
     });
   }
   void OnWriteDone(bool ok) override {
-    link_.worker_.Post([this, self = shared_from_this(), ok] {
+    link_.task_queue_.Post([this, self = shared_from_this(), ok] {
       writing_ = false;
       if (!ok || ended_) return End();
       if (queue_.front().has_result()) link_.OnAnswered(queue_.front().id());
@@ -57,8 +57,9 @@ class CommandLink::Stream final
   }
   void OnDone(const grpc::Status& status) override {
     CommandLink& link = link_;
-    link.worker_.Post([&link, self = std::move(self_), status] { link.OnBroken(self, status); });
-    link.living_.Remove();
+    link.task_queue_.Post(
+        [&link, self = std::move(self_), status] { link.OnBroken(self, status); });
+    link.wait_group_.Remove();
   }
 
   std::shared_ptr<StreamListener> listener;
@@ -79,11 +80,11 @@ class CommandLink::Stream final
   bool ended_ = false;
 };
 
-// What the runner tells goes to the stream, by way of the worker; gone with its stream.
+// What the runner tells goes to the stream, by way of the task queue; gone with its stream.
 class CommandLink::StreamListener final : public Listener {
  public:
-  StreamListener(const std::shared_ptr<Stream>& stream, net::Worker& worker)
-      : stream_(stream), worker_(worker) {}
+  StreamListener(const std::shared_ptr<Stream>& stream, net::TaskQueue& task_queue)
+      : stream_(stream), task_queue_(task_queue) {}
 
   void OnStarted(const std::string& id, int64_t time_unix_ns) override {
     v1::CommandResponse response = ResponseTo(id);
@@ -108,17 +109,17 @@ class CommandLink::StreamListener final : public Listener {
     return response;
   }
   void Post(v1::CommandResponse response) {
-    worker_.Post([stream = stream_, response = std::move(response)]() mutable {
+    task_queue_.Post([stream = stream_, response = std::move(response)]() mutable {
       if (auto alive = stream.lock()) alive->Send(std::move(response));
     });
   }
 
   const std::weak_ptr<Stream> stream_;
-  net::Worker& worker_;
+  net::TaskQueue& task_queue_;
 };
 
-CommandLink::CommandLink(Options options, Runner& runner, net::Worker& worker)
-    : options_(std::move(options)), runner_(runner), worker_(worker) {}
+CommandLink::CommandLink(Options options, Runner& runner, net::TaskQueue& task_queue)
+    : options_(std::move(options)), runner_(runner), task_queue_(task_queue) {}
 
 CommandLink::~CommandLink() = default;
 
@@ -138,7 +139,7 @@ void CommandLink::Drop() {
 void CommandLink::Dial() {
   if (stub_ == nullptr || stream_ != nullptr || stopping_) return;
   stream_ = std::make_shared<Stream>(*this);
-  stream_->listener = std::make_shared<StreamListener>(stream_, worker_);
+  stream_->listener = std::make_shared<StreamListener>(stream_, task_queue_);
   stream_->Start(*stub_);
   v1::CommandResponse hello;
   *hello.mutable_hello() = options_.self;
@@ -170,21 +171,21 @@ void CommandLink::OnBroken(const std::shared_ptr<Stream>& stream, const grpc::St
   const std::string reason = status.error_message();
   if (reason != last_reason_) spdlog::info("the command stream ended: {}", reason);
   last_reason_ = reason;
-  worker_.PostAt(worker_.clock().NowNs() + kRedialNs, [this, changes = server_changes_] {
+  task_queue_.PostAt(task_queue_.clock().NowNs() + kRedialNs, [this, changes = server_changes_] {
     if (changes == server_changes_) Dial();
   });
 }
 
 void CommandLink::Stop() {
   absl::Notification dropped;
-  worker_.Post([this, &dropped] {
+  task_queue_.Post([this, &dropped] {
     stopping_ = true;
     stub_ = nullptr;
     Drop();
     dropped.Notify();
   });
   dropped.WaitForNotification();
-  living_.AwaitNone();
+  wait_group_.AwaitNone();
 }
 
 }  // namespace bank::remote_command

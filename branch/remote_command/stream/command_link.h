@@ -1,12 +1,12 @@
 // CommandLink: this branch's side of one CommandStream: it says who it is, runs what it is told and
 // answers, over one connection after the other.
 //
-// One server at a time: the bank's master, changed by SetServer() the moment another one leads, or
+// One server at a time: the bank's leader, changed by SetServer() the moment another one leads, or
 // a foreign server of monitor.proto that stays the same. A broken stream is opened again after
 // kRedialNs. Whatever was asked for over an earlier stream and not answered to its end is answered
 // again, from its start, over the next: commands run on while nobody is connected.
 //
-// Threads: all of it on the worker, except Stop() and the runner's calls to its listeners.
+// Threads: all of it on the task queue, except Stop() and the runner's calls to its listeners.
 #pragma once
 
 #include <grpcpp/client_context.h>
@@ -20,8 +20,8 @@
 
 #include "bank/v1/monitor.grpc.pb.h"
 #include "branch/remote_command/runner.h"
-#include "net/living.h"
-#include "net/worker.h"
+#include "net/task_queue.h"
+#include "net/wait_group.h"
 
 namespace bank::remote_command {
 
@@ -37,15 +37,15 @@ class CommandLink {
     std::string issuer_prefix;
   };
   // All must outlive it.
-  CommandLink(Options options, Runner& runner, net::Worker& worker);
-  // After Stop() and the worker's own Stop().
+  CommandLink(Options options, Runner& runner, net::TaskQueue& task_queue);
+  // After Stop() and the task queue's own Stop().
   ~CommandLink();
 
-  // Null: nobody, until the next call. On the worker.
+  // Null: nobody, until the next call. On the task queue.
   void SetServer(std::shared_ptr<v1::Monitor::Stub> stub);
 
   // Ends the stream for good and waits for its last reaction. The worker must still run; not from
-  // the worker.
+  // the task queue.
   void Stop();
 
  private:
@@ -60,9 +60,9 @@ class CommandLink {
 
   const Options options_;
   Runner& runner_;
-  net::Worker& worker_;
+  net::TaskQueue& task_queue_;
 
-  // Of the worker.
+  // Of the task queue.
   std::shared_ptr<v1::Monitor::Stub> stub_;
   uint64_t server_changes_ = 0;
   std::shared_ptr<Stream> stream_;
@@ -70,7 +70,7 @@ class CommandLink {
   std::string last_reason_;
   bool stopping_ = false;
 
-  net::Living living_;  // streams that gRPC has not let go
+  net::WaitGroup wait_group_;  // streams that gRPC has not let go
 };
 
 }  // namespace bank::remote_command

@@ -25,23 +25,23 @@ BankCommands::RunCall::RunCall(BankCommands& commands, v1::RunCommandRequest req
     : commands_(commands),
       request_(std::move(request)),
       relayed_(relayed),
-      give_up_ns_(commands.worker_.clock().NowNs() + request_.deadline_ms() * kNsPerMs +
+      give_up_ns_(commands.task_queue_.clock().NowNs() + request_.deadline_ms() * kNsPerMs +
                   kPatienceNs) {}
 
 void BankCommands::RunCall::Start() {
   self_ = shared_from_this();
-  commands_.worker_.Post([self = self_] { self->Ask(); });
+  commands_.task_queue_.Post([self = self_] { self->Ask(); });
 }
 
 void BankCommands::RunCall::Ask() {
   if (ended_) return;
   for (auto& [agent, told] : told_) told.arriving = 0;
-  const telemetry::Master master = commands_.masters_.Current();
-  if (master.self) return commands_.master_.Run(request_, shared_from_this());
-  if (relayed_ || master.stub == nullptr || commands_.shutdown_) {
+  const telemetry::Leader leader = commands_.leader_tracker_.Current();
+  if (leader.self) return commands_.dispatcher_.Run(request_, shared_from_this());
+  if (relayed_ || leader.stub == nullptr || commands_.shutdown_) {
     return OnDone({grpc::StatusCode::UNAVAILABLE, "nobody leads the bank now"});
   }
-  std::make_shared<RunRelay>(commands_, shared_from_this())->Start(*master.stub, request_);
+  std::make_shared<RunRelay>(commands_, shared_from_this())->Start(*leader.stub, request_);
 }
 
 void BankCommands::RunCall::OnUpdate(v1::CommandUpdate update) {
@@ -64,11 +64,12 @@ void BankCommands::RunCall::OnUpdate(v1::CommandUpdate update) {
 
 void BankCommands::RunCall::OnDone(const grpc::Status& status) {
   if (ended_) return;
-  const int64_t now_ns = commands_.worker_.clock().NowNs();
+  const int64_t now_ns = commands_.task_queue_.clock().NowNs();
   // A relayed call's caller asks again by itself.
   if (SaysNothing(status.error_code()) && !relayed_ && !commands_.shutdown_ &&
       now_ns < give_up_ns_) {
-    commands_.worker_.PostAt(now_ns + kAskAgainNs, [self = shared_from_this()] { self->Ask(); });
+    commands_.task_queue_.PostAt(now_ns + kAskAgainNs,
+                                 [self = shared_from_this()] { self->Ask(); });
     return;
   }
   ended_ = true;
@@ -92,7 +93,7 @@ void BankCommands::RunCall::WriteNext() {
 }
 
 void BankCommands::RunCall::OnWriteDone(bool ok) {
-  commands_.worker_.Post([this, self = shared_from_this(), ok] {
+  commands_.task_queue_.Post([this, self = shared_from_this(), ok] {
     writing_ = false;
     queue_.pop_front();
     if (!ok) {
@@ -105,7 +106,7 @@ void BankCommands::RunCall::OnWriteDone(bool ok) {
 
 void BankCommands::RunCall::OnCancel() {
   // The command goes on; whoever wants to know its end asks with its id.
-  commands_.worker_.Post([this, self = shared_from_this()] {
+  commands_.task_queue_.Post([this, self = shared_from_this()] {
     ended_ = true;
     status_ = grpc::Status::CANCELLED;
     if (!writing_) queue_.clear();
@@ -114,7 +115,7 @@ void BankCommands::RunCall::OnCancel() {
 }
 
 void BankCommands::RunCall::OnDone() {
-  commands_.worker_.Post([self = std::move(self_)] { self->ended_ = true; });
+  commands_.task_queue_.Post([self = std::move(self_)] { self->ended_ = true; });
 }
 
 void BankCommands::RunRelay::Start(v1::Monitor::Stub& stub, const v1::RunCommandRequest& request) {
@@ -129,7 +130,7 @@ void BankCommands::RunRelay::Start(v1::Monitor::Stub& stub, const v1::RunCommand
 
 void BankCommands::RunRelay::OnReadDone(bool ok) {
   if (!ok) return;
-  commands_.worker_.Post(
+  commands_.task_queue_.Post(
       [call = call_, update = std::move(update_)]() mutable { call->OnUpdate(std::move(update)); });
   update_.Clear();
   StartRead(&update_);
@@ -137,11 +138,11 @@ void BankCommands::RunRelay::OnReadDone(bool ok) {
 
 void BankCommands::RunRelay::OnDone(const grpc::Status& status) {
   BankCommands& commands = commands_;
-  commands.worker_.Post([self = std::move(self_), status] {
+  commands.task_queue_.Post([self = std::move(self_), status] {
     self->commands_.End(self.get());
     self->call_->OnDone(status);
   });
-  commands.living_.Remove();
+  commands.wait_group_.Remove();
 }
 
 }  // namespace bank::remote_command

@@ -25,7 +25,7 @@ class BankCommands::RunCall final : public grpc::ServerWriteReactor<v1::CommandU
   RunCall(BankCommands& commands, v1::RunCommandRequest request, bool relayed);
   void Start();
 
-  // CommandWatcher, on the worker; also for the relay.
+  // CommandWatcher, on the task queue; also for the relay.
   void OnUpdate(v1::CommandUpdate update) override;
   void OnDone(const grpc::Status& status) override;
 

@@ -22,15 +22,15 @@ absl::Status Driver::Start(int64_t now_ms, storage::Recovered recovered) {
   return absl::OkStatus();
 }
 
-storage::Recovered Driver::Founding(const DriverOptions& options) {
+storage::Recovered Driver::Bootstrap(const DriverOptions& options) {
   absl::StatusOr<std::string> configuration =
-      EncodeConfiguration(options.founders, options.founders);
+      EncodeConfiguration(options.initial_members, options.initial_members);
   BANK_CHECK(configuration.ok()) << configuration.status().message();
-  storage::Recovered founding;
-  founding.hard_state = {Term(1), BranchId(0)};
-  founding.entries.push_back({Term(1), storage::EntryType::kChange,
-                              std::make_shared<const std::string>(*std::move(configuration))});
-  return founding;
+  storage::Recovered bootstrap;
+  bootstrap.hard_state = {Term(1), BranchId(0)};
+  bootstrap.entries.push_back({Term(1), storage::EntryType::kChange,
+                               std::make_shared<const std::string>(*std::move(configuration))});
+  return bootstrap;
 }
 
 void Driver::OnMessage(int64_t now_ms, BranchId from, Message message) {
@@ -140,7 +140,7 @@ void Driver::TakeSnapshot(int64_t now_ms, int64_t deadline_ms, Replicator::ReadC
 void Driver::TransferLeadership(int64_t now_ms, BranchId to, Replicator::ReadCallback done) {
   if (!state_->Enter(now_ms)) {
     state_->due.AddRead(std::move(done), absl::UnavailableError("this branch has stopped"));
-  } else if (absl::StatusOr<BranchId> target = state_->ChooseHeir(to); target.ok()) {
+  } else if (absl::StatusOr<BranchId> target = state_->ChooseTransferTarget(to); target.ok()) {
     state_->BeginTransfer(*target, std::move(done));
   } else {
     state_->due.AddRead(std::move(done), target.status());
@@ -169,14 +169,15 @@ ReplicatorStatus Driver::GetStatus() const { return state_->GetStatus(); }
 Membership Driver::GetMembership() const { return state_->GetMembership(); }
 
 absl::Status Driver::State::Start(storage::Recovered recovered) {
-  absl::StatusOr<std::string> founding = EncodeConfiguration(options.founders, options.founders);
-  if (!founding.ok()) return founding.status();
+  absl::StatusOr<std::string> bootstrap =
+      EncodeConfiguration(options.initial_members, options.initial_members);
+  if (!bootstrap.ok()) return bootstrap.status();
   const auto* first_entry = recovered.entries.empty() ? nullptr : &recovered.entries.front();
   const bool other_log = first_entry != nullptr && recovered.first_index == LogIndex(1) &&
-                         *first_entry->payload != *founding;
+                         *first_entry->payload != *bootstrap;
   const bool other_snapshot = recovered.snapshot.has_value() &&
                               recovered.snapshot->configuration_index == LogIndex(1) &&
-                              recovered.snapshot->configuration != *founding;
+                              recovered.snapshot->configuration != *bootstrap;
   if (other_log || other_snapshot) {
     return absl::FailedPreconditionError("the log was begun by other founders than these");
   }
@@ -193,7 +194,7 @@ absl::Status Driver::State::Start(storage::Recovered recovered) {
     applied_term = snapshot->term;
     configuration = snapshot->configuration;
     configuration_index = snapshot->configuration_index;
-    committed_members = DecodeConfiguration(configuration, options.founders);
+    committed_members = DecodeConfiguration(configuration, options.initial_members);
 
     // A crash between the installation of a snapshot and the reset of the log leaves a log that
     // does not continue the snapshot: everything in it is older, or was never committed.
@@ -213,7 +214,7 @@ absl::Status Driver::State::Start(storage::Recovered recovered) {
                                " and there is no snapshot");
   }
 
-  introducing = HoldsNothing(recovered);
+  bootstrapping = HoldsNothing(recovered);
   rebuilding = recovered.rebuilding;
   vote_floor = recovered.vote_floor;
   log.Reset(recovered.first_index);
@@ -225,7 +226,7 @@ absl::Status Driver::State::Start(storage::Recovered recovered) {
     return status;
   }
   // One that joins is not sent its own addition first.
-  removed = !abstains() && FindMember(engine.members(), options.self) == nullptr;
+  removed = !non_voting() && FindMember(engine.members(), options.self) == nullptr;
   return absl::OkStatus();
 }
 
@@ -278,7 +279,7 @@ void Driver::State::Settle() {
 }
 
 void Driver::State::OnTimer() {
-  if (introducing && now_ms >= introduce_again_ms) Introduce();
+  if (bootstrapping && now_ms >= bootstrap_query_again_ms) SendBootstrapQueries();
   if (now_ms >= EngineDeadlineMs()) {
     if (!leads) {
       // It is about to vote for itself.
@@ -306,12 +307,12 @@ void Driver::State::OnTimer() {
 
 // Whoever must not campaign has no election timer.
 int64_t Driver::State::EngineDeadlineMs() const {
-  return abstains() || removed ? kNever : engine.deadline_ms();
+  return non_voting() || removed ? kNever : engine.deadline_ms();
 }
 
 int64_t Driver::State::NextDeadlineMs() const {
   if (stopped) return kNever;
-  int64_t next = introducing ? introduce_again_ms : EngineDeadlineMs();
+  int64_t next = bootstrapping ? bootstrap_query_again_ms : EngineDeadlineMs();
   if (transfer.has_value()) next = std::min(next, transfer->give_up_ms);
   return std::min({next, proposals.deadline_ms(), member_changes.deadline_ms(), reads.deadline_ms(),
                    probe_retry_ms, index_waiters.deadline_ms(), position_waiters.deadline_ms(),
@@ -340,7 +341,7 @@ ReplicatorStatus Driver::State::GetStatus() const {
   status.applied_index = last_applied;
   status.last_index = log.last_index();
   status.snapshot_index = snapshot.has_value() ? snapshot->index : LogIndex(0);
-  status.founding = introducing;
+  status.bootstrapping = bootstrapping;
   status.rebuilding = rebuilding;
   status.removed = removed;
   if (removed) {

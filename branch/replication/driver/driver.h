@@ -2,9 +2,9 @@
 // ledger.
 //
 // Single-threaded and without I/O of its own: every input is a call, every effect goes through
-// DriverPorts. The same code runs in a branch (loop.h gives it a thread, a disk and a network) and
-// in the simulation (tests/sim gives it a seed). Time is milliseconds of a steady clock, given with
-// each call, never decreasing.
+// DriverPorts. The same code runs in a branch (replica.h gives it a thread, a disk and a network)
+// and in the simulation (tests/sim gives it a seed). Time is milliseconds of a steady clock, given
+// with each call, never decreasing.
 //
 // Safety rules it keeps (docs/DECISIONS.md has the reasons):
 //   - term and vote are durable before any message of the same or a later step is sent;
@@ -92,12 +92,12 @@ class Driver {
   Driver& operator=(const Driver&) = delete;
 
   // Restores the ledger and starts the engine. DataLoss if the snapshot cannot be restored;
-  // FailedPrecondition if the log does not belong to these founders.
+  // FailedPrecondition if the log does not belong to these initial members.
   absl::Status Start(int64_t now_ms, storage::Recovered recovered);
 
-  // What a founding branch writes before its first Start: term 1 and the configuration as entry 1,
+  // What a bootstrap branch writes before its first Start: term 1 and the configuration as entry 1,
   // byte for byte the same on all branches.
-  static storage::Recovered Founding(const DriverOptions& options);
+  static storage::Recovered Bootstrap(const DriverOptions& options);
 
   // Inputs.
   void OnMessage(int64_t now_ms, BranchId from, Message message);

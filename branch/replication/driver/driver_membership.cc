@@ -46,7 +46,8 @@ void Driver::State::DriveMemberChange() {
         break;
       }
       case ChangeStep::What::kSubmit: {
-        absl::StatusOr<std::string> bytes = EncodeConfiguration(step.members, options.founders);
+        absl::StatusOr<std::string> bytes =
+            EncodeConfiguration(step.members, options.initial_members);
         core_status status = CORE_MALFORMED;
         LogIndex index;
         if (bytes.ok()) index = engine.Change(now_ms, *std::move(bytes), &status);
@@ -60,7 +61,7 @@ void Driver::State::DriveMemberChange() {
 // The membership as of last_applied is `configuration` now.
 void Driver::State::OnMembersCommitted() {
   std::vector<Member> before =
-      std::exchange(committed_members, DecodeConfiguration(configuration, options.founders));
+      std::exchange(committed_members, DecodeConfiguration(configuration, options.initial_members));
   const auto is_gone = [&](const Member& member) {
     return FindMember(committed_members, member.id) == nullptr;
   };

@@ -45,8 +45,8 @@ Message MakeMessage(const core_message& in) {
 void Driver::State::OnMessage(BranchId from, Message& message) {
   if (from == options.self) return;
   if (Refuses(from, message)) return;
-  if (introducing && (std::holds_alternative<AppendEntries>(message) ||
-                      std::holds_alternative<InstallSnapshot>(message))) {
+  if (bootstrapping && (std::holds_alternative<AppendEntries>(message) ||
+                        std::holds_alternative<InstallSnapshot>(message))) {
     FindWiped();  // somebody leads
     if (stopped) return;
   }
@@ -67,8 +67,8 @@ void Driver::State::OnMessage(BranchId from, Message& message) {
   } else if (auto* vote = std::get_if<RequestVote>(&message)) {
     // A branch that has lost its log, and perhaps the vote it cast, must not vote. It may have
     // voted for this candidate in this very term.
-    if (abstains() && !vote->pre_vote) vote_floor = std::max(vote_floor, vote->term);
-    const bool mute = abstains() && !IsPlanted(Planted::kRebuildingVotes);
+    if (non_voting() && !vote->pre_vote) vote_floor = std::max(vote_floor, vote->term);
+    const bool mute = non_voting() && !IsPlanted(Planted::kRebuildingVotes);
     if (mute || vote->candidate != from) return;
     TellIfNoMember(from);
     // A trial vote binds nobody; and a candidate gets past the floor by real elections only, the
@@ -79,7 +79,7 @@ void Driver::State::OnMessage(BranchId from, Message& message) {
     if (SuspectsLeader()) vote->disrupt_leader = true;
     engine.Receive(now_ms, from, message);
   } else if (std::get_if<TimeoutNow>(&message) != nullptr) {
-    if (!abstains()) engine.Receive(now_ms, from, message);
+    if (!non_voting()) engine.Receive(now_ms, from, message);
   } else if (const auto* install = std::get_if<InstallSnapshot>(&message)) {
     OnInstallSnapshot(from, *install, message);
   } else if (std::get_if<RequestVoteResult>(&message) != nullptr) {
@@ -87,7 +87,7 @@ void Driver::State::OnMessage(BranchId from, Message& message) {
     HastenElection();  // of a trial that became a real one
   } else if (const auto* probe = std::get_if<ReadProbe>(&message)) {
     // One of an older term confirms no read by it, but may be asking for the term (AskBack).
-    if (!abstains() || probe->term < engine.term()) {
+    if (!non_voting() || probe->term < engine.term()) {
       ports.Send(from, ReadProbeResult{engine.term(), probe->round});
     }
   } else if (const auto* answer = std::get_if<ReadProbeResult>(&message)) {
@@ -97,8 +97,8 @@ void Driver::State::OnMessage(BranchId from, Message& message) {
     OnLostLog(from, *lost);
   } else if (const auto* behind = std::get_if<LogBehindAcknowledged>(&message)) {
     OnLogBehindAcknowledged(from, *behind);
-  } else if (const auto* introduction = std::get_if<Introduction>(&message)) {
-    OnIntroduction(from, *introduction);
+  } else if (const auto* introduction = std::get_if<BootstrapQuery>(&message)) {
+    OnBootstrapQuery(from, *introduction);
   } else if (const auto* no_member = std::get_if<NoMember>(&message)) {
     OnNoMember(*no_member);
   }

@@ -113,7 +113,7 @@ struct Driver::State final : EngineEvents {
   void HastenElection();
 
   // ---- driver_transfer.cc
-  absl::StatusOr<BranchId> ChooseHeir(BranchId asked) const;
+  absl::StatusOr<BranchId> ChooseTransferTarget(BranchId asked) const;
   void BeginTransfer(BranchId to, Replicator::ReadCallback done);
   void DriveTransfer();
   void NoteTransfer();
@@ -123,11 +123,11 @@ struct Driver::State final : EngineEvents {
   bool HoldsNothing(const storage::Recovered& recovered) const;
   bool IsVoter(BranchId id) const;
   size_t VoterCount() const;
-  void Introduce();
-  void OnIntroduction(BranchId from, const Introduction& message);
+  void SendBootstrapQueries();
+  void OnBootstrapQuery(BranchId from, const BootstrapQuery& message);
   void FindWiped();
   // Neither votes nor campaigns nor confirms reads.
-  bool abstains() const { return rebuilding || introducing; }
+  bool non_voting() const { return rebuilding || bootstrapping; }
 
   const DriverOptions options;
   DriverPorts& ports;
@@ -191,8 +191,8 @@ struct Driver::State final : EngineEvents {
   std::optional<LogIndex> commit_to_reach;
   bool caught_up = false;
 
-  bool introducing = false;  // asks whether the bank exists
-  int64_t introduce_again_ms = 0;
+  bool bootstrapping = false;  // asks whether the bank exists
+  int64_t bootstrap_query_again_ms = 0;
   std::set<BranchId> hold_nothing;  // the voters that said so,
   std::set<BranchId> lost_theirs;   // or that
   bool rebuilding = false;

@@ -36,7 +36,7 @@ bool Driver::State::SuspectsLeader() const {
 
 // After whatever has set the election timer anew.
 void Driver::State::HastenElection() {
-  if (!SuspectsLeader() || hastened >= kHastenedMax || abstains()) return;
+  if (!SuspectsLeader() || hastened >= kHastenedMax || non_voting()) return;
   std::vector<BranchId> voters = engine.voters();
   if (std::erase(voters, options.self) == 0) return;
   std::erase(voters, suspect);

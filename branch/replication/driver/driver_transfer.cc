@@ -8,7 +8,7 @@
 
 namespace bank::replication {
 
-absl::StatusOr<BranchId> Driver::State::ChooseHeir(BranchId asked) const {
+absl::StatusOr<BranchId> Driver::State::ChooseTransferTarget(BranchId asked) const {
   if (!leads) {
     const BranchId leader = engine.leader();
     return absl::FailedPreconditionError(
@@ -21,19 +21,20 @@ absl::StatusOr<BranchId> Driver::State::ChooseHeir(BranchId asked) const {
     return absl::FailedPreconditionError("a change of the membership is under way");
   }
   const std::vector<BranchId> voters = engine.voters();
-  BranchId heir = asked;
+  BranchId target = asked;
   if (asked == BranchId(0)) {
     for (const BranchId voter : voters) {
       if (voter == options.self) continue;
-      if (heir == BranchId(0) || engine.match_index(voter) > engine.match_index(heir)) heir = voter;
+      if (target == BranchId(0) || engine.match_index(voter) > engine.match_index(target))
+        target = voter;
     }
   }
-  if (heir == options.self || std::find(voters.begin(), voters.end(), heir) == voters.end()) {
+  if (target == options.self || std::find(voters.begin(), voters.end(), target) == voters.end()) {
     return absl::InvalidArgumentError(
         asked == BranchId(0) ? std::string("no other branch votes")
                              : fmt::format("branch {} is no other branch that votes", asked.value));
   }
-  return heir;
+  return target;
 }
 
 void Driver::State::BeginTransfer(BranchId to, Replicator::ReadCallback done) {

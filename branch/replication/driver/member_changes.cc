@@ -28,7 +28,7 @@ bool IsReached(const MemberChange& change, const Member* member) {
   return change.target == (member->voter ? MemberTarget::kVoter : MemberTarget::kStandby);
 }
 
-// The colon also tells it from the names that founders have (configuration.h).
+// The colon also tells it from the names that initial members have (configuration.h).
 bool IsAddress(const std::string& address) {
   const size_t colon = address.rfind(':');
   return colon != std::string::npos && colon != 0 && colon + 1 < address.size() &&

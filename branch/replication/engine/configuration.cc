@@ -12,7 +12,7 @@ namespace {
 std::string Name(BranchId id) { return "branch-" + std::to_string(id.value); }
 
 struct Reading {
-  const std::vector<Member>& founders;
+  const std::vector<Member>& initial_members;
   std::vector<Member> members;
 };
 
@@ -25,20 +25,21 @@ const Member* FindMember(const std::vector<Member>& members, BranchId id) {
 }
 
 Member MakeMember(BranchId id, std::string_view address, bool voter,
-                  const std::vector<Member>& founders) {
+                  const std::vector<Member>& initial_members) {
   if (address != Name(id)) return {id, std::string(address), voter};
-  const Member* founder = FindMember(founders, id);
-  return {id, founder == nullptr ? "" : founder->address, voter};
+  const Member* initial_member = FindMember(initial_members, id);
+  return {id, initial_member == nullptr ? "" : initial_member->address, voter};
 }
 
 absl::StatusOr<std::string> EncodeConfiguration(const std::vector<Member>& members,
-                                                const std::vector<Member>& founders) {
+                                                const std::vector<Member>& initial_members) {
   std::vector<Member> sorted = members;
   std::sort(sorted.begin(), sorted.end(),
             [](const Member& a, const Member& b) { return a.id < b.id; });
   for (Member& member : sorted) {
-    const Member* founder = FindMember(founders, member.id);
-    const bool told_elsewhere = founder != nullptr && founder->address == member.address;
+    const Member* initial_member = FindMember(initial_members, member.id);
+    const bool told_elsewhere =
+        initial_member != nullptr && initial_member->address == member.address;
     if (told_elsewhere || member.address.empty()) member.address = Name(member.id);
   }
   std::vector<core_server> servers;
@@ -57,12 +58,12 @@ absl::StatusOr<std::string> EncodeConfiguration(const std::vector<Member>& membe
 }
 
 std::vector<Member> DecodeConfiguration(std::string_view bytes,
-                                        const std::vector<Member>& founders) {
-  Reading reading{founders, {}};
+                                        const std::vector<Member>& initial_members) {
+  Reading reading{initial_members, {}};
   const auto each = [](void* self, const core_server* server) {
     auto* out = static_cast<Reading*>(self);
     out->members.push_back(MakeMember(BranchId(server->id), server->address,
-                                      server->role == CORE_VOTER, out->founders));
+                                      server->role == CORE_VOTER, out->initial_members));
   };
   if (!core_configuration_read(bytes.data(), bytes.size(), each, &reading)) return {};
   return std::move(reading.members);

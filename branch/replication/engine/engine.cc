@@ -59,7 +59,7 @@ core_message View(BranchId from, const TimeoutNow& in) {
 }  // namespace
 
 Engine::Engine(const DriverOptions& options, EngineEvents& events)
-    : events_(events), founders_(options.founders) {
+    : events_(events), initial_members_(options.initial_members) {
   // Otherwise a follower that is in step would be sent nothing for a while.
   BANK_CHECK(options.entries_open_max <= options.inflight_entries_max);
   BANK_CHECK(options.inflight_entries_max <= kMessageEntriesMax);
@@ -204,8 +204,8 @@ std::vector<Member> Engine::members() const {
   std::vector<Member> out;
   for (size_t i = 0; i < core_server_count(core_); ++i) {
     const core_server server = core_server_at(core_, i);
-    out.push_back(
-        MakeMember(BranchId(server.id), server.address, server.role == CORE_VOTER, founders_));
+    out.push_back(MakeMember(BranchId(server.id), server.address, server.role == CORE_VOTER,
+                             initial_members_));
   }
   return out;
 }

@@ -100,7 +100,7 @@ class Engine {
   static bool EntryPort(void* self, uint64_t index, core_entry* entry);
 
   EngineEvents& events_;
-  const std::vector<Member>& founders_;  // of the driver's options
+  const std::vector<Member>& initial_members_;  // of the driver's options
   core* core_;
   // The entries given with the running call, for EntriesPort.
   const storage::Entry* offered_ = nullptr;

@@ -107,9 +107,9 @@ struct LogBehindAcknowledged {
 };
 
 // Between the voters of a bank that one of them takes for a new one (Driver, driver_founding.cc).
-struct Introduction {
+struct BootstrapQuery {
   Term term;
-  bool holds = false;  // the sender's log goes beyond the founding: the bank exists
+  bool holds = false;  // the sender's log goes beyond the bootstrap: the bank exists
   bool lost = false;   // the sender is being rebuilt: it does not know what it held
   bool asks = false;   // and what about the receiver?
 };
@@ -123,6 +123,6 @@ struct NoMember {
 
 using Message = std::variant<RequestVote, RequestVoteResult, AppendEntries, AppendEntriesResult,
                              InstallSnapshot, TimeoutNow, ReadProbe, ReadProbeResult, LostLog,
-                             LogBehindAcknowledged, Introduction, NoMember>;
+                             LogBehindAcknowledged, BootstrapQuery, NoMember>;
 
 }  // namespace bank::replication

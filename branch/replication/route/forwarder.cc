@@ -14,8 +14,9 @@ bool SaysNothingOfBefore(const ledger::Outcome& outcome) {
 
 }  // namespace
 
-Forwarder::Forwarder(const ForwarderOptions& options, const Clock& clock, Route& route)
-    : options_(options), clock_(clock), route_(route) {}
+Forwarder::Forwarder(const ForwarderOptions& options, const Clock& clock,
+                     LeaderTransport& transport)
+    : options_(options), clock_(clock), transport_(transport) {}
 
 void Forwarder::Propose(std::string batch, uint64_t count, int64_t deadline_ns,
                         Replicator::ProposeCallback done) {
@@ -40,7 +41,7 @@ void Forwarder::Propose(std::string batch, uint64_t count, int64_t deadline_ns,
     }
   }
   if (refusal != nullptr) return done({Fate::kNotApplied, {}, refusal});
-  if (earlier) route_.WakeBy(deadline_ns);
+  if (earlier) transport_.WakeBy(deadline_ns);
   SendOutside(std::move(outgoing));
 }
 
@@ -198,10 +199,10 @@ Forwarder::Outgoing Forwarder::TakeLocked() {
 }
 
 void Forwarder::SendOutside(Outgoing outgoing) {
-  if (outgoing.wake_ns != INT64_MAX) route_.WakeBy(outgoing.wake_ns);
+  if (outgoing.wake_ns != INT64_MAX) transport_.WakeBy(outgoing.wake_ns);
   while (outgoing.id != 0) {
     const bool more = outgoing.more;
-    route_.Submit(
+    transport_.Submit(
         outgoing.leader, std::move(outgoing.request),
         [this, id = outgoing.id](ForwardResult result) { OnResult(id, std::move(result)); });
     if (!more) return;
@@ -234,7 +235,7 @@ void Forwarder::OnResult(uint64_t id, ForwardResult result) {
     }
     outgoing = TakeLocked();
   }
-  if (wake_ns != INT64_MAX) route_.WakeBy(wake_ns);
+  if (wake_ns != INT64_MAX) transport_.WakeBy(wake_ns);
   // First the next call, then the answers: the leader works while this thread answers.
   SendOutside(std::move(outgoing));
   Run(std::move(completions));

@@ -21,7 +21,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "branch/replication/replicator.h"
-#include "branch/replication/route/route.h"
+#include "branch/replication/route/leader_transport.h"
 #include "common/clock.h"
 #include "common/ids.h"
 
@@ -43,7 +43,7 @@ struct ForwarderOptions {
 class Forwarder {
  public:
   // Clock and route must outlive it.
-  Forwarder(const ForwarderOptions& options, const Clock& clock, Route& route);
+  Forwarder(const ForwarderOptions& options, const Clock& clock, LeaderTransport& transport);
 
   // As Replicator::Propose.
   void Propose(std::string batch, uint64_t count, int64_t deadline_ns,
@@ -96,7 +96,7 @@ class Forwarder {
 
   const ForwarderOptions options_;
   const Clock& clock_;
-  Route& route_;
+  LeaderTransport& transport_;
   // A lower bound of all deadlines and of the ends of the pause and of the wait for company.
   std::atomic<int64_t> next_deadline_ns_{INT64_MAX};
 

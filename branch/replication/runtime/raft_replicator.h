@@ -1,6 +1,6 @@
 // RaftReplicator: the bank's order by consensus, behind the replicator's seam, on any branch.
 //
-//   Dispatcher = the way of operations and reads to whoever leads
+//   ProposalRouter = the way of operations and reads to whoever leads
 //   Loop       = the driver (engine, log, ledger) with a thread and a disk
 //
 // Construction, Start(), use, Stop(), destruction. Peers may call the PeerHandler half from
@@ -18,10 +18,10 @@
 #include "branch/replication/driver/driver.h"
 #include "branch/replication/metrics.h"
 #include "branch/replication/replicator.h"
-#include "branch/replication/route/dispatcher.h"
 #include "branch/replication/route/forwarder.h"
 #include "branch/replication/route/peers.h"
-#include "branch/replication/runtime/loop.h"
+#include "branch/replication/route/proposal_router.h"
+#include "branch/replication/runtime/replica.h"
 #include "branch/storage/storage.h"
 #include "common/clock.h"
 
@@ -41,10 +41,10 @@ class RaftReplicator final : public Replicator, public PeerHandler {
   ~RaftReplicator() override;
 
   // Before Start(): as Loop::Observe().
-  void Observe(StatusObserver observe) { loop_.Observe(std::move(observe)); }
+  void Observe(StatusObserver observe) { replica_.Observe(std::move(observe)); }
 
-  // `recovered`: what the storage held. A founder that has never taken part first writes the
-  // founding configuration. Errors as Driver::Start() and of the storage.
+  // `recovered`: what the storage held. A initial member that has never taken part first writes the
+  // bootstrap configuration. Errors as Driver::Start() and of the storage.
   absl::Status Start(storage::Recovered recovered);
   // Idempotent; not from a callback. Query() and GetStatus() go on working.
   void Stop();
@@ -58,7 +58,7 @@ class RaftReplicator final : public Replicator, public PeerHandler {
   ReplicatorStatus GetStatus() const override;
 
   // Thread-safe.
-  const ReplicationMetrics& metrics() const { return loop_.metrics(); }
+  const ReplicationMetrics& metrics() const { return replica_.metrics(); }
 
   // For operators. A snapshot's callback: OK when one of all that was applied is durable.
   void TakeSnapshot(int64_t deadline_ns, ReadCallback done);
@@ -77,8 +77,8 @@ class RaftReplicator final : public Replicator, public PeerHandler {
  private:
   const DriverOptions driver_options_;
   storage::Storage& storage_;
-  Dispatcher dispatcher_;
-  Loop loop_;
+  ProposalRouter router_;
+  Replica replica_;
 };
 
 }  // namespace bank::replication

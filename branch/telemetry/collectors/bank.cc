@@ -28,19 +28,19 @@ BankCollector::QuantileSeries BankCollector::MakeQuantiles(const Metric& metric)
 }
 
 void BankCollector::AddQuantiles(const QuantileSeries& series, const LatencyCounts& counts,
-                                 std::vector<Reading>* readings) {
+                                 std::vector<Sample>* samples) {
   for (size_t i = 0; i < kQuantiles.size(); ++i) {
     if (const std::optional<int64_t> ns = counts.QuantileNs(kQuantiles[i])) {
-      readings->push_back({series[i], static_cast<double>(*ns) / kNsPerMs});
+      samples->push_back({series[i], static_cast<double>(*ns) / kNsPerMs});
     }
   }
 }
 
-void BankCollector::Collect(int64_t now_ns, std::vector<Reading>* readings) {
-  CollectStatus(status_source_(), readings);
+void BankCollector::Collect(int64_t now_ns, std::vector<Sample>* samples) {
+  CollectStatus(status_source_(), samples);
   const ProcessMetrics metrics = metrics_source_();
   const auto add = [&](const SeriesPtr& series, auto value) {
-    readings->push_back({series, static_cast<double>(value)});
+    samples->push_back({series, static_cast<double>(value)});
   };
   add(operations_open_, metrics.operations_open);
   add(disk_queue_, metrics.disk_queue_depth);
@@ -50,14 +50,14 @@ void BankCollector::Collect(int64_t now_ns, std::vector<Reading>* readings) {
   if (metrics.snapshot_age_ns.has_value()) {
     add(snapshot_age_, static_cast<double>(*metrics.snapshot_age_ns) / kNsPerS);
   }
-  CollectInterval(now_ns, metrics, readings);
+  CollectInterval(now_ns, metrics, samples);
   before_ = Before{now_ns, metrics};
 }
 
 void BankCollector::CollectStatus(const replication::ReplicatorStatus& status,
-                                  std::vector<Reading>* readings) const {
+                                  std::vector<Sample>* samples) const {
   const auto add = [&](const SeriesPtr& series, auto value) {
-    readings->push_back({series, static_cast<double>(value)});
+    samples->push_back({series, static_cast<double>(value)});
   };
   add(term_, status.term.value);
   add(commit_index_, status.commit_index.value);
@@ -73,16 +73,16 @@ void BankCollector::CollectStatus(const replication::ReplicatorStatus& status,
 }
 
 void BankCollector::CollectInterval(int64_t now_ns, const ProcessMetrics& metrics,
-                                    std::vector<Reading>* readings) const {
+                                    std::vector<Sample>* samples) const {
   if (!before_.has_value() || now_ns <= before_->now_ns) return;
   const double passed_s = static_cast<double>(now_ns - before_->now_ns) / kNsPerS;
   LatencyCounts operations = Since(before_->metrics.reads, metrics.reads);
   const LatencyCounts writes = Since(before_->metrics.writes, metrics.writes);
-  readings->push_back({reads_rate_, static_cast<double>(operations.count()) / passed_s});
-  readings->push_back({writes_rate_, static_cast<double>(writes.count()) / passed_s});
+  samples->push_back({reads_rate_, static_cast<double>(operations.count()) / passed_s});
+  samples->push_back({writes_rate_, static_cast<double>(writes.count()) / passed_s});
   operations += writes;
-  AddQuantiles(durations_, operations, readings);
-  AddQuantiles(syncs_, Since(before_->metrics.syncs, metrics.syncs), readings);
+  AddQuantiles(durations_, operations, samples);
+  AddQuantiles(syncs_, Since(before_->metrics.syncs, metrics.syncs), samples);
 }
 
 }  // namespace bank::telemetry

@@ -19,7 +19,7 @@ class BankCollector final : public Collector {
  public:
   BankCollector(StatusSource status, ProcessMetricsSource metrics);
   std::string_view name() const override { return "bank"; }
-  void Collect(int64_t now_ns, std::vector<Reading>* readings) override;
+  void Collect(int64_t now_ns, std::vector<Sample>* samples) override;
   void Forget() override { before_.reset(); }
 
  private:
@@ -32,11 +32,11 @@ class BankCollector final : public Collector {
 
   static QuantileSeries MakeQuantiles(const Metric& metric);
   static void AddQuantiles(const QuantileSeries& series, const LatencyCounts& counts,
-                           std::vector<Reading>* readings);
+                           std::vector<Sample>* samples);
   void CollectStatus(const replication::ReplicatorStatus& status,
-                     std::vector<Reading>* readings) const;
+                     std::vector<Sample>* samples) const;
   void CollectInterval(int64_t now_ns, const ProcessMetrics& metrics,
-                       std::vector<Reading>* readings) const;
+                       std::vector<Sample>* samples) const;
 
   const StatusSource status_source_;
   const ProcessMetricsSource metrics_source_;

@@ -41,7 +41,7 @@ std::optional<double> BusyPercent(const CpuTimes& before, const CpuTimes& now) {
 
 CpuCollector::CpuCollector(const std::string& proc) : stat_(proc + "/stat") {}
 
-void CpuCollector::Collect(int64_t /*now_ns*/, std::vector<Reading>* readings) {
+void CpuCollector::Collect(int64_t /*now_ns*/, std::vector<Sample>* samples) {
   const auto text = stat_.Read();
   if (!text.has_value()) return;
   ParseCpuTimes(*text, &now_);
@@ -51,7 +51,7 @@ void CpuCollector::Collect(int64_t /*now_ns*/, std::vector<Reading>* readings) {
     while (before != before_.end() && before->cpu < now.cpu) ++before;
     if (before == before_.end() || before->cpu != now.cpu) continue;
     if (const auto percent = BusyPercent(*before, now)) {
-      readings->push_back({SeriesOf(now.cpu), *percent});
+      samples->push_back({SeriesOf(now.cpu), *percent});
     }
   }
   before_.swap(now_);

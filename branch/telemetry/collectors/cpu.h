@@ -30,7 +30,7 @@ class CpuCollector final : public Collector {
  public:
   explicit CpuCollector(const std::string& proc);
   std::string_view name() const override { return "cpu"; }
-  void Collect(int64_t now_ns, std::vector<Reading>* readings) override;
+  void Collect(int64_t now_ns, std::vector<Sample>* samples) override;
   void Forget() override { before_.clear(); }
 
  private:

@@ -16,7 +16,7 @@ DeviceRates::DeviceRates(const Metric& metric, std::string_view in, std::string_
 void DeviceRates::Begin(int64_t now_ns) { now_ns_ = now_ns; }
 
 DeviceRates::Rates DeviceRates::Add(std::string_view device, uint64_t in_bytes, uint64_t out_bytes,
-                                    std::vector<Reading>* readings) {
+                                    std::vector<Sample>* samples) {
   auto found = devices_.find(device);
   const bool known = found != devices_.end();
   if (!known) found = devices_.emplace(std::string(device), MakeDevice(device)).first;
@@ -28,7 +28,7 @@ DeviceRates::Rates DeviceRates::Add(std::string_view device, uint64_t in_bytes, 
     counter.bytes = bytes;
     if (!known || !growth.has_value() || passed_s <= 0) return std::nullopt;
     const double value = static_cast<double>(*growth) / kBytesPerKiB / passed_s;
-    readings->push_back({counter.series, value});
+    samples->push_back({counter.series, value});
     return value;
   };
   const std::optional<double> in = rate(own.counters[0], in_bytes);

@@ -30,7 +30,7 @@ class DeviceRates {
   void Begin(int64_t now_ns);
   // Appends what is known of the device, and gives it.
   Rates Add(std::string_view device, uint64_t in_bytes, uint64_t out_bytes,
-            std::vector<Reading>* readings);
+            std::vector<Sample>* samples);
   void End();
   void Forget() { devices_.clear(); }
 

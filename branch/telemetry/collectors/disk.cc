@@ -59,7 +59,7 @@ DiskCollector::DiskCollector(const std::string& proc)
       total_read_(MakeSeries(kSystemDiskIo, {{"direction", "read"}})),
       total_written_(MakeSeries(kSystemDiskIo, {{"direction", "write"}})) {}
 
-void DiskCollector::Collect(int64_t now_ns, std::vector<Reading>* readings) {
+void DiskCollector::Collect(int64_t now_ns, std::vector<Sample>* samples) {
   const auto text = diskstats_.Read();
   if (!text.has_value()) return;
   ParseDiskstats(*text, &disks_);
@@ -70,14 +70,14 @@ void DiskCollector::Collect(int64_t now_ns, std::vector<Reading>* readings) {
   };
   rates_.Begin(now_ns);
   for (const DiskBytes& disk : disks_) {
-    const DeviceRates::Rates rates = rates_.Add(disk.device, disk.read, disk.written, readings);
+    const DeviceRates::Rates rates = rates_.Add(disk.device, disk.read, disk.written, samples);
     if (disk.stacked) continue;
     add(&read, rates.in);
     add(&written, rates.out);
   }
   rates_.End();
-  if (read.has_value()) readings->push_back({total_read_, *read});
-  if (written.has_value()) readings->push_back({total_written_, *written});
+  if (read.has_value()) samples->push_back({total_read_, *read});
+  if (written.has_value()) samples->push_back({total_written_, *written});
 }
 
 }  // namespace bank::telemetry

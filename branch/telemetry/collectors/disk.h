@@ -30,7 +30,7 @@ class DiskCollector final : public Collector {
  public:
   explicit DiskCollector(const std::string& proc);
   std::string_view name() const override { return "disk"; }
-  void Collect(int64_t now_ns, std::vector<Reading>* readings) override;
+  void Collect(int64_t now_ns, std::vector<Sample>* samples) override;
   void Forget() override { rates_.Forget(); }
 
  private:

@@ -21,13 +21,13 @@ FilesCollector::FilesCollector(const std::string& proc)
       used_(MakeSeries(kSystemFileDescriptorCount, {{"state", "used"}})),
       limit_(MakeSeries(kSystemFileDescriptorCount, {{"state", "limit"}})) {}
 
-void FilesCollector::Collect(int64_t /*now_ns*/, std::vector<Reading>* readings) {
+void FilesCollector::Collect(int64_t /*now_ns*/, std::vector<Sample>* samples) {
   const auto text = file_nr_.Read();
   if (!text.has_value()) return;
   const std::optional<OpenFiles> files = ParseFileNr(*text);
   if (!files.has_value()) return;
-  readings->push_back({used_, static_cast<double>(files->used)});
-  readings->push_back({limit_, static_cast<double>(files->limit)});
+  samples->push_back({used_, static_cast<double>(files->used)});
+  samples->push_back({limit_, static_cast<double>(files->limit)});
 }
 
 }  // namespace bank::telemetry

@@ -23,7 +23,7 @@ class FilesCollector final : public Collector {
  public:
   explicit FilesCollector(const std::string& proc);
   std::string_view name() const override { return "files"; }
-  void Collect(int64_t now_ns, std::vector<Reading>* readings) override;
+  void Collect(int64_t now_ns, std::vector<Sample>* samples) override;
 
  private:
   ProcFile file_nr_;

@@ -18,12 +18,12 @@ LoadCollector::LoadCollector(const std::string& proc)
     : loadavg_(proc + "/loadavg"),
       series_{MakeSeries(kSystemLoad1), MakeSeries(kSystemLoad5), MakeSeries(kSystemLoad15)} {}
 
-void LoadCollector::Collect(int64_t /*now_ns*/, std::vector<Reading>* readings) {
+void LoadCollector::Collect(int64_t /*now_ns*/, std::vector<Sample>* samples) {
   const auto text = loadavg_.Read();
   if (!text.has_value()) return;
   const auto averages = ParseLoadAverages(*text);
   if (!averages.has_value()) return;
-  for (size_t i = 0; i < series_.size(); ++i) readings->push_back({series_[i], (*averages)[i]});
+  for (size_t i = 0; i < series_.size(); ++i) samples->push_back({series_[i], (*averages)[i]});
 }
 
 }  // namespace bank::telemetry

@@ -20,7 +20,7 @@ class LoadCollector final : public Collector {
  public:
   explicit LoadCollector(const std::string& proc);
   std::string_view name() const override { return "load"; }
-  void Collect(int64_t now_ns, std::vector<Reading>* readings) override;
+  void Collect(int64_t now_ns, std::vector<Sample>* samples) override;
 
  private:
   ProcFile loadavg_;

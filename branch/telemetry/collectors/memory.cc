@@ -38,15 +38,15 @@ MemoryCollector::MemoryCollector(const std::string& proc)
       cached_(MakeSeries(kSystemMemoryUsage, {{"state", "cached"}})),
       buffers_(MakeSeries(kSystemMemoryUsage, {{"state", "buffers"}})) {}
 
-void MemoryCollector::Collect(int64_t /*now_ns*/, std::vector<Reading>* readings) {
+void MemoryCollector::Collect(int64_t /*now_ns*/, std::vector<Sample>* samples) {
   const auto text = meminfo_.Read();
   if (!text.has_value()) return;
   const std::optional<MemoryUse> use = ParseMeminfo(*text);
   if (!use.has_value()) return;
   const auto add = [&](const SeriesPtr& series, uint64_t bytes) {
-    readings->push_back({series, static_cast<double>(bytes)});
+    samples->push_back({series, static_cast<double>(bytes)});
   };
-  readings->push_back(
+  samples->push_back(
       {utilization_, 100 * static_cast<double>(use->used) / static_cast<double>(use->total)});
   add(used_, use->used);
   add(free_, use->free);

@@ -29,7 +29,7 @@ class MemoryCollector final : public Collector {
  public:
   explicit MemoryCollector(const std::string& proc);
   std::string_view name() const override { return "memory"; }
-  void Collect(int64_t now_ns, std::vector<Reading>* readings) override;
+  void Collect(int64_t now_ns, std::vector<Sample>* samples) override;
 
  private:
   ProcFile meminfo_;

@@ -25,7 +25,7 @@ class NetworkCollector final : public Collector {
  public:
   explicit NetworkCollector(const std::string& proc);
   std::string_view name() const override { return "network"; }
-  void Collect(int64_t now_ns, std::vector<Reading>* readings) override;
+  void Collect(int64_t now_ns, std::vector<Sample>* samples) override;
   void Forget() override { rates_.Forget(); }
 
  private:

@@ -34,14 +34,14 @@ PressureCollector::PressureCollector(const std::string& proc)
     : resources_{MakeResource(proc, "cpu"), MakeResource(proc, "memory"),
                  MakeResource(proc, "io")} {}
 
-void PressureCollector::Collect(int64_t /*now_ns*/, std::vector<Reading>* readings) {
+void PressureCollector::Collect(int64_t /*now_ns*/, std::vector<Sample>* samples) {
   for (Resource& resource : resources_) {
     const auto text = resource.file.Read();
     if (!text.has_value()) continue;
     const Stall stall = ParsePressure(*text);
-    if (stall.some.has_value()) readings->push_back({resource.some, *stall.some});
+    if (stall.some.has_value()) samples->push_back({resource.some, *stall.some});
     if (stall.full.has_value() && resource.full != nullptr) {
-      readings->push_back({resource.full, *stall.full});
+      samples->push_back({resource.full, *stall.full});
     }
   }
 }

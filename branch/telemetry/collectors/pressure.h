@@ -25,7 +25,7 @@ class PressureCollector final : public Collector {
  public:
   explicit PressureCollector(const std::string& proc);
   std::string_view name() const override { return "pressure"; }
-  void Collect(int64_t now_ns, std::vector<Reading>* readings) override;
+  void Collect(int64_t now_ns, std::vector<Sample>* samples) override;
 
  private:
   struct Resource {

@@ -72,9 +72,9 @@ ProcessCollector::ProcessCollector(const std::string& proc, HostUnits units)
       threads_(MakeSeries(kProcessThreadCount)),
       running_(MakeSeries(kProcessUptime)) {}
 
-void ProcessCollector::Collect(int64_t now_ns, std::vector<Reading>* readings) {
+void ProcessCollector::Collect(int64_t now_ns, std::vector<Sample>* samples) {
   if (const auto files = CountFiles(files_folder_)) {
-    readings->push_back({files_, static_cast<double>(*files)});
+    samples->push_back({files_, static_cast<double>(*files)});
   }
   const auto text = stat_.Read();
   if (!text.has_value()) return;
@@ -86,18 +86,17 @@ void ProcessCollector::Collect(int64_t now_ns, std::vector<Reading>* readings) {
     const double offered_s =
         static_cast<double>(now_ns - *before_ns_) / 1e9 * static_cast<double>(units_.cpus);
     // Ticks are counted in whole ones: a busy process may seem to have a little more than there is.
-    readings->push_back({cpu_, std::min(100.0, 100 * used_s / offered_s)});
+    samples->push_back({cpu_, std::min(100.0, 100 * used_s / offered_s)});
   }
   before_ns_ = now_ns;
   before_ticks_ = use->cpu_ticks;
-  readings->push_back(
+  samples->push_back(
       {memory_, static_cast<double>(use->resident_pages) * static_cast<double>(units_.page_bytes)});
-  readings->push_back({threads_, static_cast<double>(use->threads)});
+  samples->push_back({threads_, static_cast<double>(use->threads)});
   const auto uptime_text = uptime_.Read();
   if (!uptime_text.has_value()) return;
   if (const auto uptime_s = ParseUptimeSeconds(*uptime_text)) {
-    readings->push_back(
-        {running_, *uptime_s - static_cast<double>(use->start_ticks) / ticks_per_s});
+    samples->push_back({running_, *uptime_s - static_cast<double>(use->start_ticks) / ticks_per_s});
   }
 }
 

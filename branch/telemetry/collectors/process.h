@@ -34,7 +34,7 @@ class ProcessCollector final : public Collector {
  public:
   ProcessCollector(const std::string& proc, HostUnits units);
   std::string_view name() const override { return "process"; }
-  void Collect(int64_t now_ns, std::vector<Reading>* readings) override;
+  void Collect(int64_t now_ns, std::vector<Sample>* samples) override;
   void Forget() override { before_ns_.reset(); }
 
  private:

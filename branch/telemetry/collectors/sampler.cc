@@ -74,7 +74,7 @@ void Sampler::Run() {
     {
       absl::MutexLock lock(&mutex_);
       const int64_t wake_ns =
-          std::min(schedule_.next_ns(), published_ns_ + options_.sign_of_life_ms * kNsPerMs);
+          std::min(schedule_.next_ns(), published_ns_ + options_.heartbeat_ms * kNsPerMs);
       const int64_t wait_ns = wake_ns - clock_.NowNs();
       if (wait_ns > 0) {
         mutex_.AwaitWithTimeout(absl::Condition(this, &Sampler::Changed),
@@ -90,14 +90,14 @@ void Sampler::Run() {
     if (due) {
       Sample();
     } else {
-      Publish(NewFrame());  // a sign of life
+      Publish(NewBatch());  // a heartbeat
     }
   }
 }
 
 void Sampler::Sample() {
-  std::shared_ptr<Frame> frame = NewFrame();
-  frame->readings.reserve(readings_max_);
+  std::shared_ptr<SampleBatch> batch = NewBatch();
+  batch->samples.reserve(samples_max_);
   for (Source& source : sources_) {
     bool on = false;
     bool forget = false;
@@ -107,24 +107,24 @@ void Sampler::Sample() {
       forget = std::exchange(source.forget, false);
     }
     if (forget) source.collector->Forget();
-    if (on) source.collector->Collect(clock_.NowNs(), &frame->readings);
+    if (on) source.collector->Collect(clock_.NowNs(), &batch->samples);
   }
-  readings_max_ = std::max(readings_max_, frame->readings.size());
-  frame->sequence = ++last_sequence_;
-  Publish(std::move(frame));
+  samples_max_ = std::max(samples_max_, batch->samples.size());
+  batch->sequence = ++last_sequence_;
+  Publish(std::move(batch));
 }
 
-std::shared_ptr<Frame> Sampler::NewFrame() {
-  auto frame = std::make_shared<Frame>();
-  frame->agent = options_.agent;
-  frame->time_unix_ns = unix_ns_();
-  if (status_ != nullptr) frame->status = status_();
-  return frame;
+std::shared_ptr<SampleBatch> Sampler::NewBatch() {
+  auto batch = std::make_shared<SampleBatch>();
+  batch->agent = options_.agent;
+  batch->time_unix_ns = unix_ns_();
+  if (status_ != nullptr) batch->status = status_();
+  return batch;
 }
 
-void Sampler::Publish(std::shared_ptr<Frame> frame) {
+void Sampler::Publish(std::shared_ptr<SampleBatch> batch) {
   published_ns_ = clock_.NowNs();
-  sink_(std::move(frame));
+  sink_(std::move(batch));
 }
 
 }  // namespace bank::telemetry

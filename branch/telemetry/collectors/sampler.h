@@ -1,9 +1,10 @@
-// Sampler: the thread that asks all collectors at equal intervals and makes a numbered frame of
+// Sampler: the thread that asks all collectors at equal intervals and makes a numbered batch of
 // what they say, with the branch's status. (Events go their own way: journal.h.)
 //
 // Instants lie on a steady grid: a late one is late, those it missed are left out, and none is made
-// up for. When the interval is long, a frame without readings and with sequence 0 goes out every
-// `sign_of_life_ms` in between: the status is new, and whoever watches knows that the branch lives.
+// up for. When the interval is long, a sample batch without samples and with sequence 0 goes out
+// every `sign_of_life_ms` in between: the status is new, and whoever watches knows that the branch
+// lives.
 //
 // Construction, Start(), Stop(), destruction. SetInterval() and SetCollector() are thread-safe and
 // do not block. The sink is called on the sampler's thread and must not block.
@@ -21,8 +22,8 @@
 #include "absl/synchronization/mutex.h"
 #include "branch/telemetry/collectors/collector.h"
 #include "branch/telemetry/collectors/schedule.h"
-#include "branch/telemetry/frame.h"
 #include "branch/telemetry/process_metrics.h"
+#include "branch/telemetry/sample_batch.h"
 #include "common/clock.h"
 
 namespace bank::telemetry {
@@ -33,12 +34,12 @@ struct SamplerOptions {
 
   AgentPtr agent;
   int64_t interval_ms = 1000;
-  int64_t sign_of_life_ms = 1000;
+  int64_t heartbeat_ms = 1000;
 };
 
 class Sampler {
  public:
-  using Sink = std::function<void(FramePtr)>;
+  using Sink = std::function<void(SampleBatchPtr)>;
 
   // `status`: nullptr if the agent is no branch. `unix_ns` is the wall clock. The steady one must
   // outlive the sampler.
@@ -49,7 +50,7 @@ class Sampler {
   Sampler(const Sampler&) = delete;
   Sampler& operator=(const Sampler&) = delete;
 
-  // The first frame is made at once.
+  // The first batch is made at once.
   void Start();
   // Idempotent; not from the sink.
   void Stop();
@@ -72,8 +73,8 @@ class Sampler {
   void Run();
   bool Changed() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || changed_; }
   void Sample();
-  std::shared_ptr<Frame> NewFrame();
-  void Publish(std::shared_ptr<Frame> frame);
+  std::shared_ptr<SampleBatch> NewBatch();
+  void Publish(std::shared_ptr<SampleBatch> batch);
 
   const SamplerOptions options_;
   const StatusSource status_;
@@ -83,7 +84,7 @@ class Sampler {
 
   // Of the sampler's thread.
   uint64_t last_sequence_ = 0;
-  size_t readings_max_ = 0;
+  size_t samples_max_ = 0;
   int64_t published_ns_ = 0;
 
   mutable absl::Mutex mutex_;

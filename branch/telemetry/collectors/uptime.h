@@ -18,7 +18,7 @@ class UptimeCollector final : public Collector {
  public:
   explicit UptimeCollector(const std::string& proc);
   std::string_view name() const override { return "uptime"; }
-  void Collect(int64_t now_ns, std::vector<Reading>* readings) override;
+  void Collect(int64_t now_ns, std::vector<Sample>* samples) override;
 
  private:
   ProcFile uptime_;

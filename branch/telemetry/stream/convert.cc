@@ -178,7 +178,7 @@ Event FromWire(const v1::Event& wire) {
   return event;
 }
 
-void ToWire(const FeedGap& gap, v1::Gap* wire) {
+void ToWire(const StoreGap& gap, v1::Gap* wire) {
   wire->set_agent(gap.agent);
   wire->set_incarnation(gap.incarnation);
   wire->set_first_sequence(gap.first_sequence);
@@ -210,32 +210,32 @@ Life FromWire(const v1::MetricUpdate::Life& wire, int64_t now_ns) {
   return life;
 }
 
-void FrameEncoder::Encode(const Frame& frame, v1::MetricFrame* wire) {
-  wire->set_sequence(frame.sequence);
-  wire->set_time_unix_nanos(frame.time_unix_ns);
-  wire->set_lost_before(frame.lost_before);
+void SampleBatchEncoder::Encode(const SampleBatch& batch, v1::MetricFrame* wire) {
+  wire->set_sequence(batch.sequence);
+  wire->set_time_unix_nanos(batch.time_unix_ns);
+  wire->set_lost_before(batch.lost_before);
   // Series end when agents restart: begin anew rather than remember all of them.
-  if (sent_.size() + frame.readings.size() > kSeriesMax) sent_.clear();
-  for (const Reading& reading : frame.readings) {
-    auto [known, added] = sent_.try_emplace(reading.series.get());
+  if (sent_.size() + batch.samples.size() > kSeriesMax) sent_.clear();
+  for (const Sample& sample : batch.samples) {
+    auto [known, added] = sent_.try_emplace(sample.series.get());
     if (added) {
-      known->second = {reading.series, static_cast<uint32_t>(sent_.size())};
+      known->second = {sample.series, static_cast<uint32_t>(sent_.size())};
       v1::Series* define = wire->add_define();
       define->set_id(known->second.id);
-      define->set_metric(reading.series->metric);
-      define->set_unit(reading.series->unit);
-      for (const auto& [key, value] : reading.series->attributes) {
+      define->set_metric(sample.series->metric);
+      define->set_unit(sample.series->unit);
+      for (const auto& [key, value] : sample.series->attributes) {
         (*define->mutable_attributes())[key] = value;
       }
     }
     wire->add_series(known->second.id);
-    wire->add_value(reading.value);
+    wire->add_value(sample.value);
   }
-  if (frame.status) ToWire(*frame.status, frame.agent->branch, wire->mutable_status());
-  for (const Event& event : frame.events) ToWire(event, wire->add_events());
+  if (batch.status) ToWire(*batch.status, batch.agent->branch, wire->mutable_status());
+  for (const Event& event : batch.events) ToWire(event, wire->add_events());
 }
 
-absl::Status FrameDecoder::Define(const v1::Series& wire, Frame* frame) {
+absl::Status SampleBatchDecoder::Define(const v1::Series& wire, SampleBatch* batch) {
   if (wire.metric().empty()) return absl::InvalidArgumentError("define.metric: empty");
   if (auto s = CheckText(wire.metric(), "define.metric"); !s.ok()) return s;
   if (auto s = CheckText(wire.unit(), "define.unit"); !s.ok()) return s;
@@ -261,50 +261,51 @@ absl::Status FrameDecoder::Define(const v1::Series& wire, Frame* frame) {
     return absl::InvalidArgumentError(
         fmt::format("define: more than {} bytes of names and attributes", kSeriesBytesMax));
   }
-  frame->defined_bytes += bytes;
+  batch->defined_bytes += bytes;
   known = std::make_shared<const Series>(std::move(series));
   return absl::OkStatus();
 }
 
-absl::StatusOr<FramePtr> FrameDecoder::Decode(const AgentPtr& agent, const v1::MetricFrame& wire) {
+absl::StatusOr<SampleBatchPtr> SampleBatchDecoder::Decode(const AgentPtr& agent,
+                                                          const v1::MetricFrame& wire) {
   if (wire.series_size() != wire.value_size()) {
     return absl::InvalidArgumentError(fmt::format("frame {}: {} series, but {} values",
                                                   wire.sequence(), wire.series_size(),
                                                   wire.value_size()));
   }
-  if (wire.series_size() > static_cast<int>(kReadingsMax) ||
+  if (wire.series_size() > static_cast<int>(kSamplesMax) ||
       wire.events_size() > static_cast<int>(kEventsMax)) {
     return absl::InvalidArgumentError(fmt::format("frame {}: too large", wire.sequence()));
   }
   if (wire.time_unix_nanos() < 0) {
     return absl::InvalidArgumentError(fmt::format("frame {}: a time before 1970", wire.sequence()));
   }
-  auto frame = std::make_shared<Frame>();
+  auto batch = std::make_shared<SampleBatch>();
   for (const v1::Series& define : wire.define()) {
-    if (auto s = Define(define, frame.get()); !s.ok()) return s;
+    if (auto s = Define(define, batch.get()); !s.ok()) return s;
   }
-  frame->agent = agent;
-  frame->sequence = wire.sequence();
-  frame->time_unix_ns = wire.time_unix_nanos();
-  frame->lost_before = wire.lost_before();
-  frame->readings.reserve(static_cast<size_t>(wire.series_size()));
+  batch->agent = agent;
+  batch->sequence = wire.sequence();
+  batch->time_unix_ns = wire.time_unix_nanos();
+  batch->lost_before = wire.lost_before();
+  batch->samples.reserve(static_cast<size_t>(wire.series_size()));
   for (int i = 0; i < wire.series_size(); ++i) {
     const auto series = series_.find(wire.series(i));
     if (series == series_.end()) {
       return absl::InvalidArgumentError(
           fmt::format("frame {}: series {} is not defined", wire.sequence(), wire.series(i)));
     }
-    frame->readings.push_back({series->second, wire.value(i)});
+    batch->samples.push_back({series->second, wire.value(i)});
   }
-  if (wire.has_status() && agent->branch.value != 0) frame->status = FromWire(wire.status());
+  if (wire.has_status() && agent->branch.value != 0) batch->status = FromWire(wire.status());
   for (const v1::Event& event : wire.events()) {
-    frame->events.push_back(FromWire(event));
+    batch->events.push_back(FromWire(event));
     // An agent speaks for itself alone; what a branch was told to do is the bank's own record.
-    frame->events.back().agent = agent->name;
-    frame->events.back().incarnation = agent->incarnation;
-    if (agent->branch.value == 0) frame->events.back().audit.reset();
+    batch->events.back().agent = agent->name;
+    batch->events.back().incarnation = agent->incarnation;
+    if (agent->branch.value == 0) batch->events.back().audit.reset();
   }
-  return frame;
+  return batch;
 }
 
 }  // namespace bank::telemetry

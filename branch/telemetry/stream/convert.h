@@ -11,15 +11,15 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "bank/v1/monitor.pb.h"
-#include "branch/telemetry/feed.h"
-#include "branch/telemetry/frame.h"
+#include "branch/telemetry/metric_store.h"
+#include "branch/telemetry/sample_batch.h"
 
 namespace bank::telemetry {
 
 inline constexpr size_t kSeriesMax = 20'000;                // of one stream
 inline constexpr size_t kSeriesBytesMax = size_t{8} << 20;  // of their text, of one stream
-inline constexpr size_t kReadingsMax = 10'000;              // of one frame
-inline constexpr size_t kEventsMax = 1'000;                 // of one frame
+inline constexpr size_t kSamplesMax = 10'000;               // of one batch
+inline constexpr size_t kEventsMax = 1'000;                 // of one batch
 inline constexpr size_t kTextMax = 256;    // bytes of a name, a value of an attribute, ...
 inline constexpr size_t kLineMax = 1'024;  // bytes of an event's text or a result's message
 
@@ -37,16 +37,16 @@ AuditRecord FromWire(const v1::AuditRecord& wire);
 void ToWire(const Event& event, v1::Event* wire);
 Event FromWire(const v1::Event& wire);
 
-void ToWire(const FeedGap& gap, v1::Gap* wire);
+void ToWire(const StoreGap& gap, v1::Gap* wire);
 
 // Ages travel, not times: every branch has a steady clock of its own.
 void ToWire(Liveness liveness, const Life& life, int64_t now_ns, v1::MetricUpdate::Life* wire);
 Life FromWire(const v1::MetricUpdate::Life& wire, int64_t now_ns);
 
 // Frames onto one stream: a series is defined the first time it is used there.
-class FrameEncoder {
+class SampleBatchEncoder {
  public:
-  void Encode(const Frame& frame, v1::MetricFrame* wire);
+  void Encode(const SampleBatch& batch, v1::MetricFrame* wire);
 
  private:
   struct Sent {
@@ -57,12 +57,12 @@ class FrameEncoder {
 };
 
 // Frames of one stream. After an error the stream is to be ended.
-class FrameDecoder {
+class SampleBatchDecoder {
  public:
-  absl::StatusOr<FramePtr> Decode(const AgentPtr& agent, const v1::MetricFrame& wire);
+  absl::StatusOr<SampleBatchPtr> Decode(const AgentPtr& agent, const v1::MetricFrame& wire);
 
  private:
-  absl::Status Define(const v1::Series& wire, Frame* frame);
+  absl::Status Define(const v1::Series& wire, SampleBatch* batch);
 
   absl::flat_hash_map<uint32_t, SeriesPtr> series_;
   size_t bytes_ = 0;  // of what stands in `series_`

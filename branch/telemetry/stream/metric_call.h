@@ -1,5 +1,5 @@
 // What the streams of metrics share: each lives from construction to its OnDone, is ended once, and
-// does everything on the worker.
+// does everything on the task queue.
 #pragma once
 
 #include <grpcpp/support/status.h>
@@ -7,26 +7,26 @@
 #include <set>
 #include <utility>
 
-#include "branch/telemetry/stream/masters.h"
+#include "branch/telemetry/stream/leader_tracker.h"
 #include "branch/telemetry/stream/metric_streams.h"
-#include "net/worker.h"
+#include "net/task_queue.h"
 
 namespace bank::telemetry {
 
 class MetricStreams::Call {
  public:
   Call(MetricStreams& streams, std::set<Call*>& group) : streams_(streams), group_(group) {
-    streams_.living_.Add();
+    streams_.wait_group_.Add();
   }
-  virtual ~Call() { streams_.living_.Remove(); }
+  virtual ~Call() { streams_.wait_group_.Remove(); }
 
   virtual void End(const grpc::Status& status) = 0;
   virtual void Pump() {}
   virtual void Tick() {}
-  virtual void OnMaster(const Master&) {}
+  virtual void OnLeader(const Leader&) {}
 
  protected:
-  // On the worker, first of all. False: it has been ended.
+  // On the task queue, first of all. False: it has been ended.
   bool Enter(size_t max) {
     if (streams_.stopping_) {
       End({grpc::StatusCode::UNAVAILABLE, kStopping});
@@ -45,7 +45,7 @@ class MetricStreams::Call {
     return !std::exchange(ended_, true);
   }
   bool ended() const { return ended_; }
-  void Post(net::Worker::Task task) { streams_.worker_.Post(std::move(task)); }
+  void Post(net::TaskQueue::Task task) { streams_.task_queue_.Post(std::move(task)); }
 
   MetricStreams& streams_;
 

@@ -8,7 +8,7 @@
 
 #include "branch/remote_command/catalog.h"
 #include "branch/telemetry/stream/metric_relay.h"
-#include "branch/telemetry/stream/uplink.h"
+#include "branch/telemetry/stream/telemetry_sync.h"
 
 namespace bank::telemetry {
 namespace {
@@ -64,14 +64,14 @@ void MetricStreams::PushCall::End(const grpc::Status& status) {
     if (mine != streams_.by_agent_.end() && mine->second == this) {
       streams_.by_agent_.erase(mine);
       // Those that are sent elsewhere live.
-      if (status.error_message() != kNoMaster) streams_.feed_.NoteBroken(agent_->name);
+      if (status.error_message() != kNoLeader) streams_.store_.NoteBroken(agent_->name);
     }
   }
   Finish(status);
 }
 
-void MetricStreams::PushCall::OnMaster(const Master& master) {
-  if (agent_ != nullptr && !master.SameAs(master_)) End({StatusCode::UNAVAILABLE, kNoMaster});
+void MetricStreams::PushCall::OnLeader(const Leader& leader) {
+  if (agent_ != nullptr && !leader.SameAs(leader_)) End({StatusCode::UNAVAILABLE, kNoLeader});
 }
 
 void MetricStreams::PushCall::PassMetadata(
@@ -90,12 +90,12 @@ void MetricStreams::PushCall::ReadOn() {
 
 void MetricStreams::PushCall::RelayEnded(const grpc::Status& status) {
   relay_ = nullptr;
-  // What the master says of the agent itself stays; all else is "not now".
+  // What the leader says of the agent itself stays; all else is "not now".
   const bool says = status.error_code() == StatusCode::INVALID_ARGUMENT ||
                     status.error_code() == StatusCode::FAILED_PRECONDITION ||
                     status.error_code() == StatusCode::ABORTED ||
                     status.error_code() == StatusCode::RESOURCE_EXHAUSTED;
-  End(says ? status : grpc::Status(StatusCode::UNAVAILABLE, kNoMaster));
+  End(says ? status : grpc::Status(StatusCode::UNAVAILABLE, kNoLeader));
 }
 
 void MetricStreams::PushCall::Take() {
@@ -105,14 +105,14 @@ void MetricStreams::PushCall::Take() {
     if (relay_ != nullptr) relay_->Write(message_);
     return;  // ReadOn() follows
   }
-  if (!streams_.feed_.NoteAlive(agent_)) {
+  if (!streams_.store_.NoteAlive(agent_)) {
     return End({StatusCode::FAILED_PRECONDITION, "a later run of this agent is known"});
   }
   for (v1::MetricFrame& wire : *message_.mutable_frames()) {
     if (agent_->branch.value == 0) LimitEvents(&wire);
-    auto frame = decoder_.Decode(agent_, wire);
-    if (!frame.ok()) return End(ToGrpc(frame.status()));
-    streams_.feed_.AddFrame(*std::move(frame));
+    auto batch = decoder_.Decode(agent_, wire);
+    if (!batch.ok()) return End(ToGrpc(batch.status()));
+    streams_.store_.AddBatch(*std::move(batch));
   }
   StartRead(&message_);
 }
@@ -132,21 +132,21 @@ bool MetricStreams::PushCall::Begin() {
     End(checked);
     return false;
   }
-  master_ = streams_.masters_.Current();
+  leader_ = streams_.leader_tracker_.Current();
   const bool may_relay = bank.empty() && Metadata(context_, kRelayedKey).empty();
-  if (!master_.self && (master_.stub == nullptr || !may_relay)) {
-    End({StatusCode::UNAVAILABLE, kNoMaster});
+  if (!leader_.self && (leader_.stub == nullptr || !may_relay)) {
+    End({StatusCode::UNAVAILABLE, kNoLeader});
     return false;
   }
-  relayed_ = !master_.self;
-  if (!relayed_ && !streams_.feed_.NoteAlive(*agent)) {
+  relayed_ = !leader_.self;
+  if (!relayed_ && !streams_.store_.NoteAlive(*agent)) {
     End({StatusCode::FAILED_PRECONDITION,
          "a later run of this agent is known, or there are too many agents"});
     return false;
   }
   agent_ = *std::move(agent);
   if (relayed_) {
-    relay_ = new Relay(this, streams_.worker_, streams_.living_, master_);
+    relay_ = new Relay(this, streams_.task_queue_, streams_.wait_group_, leader_);
   } else {
     Join();
   }
@@ -163,33 +163,33 @@ grpc::Status MetricStreams::PushCall::CheckHello(const Agent& agent, std::string
   return grpc::Status::OK;
 }
 
-// It is one of this master's agents now; an earlier stream of it ends.
+// It is one of this leader's agents now; an earlier stream of it ends.
 void MetricStreams::PushCall::Join() {
   PushCall* const earlier = std::exchange(streams_.by_agent_[agent_->name], this);
   if (earlier != nullptr) {
     earlier->End({StatusCode::ABORTED, "the agent has opened another stream"});
   }
-  const FeedPosition last = streams_.feed_.LastOf(agent_->name);
+  const StorePosition last = streams_.store_.LastOf(agent_->name);
   const uint64_t sequence = last.incarnation == agent_->incarnation ? last.sequence : 0;
   context_.AddInitialMetadata(kLastSequenceKey, std::to_string(sequence));
   StartSendInitialMetadata();
 }
 
-void MetricStreams::PushCall::LimitEvents(v1::MetricFrame* frame) {
-  if (frame->events().empty()) return;
-  const int64_t count = std::min<int64_t>(frame->events_size(), EventsAllowed());
-  frame->mutable_events()->DeleteSubrange(static_cast<int>(count),
-                                          frame->events_size() - static_cast<int>(count));
+void MetricStreams::PushCall::LimitEvents(v1::MetricFrame* batch) {
+  if (batch->events().empty()) return;
+  const int64_t count = std::min<int64_t>(batch->events_size(), EventsAllowed());
+  batch->mutable_events()->DeleteSubrange(static_cast<int>(count),
+                                          batch->events_size() - static_cast<int>(count));
   events_due_ns_ += count * kNsPerEvent;
   const int64_t now_unix_ns = UnixNowNs();
-  for (v1::Event& event : *frame->mutable_events()) {
+  for (v1::Event& event : *batch->mutable_events()) {
     event.set_kind(v1::Event::OTHER);
     event.set_time_unix_nanos(std::clamp<int64_t>(event.time_unix_nanos(), 0, now_unix_ns));
   }
 }
 
 int64_t MetricStreams::PushCall::EventsAllowed() {
-  const int64_t now_ns = streams_.worker_.clock().NowNs();
+  const int64_t now_ns = streams_.task_queue_.clock().NowNs();
   events_due_ns_ = std::max(events_due_ns_, now_ns);
   return kForeignEventsMax - (events_due_ns_ - now_ns) / kNsPerEvent;
 }

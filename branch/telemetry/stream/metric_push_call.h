@@ -1,5 +1,5 @@
-// PushMetrics as a branch answers it: an agent's frames go into the feed if this branch leads, and
-// on to the master if it does not.
+// PushMetrics as a branch answers it: an agent's batches go into the metric store if this branch
+// leads, and on to the leader if it does not.
 //
 // An agent may be anybody's. Only who knows the bank's number speaks for a branch; of the others
 // this branch takes a few events at a time, and none from the future: they must not push the bank's
@@ -30,7 +30,7 @@ class MetricStreams::PushCall final : public Call, public grpc::ServerReadReacto
   void OnDone() override;
 
   void End(const grpc::Status& status) override;
-  void OnMaster(const Master& master) override;
+  void OnLeader(const Leader& leader) override;
 
   // Of the relay.
   void PassMetadata(const std::multimap<grpc::string_ref, grpc::string_ref>& metadata);
@@ -44,14 +44,14 @@ class MetricStreams::PushCall final : public Call, public grpc::ServerReadReacto
   // OK, or why the branch's own agent may not speak here.
   grpc::Status CheckHello(const Agent& agent, std::string_view bank) const;
   void Join();
-  void LimitEvents(v1::MetricFrame* frame);
+  void LimitEvents(v1::MetricFrame* batch);
   int64_t EventsAllowed();
 
   grpc::CallbackServerContext& context_;
   v1::MetricPush message_;
-  Master master_;
+  Leader leader_;
   AgentPtr agent_;  // nullptr: no hello yet
-  FrameDecoder decoder_;
+  SampleBatchDecoder decoder_;
   bool relayed_ = false;
   bool cancelled_ = false;
   Relay* relay_ = nullptr;

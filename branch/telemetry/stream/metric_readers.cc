@@ -8,23 +8,23 @@
 namespace bank::telemetry {
 namespace {
 
-constexpr size_t kFramesAtATime = 8;      // samples are large
-constexpr size_t kRawFramesAtATime = 64;  // frames are small
+constexpr size_t kBatchesAtATime = 8;      // samples are large
+constexpr size_t kRawBatchesAtATime = 64;  // batches are small
 constexpr size_t kEventsPastMax = 1000;
 
-void AddSample(const Frame& frame, const Reading& reading, v1::Sample* sample) {
-  sample->set_time_unix_nanos(frame.time_unix_ns);
-  sample->set_hostname(frame.agent->hostname);
-  sample->set_metric(reading.series->metric);
-  sample->set_value(reading.value);
-  sample->set_sequence(frame.sequence);
-  for (const auto& [key, value] : reading.series->attributes) {
-    (*sample->mutable_attributes())[key] = value;
+void AddSample(const SampleBatch& batch, const Sample& sample, v1::Sample* out) {
+  out->set_time_unix_nanos(batch.time_unix_ns);
+  out->set_hostname(batch.agent->hostname);
+  out->set_metric(sample.series->metric);
+  out->set_value(sample.value);
+  out->set_sequence(batch.sequence);
+  for (const auto& [key, value] : sample.series->attributes) {
+    (*out->mutable_attributes())[key] = value;
   }
-  sample->set_unit(reading.series->unit);
-  sample->set_branch(static_cast<uint32_t>(frame.agent->branch.value));
-  sample->set_agent(frame.agent->name);
-  sample->set_incarnation(frame.agent->incarnation);
+  out->set_unit(sample.series->unit);
+  out->set_branch(static_cast<uint32_t>(batch.agent->branch.value));
+  out->set_agent(batch.agent->name);
+  out->set_incarnation(batch.agent->incarnation);
 }
 
 }  // namespace
@@ -32,11 +32,12 @@ void AddSample(const Frame& frame, const Reading& reading, v1::Sample* sample) {
 MetricStreams::MetricsCall::MetricsCall(MetricStreams& streams,
                                         const v1::StreamMetricsRequest& request)
     : ReaderCall(streams), filter_(request), raw_(request.frames()) {
-  Feed::Start start{.since_unix_ns = request.since_unix_nanos(),
-                    .lag_max_ns = raw_ ? 0 : streams.options_.lag_max_ns,
-                    .weight = [this](const Frame& frame) { return filter_.Count(frame); },
-                    .events = raw_,
-                    .audits = raw_};
+  MetricStore::Start start{
+      .since_unix_ns = request.since_unix_nanos(),
+      .lag_max_ns = raw_ ? 0 : streams.options_.lag_max_ns,
+      .weight = [this](const SampleBatch& batch) { return filter_.Count(batch); },
+      .events = raw_,
+      .audits = raw_};
   for (const auto& position : request.after()) {
     start.after[position.agent()] = {position.incarnation(), position.sequence()};
   }
@@ -51,9 +52,9 @@ void MetricStreams::MetricsCall::Pump() {
   if (busy()) return;
   update_.Clear();
   for (;;) {
-    const Feed::Portion portion = place().Take(raw_ ? kRawFramesAtATime : kFramesAtATime);
-    if (portion.empty()) break;
-    Add(portion);
+    const MetricStore::Chunk chunk = place().Take(raw_ ? kRawBatchesAtATime : kBatchesAtATime);
+    if (chunk.empty()) break;
+    Add(chunk);
     if (update_.ByteSizeLong() > 0) break;  // the filter may have left nothing
   }
   if (update_.ByteSizeLong() == 0 && std::exchange(life_due_, false)) AddLives();
@@ -67,43 +68,43 @@ void MetricStreams::MetricsCall::Tick() {
   Pump();
 }
 
-void MetricStreams::MetricsCall::Add(const Feed::Portion& portion) {
-  update_.set_missed_samples(update_.missed_samples() + portion.missed);
+void MetricStreams::MetricsCall::Add(const MetricStore::Chunk& chunk) {
+  update_.set_missed_samples(update_.missed_samples() + chunk.missed);
   std::set<std::string_view> wanted;
-  for (const FramePtr& frame : portion.frames) {
-    if (!filter_.Wants(*frame->agent)) continue;
-    wanted.insert(frame->agent->name);
-    raw_ ? AddFrame(*frame) : AddSamples(*frame);
+  for (const SampleBatchPtr& batch : chunk.batches) {
+    if (!filter_.Wants(*batch->agent)) continue;
+    wanted.insert(batch->agent->name);
+    raw_ ? AddBatch(*batch) : AddSamples(*batch);
   }
-  // A gap's next frame is in the same portion.
-  for (const FeedGap& gap : portion.gaps) {
+  // A gap's next batch is in the same chunk.
+  for (const StoreGap& gap : chunk.gaps) {
     if (wanted.contains(gap.agent)) ToWire(gap, update_.add_gaps());
   }
-  for (const Event& event : portion.events) ToWire(event, update_.add_events());
-  for (const auto& record : portion.audits) ToWire(record, update_.add_audits());
+  for (const Event& event : chunk.events) ToWire(event, update_.add_events());
+  for (const auto& record : chunk.audits) ToWire(record, update_.add_audits());
 }
 
-void MetricStreams::MetricsCall::AddSamples(const Frame& frame) {
-  for (const Reading& reading : frame.readings) {
-    if (filter_.Wants(reading.series)) AddSample(frame, reading, update_.add_samples());
+void MetricStreams::MetricsCall::AddSamples(const SampleBatch& batch) {
+  for (const Sample& sample : batch.samples) {
+    if (filter_.Wants(sample.series)) AddSample(batch, sample, update_.add_samples());
   }
 }
 
-void MetricStreams::MetricsCall::AddFrame(const Frame& frame) {
+void MetricStreams::MetricsCall::AddBatch(const SampleBatch& batch) {
   auto* wire = update_.add_frames();
-  ToWire(*frame.agent, wire->mutable_agent());
-  Frame chosen = frame;
+  ToWire(*batch.agent, wire->mutable_agent());
+  SampleBatch chosen = batch;
   chosen.events.clear();  // they come by themselves
   if (!filter_.wants_all_series()) {
-    std::erase_if(chosen.readings,
-                  [this](const Reading& reading) { return !filter_.Wants(reading.series); });
+    std::erase_if(chosen.samples,
+                  [this](const Sample& sample) { return !filter_.Wants(sample.series); });
   }
   encoder_.Encode(chosen, wire->mutable_frame());
 }
 
 void MetricStreams::MetricsCall::AddLives() {
-  const int64_t now_ns = streams_.worker_.clock().NowNs();
-  for (const AgentView& view : streams_.feed_.Agents()) {
+  const int64_t now_ns = streams_.task_queue_.clock().NowNs();
+  for (const AgentView& view : streams_.store_.Agents()) {
     if (!filter_.Wants(*view.agent)) continue;
     auto* wire = update_.add_frames();
     ToWire(*view.agent, wire->mutable_agent());
@@ -118,16 +119,16 @@ MetricStreams::EventsCall::EventsCall(MetricStreams& streams,
                                       const v1::StreamEventsRequest& request)
     : ReaderCall(streams), follow_(request.follow()) {
   Post([this, past = std::min<size_t>(request.past(), kEventsPastMax)] {
-    if (Begin({.frames = false, .events = true, .events_past = past})) Pump();
+    if (Begin({.batches = false, .events = true, .events_past = past})) Pump();
   });
 }
 
 void MetricStreams::EventsCall::Pump() {
   if (busy()) return;
   if (events_.empty()) {
-    Feed::Portion portion = place().Take(0);
-    events_.assign(std::make_move_iterator(portion.events.begin()),
-                   std::make_move_iterator(portion.events.end()));
+    MetricStore::Chunk chunk = place().Take(0);
+    events_.assign(std::make_move_iterator(chunk.events.begin()),
+                   std::make_move_iterator(chunk.events.end()));
   }
   if (!events_.empty()) {
     event_.Clear();

@@ -1,12 +1,12 @@
-// StreamMetrics and StreamEvents: a reader's stream is a place in this branch's feed, and one write
-// at a time.
+// StreamMetrics and StreamEvents: a reader's stream is a place in this branch's metric store, and
+// one write at a time.
 #pragma once
 
 #include <deque>
 #include <memory>
 #include <utility>
 
-#include "branch/telemetry/feed.h"
+#include "branch/telemetry/metric_store.h"
 #include "branch/telemetry/stream/convert.h"
 #include "branch/telemetry/stream/metric_call.h"
 #include "branch/telemetry/stream/sample_filter.h"
@@ -39,9 +39,9 @@ class MetricStreams::ReaderCall : public Call, public grpc::ServerWriteReactor<M
 
  protected:
   // False: it has been ended.
-  bool Begin(Feed::Start start) {
+  bool Begin(MetricStore::Start start) {
     if (!Enter(streams_.options_.readers_max)) return false;
-    place_ = streams_.feed_.Subscribe(std::move(start), [this] {
+    place_ = streams_.store_.Subscribe(std::move(start), [this] {
       Post([this] {
         if (!ended()) streams_.Wake(this);
       });
@@ -49,7 +49,7 @@ class MetricStreams::ReaderCall : public Call, public grpc::ServerWriteReactor<M
     this->StartSendInitialMetadata();
     return true;
   }
-  Feed::Subscription& place() { return *place_; }
+  MetricStore::Subscription& place() { return *place_; }
   bool busy() const { return ended() || writing_; }
   void Write(const Message* message) {
     writing_ = true;
@@ -57,7 +57,7 @@ class MetricStreams::ReaderCall : public Call, public grpc::ServerWriteReactor<M
   }
 
  private:
-  std::unique_ptr<Feed::Subscription> place_;
+  std::unique_ptr<MetricStore::Subscription> place_;
   bool writing_ = false;
 };
 
@@ -69,14 +69,14 @@ class MetricStreams::MetricsCall final : public ReaderCall<v1::MetricUpdate> {
   void Tick() override;
 
  private:
-  void Add(const Feed::Portion& portion);
-  void AddSamples(const Frame& frame);
-  void AddFrame(const Frame& frame);
+  void Add(const MetricStore::Chunk& chunk);
+  void AddSamples(const SampleBatch& batch);
+  void AddBatch(const SampleBatch& batch);
   void AddLives();
 
   SampleFilter filter_;
   const bool raw_;
-  FrameEncoder encoder_;
+  SampleBatchEncoder encoder_;
   v1::MetricUpdate update_;
   bool life_due_ = false;
 };

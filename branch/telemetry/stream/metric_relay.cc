@@ -4,12 +4,12 @@
 
 namespace bank::telemetry {
 
-MetricStreams::Relay::Relay(PushCall* call, net::Worker& worker, net::Living& living,
-                            const Master& master)
-    : call_(call), worker_(worker), living_(living) {
-  living_.Add();
+MetricStreams::Relay::Relay(PushCall* call, net::TaskQueue& task_queue, net::WaitGroup& wait_group,
+                            const Leader& leader)
+    : call_(call), task_queue_(task_queue), wait_group_(wait_group) {
+  wait_group_.Add();
   context_.AddMetadata(kRelayedKey, "1");
-  PreparePush(master.channel, &context_, this);
+  PreparePush(leader.channel, &context_, this);
   AddHold();
   StartRead(&reply_);
   StartCall();
@@ -31,29 +31,29 @@ void MetricStreams::Relay::Detach(bool cleanly) {
 }
 
 void MetricStreams::Relay::OnReadInitialMetadataDone(bool ok) {
-  worker_.Post([this, ok] {
+  task_queue_.Post([this, ok] {
     if (ok && call_ != nullptr) call_->PassMetadata(context_.GetServerInitialMetadata());
   });
 }
 
 void MetricStreams::Relay::OnReadDone(bool) {
-  worker_.Post([this] {
+  task_queue_.Post([this] {
     if (std::exchange(open_, false)) RemoveHold();  // the status comes with OnDone
   });
 }
 
 void MetricStreams::Relay::OnWriteDone(bool ok) {
-  worker_.Post([this, ok] {
+  task_queue_.Post([this, ok] {
     if (ok && call_ != nullptr) call_->ReadOn();
   });
 }
 
 void MetricStreams::Relay::OnDone(const grpc::Status& status) {
-  worker_.Post([this, status] {
+  task_queue_.Post([this, status] {
     if (call_ != nullptr) call_->RelayEnded(status);
-    net::Living& living = living_;
+    net::WaitGroup& wait_group = wait_group_;
     delete this;
-    living.Remove();
+    wait_group.Remove();
   });
 }
 

@@ -1,7 +1,7 @@
-// An agent's stream of metrics, passed on to the master: message by message, each read after the
-// one before it was written, so that the agent is held back as the master holds back.
+// An agent's stream of metrics, passed on to the leader: message by message, each read after the
+// one before it was written, so that the agent is held back as the leader holds back.
 //
-// On the worker but for gRPC's reactions. It lives until its OnDone.
+// On the task queue but for gRPC's reactions. It lives until its OnDone.
 #pragma once
 
 #include <grpcpp/client_context.h>
@@ -13,7 +13,8 @@ namespace bank::telemetry {
 
 class MetricStreams::Relay final : public PushReactor {
  public:
-  Relay(PushCall* call, net::Worker& worker, net::Living& living, const Master& master);
+  Relay(PushCall* call, net::TaskQueue& task_queue, net::WaitGroup& wait_group,
+        const Leader& leader);
 
   void Write(const v1::MetricPush& message);
   // The agent is gone: its stream ends there as it ended here.
@@ -25,9 +26,9 @@ class MetricStreams::Relay final : public PushReactor {
   void OnDone(const grpc::Status& status) override;
 
  private:
-  PushCall* call_;  // of the worker; nullptr: gone
-  net::Worker& worker_;
-  net::Living& living_;
+  PushCall* call_;  // of the task queue; nullptr: gone
+  net::TaskQueue& task_queue_;
+  net::WaitGroup& wait_group_;
   grpc::ClientContext context_;
   v1::PushMetricsReply reply_;
   bool open_ = true;

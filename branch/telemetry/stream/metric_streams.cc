@@ -18,19 +18,22 @@ constexpr size_t kReadersBusy = 10;
 
 }  // namespace
 
-MetricStreams::MetricStreams(MetricStreamsOptions options, Feed& feed, Masters& masters,
-                             net::Worker& worker)
-    : options_(std::move(options)), feed_(feed), masters_(masters), worker_(worker) {
-  masters_.Watch([this](const Master& master) {
+MetricStreams::MetricStreams(MetricStreamsOptions options, MetricStore& store,
+                             LeaderTracker& leader_tracker, net::TaskQueue& task_queue)
+    : options_(std::move(options)),
+      store_(store),
+      leader_tracker_(leader_tracker),
+      task_queue_(task_queue) {
+  leader_tracker_.Watch([this](const Leader& leader) {
     const std::vector<Call*> pushes(pushes_.begin(), pushes_.end());
-    for (Call* call : pushes) call->OnMaster(master);
+    for (Call* call : pushes) call->OnLeader(leader);
   });
-  worker_.Post([this] { Tick(); });
+  task_queue_.Post([this] { Tick(); });
 }
 
 void MetricStreams::Shutdown() {
   absl::Notification ended;
-  worker_.Post([this, &ended] {
+  task_queue_.Post([this, &ended] {
     stopping_ = true;
     for (const std::set<Call*>* group : {&pushes_, &readers_}) {
       const std::vector<Call*> calls(group->begin(), group->end());
@@ -41,7 +44,7 @@ void MetricStreams::Shutdown() {
   ended.WaitForNotification();
 }
 
-void MetricStreams::AwaitEnded() { living_.AwaitNone(); }
+void MetricStreams::AwaitEnded() { wait_group_.AwaitNone(); }
 
 grpc::ServerReadReactor<v1::MetricPush>* MetricStreams::PushMetrics(
     grpc::CallbackServerContext* call, v1::PushMetricsReply*) {
@@ -62,7 +65,7 @@ void MetricStreams::Wake(Call* call) {
   awake_.insert(call);
   if (std::exchange(flush_due_, true)) return;
   const int64_t pause_ns = readers_.size() > kReadersBusy ? kFlushNsBusy : kFlushNs;
-  worker_.PostAt(worker_.clock().NowNs() + pause_ns, [this] { Flush(); });
+  task_queue_.PostAt(task_queue_.clock().NowNs() + pause_ns, [this] { Flush(); });
 }
 
 void MetricStreams::Flush() {
@@ -74,7 +77,7 @@ void MetricStreams::Tick() {
   if (stopping_) return;
   const std::vector<Call*> readers(readers_.begin(), readers_.end());
   for (Call* call : readers) call->Tick();
-  worker_.PostAt(worker_.clock().NowNs() + kTickNs, [this] { Tick(); });
+  task_queue_.PostAt(task_queue_.clock().NowNs() + kTickNs, [this] { Tick(); });
 }
 
 }  // namespace bank::telemetry

@@ -1,14 +1,16 @@
 // MetricStreams: PushMetrics, StreamMetrics and StreamEvents of a branch.
 //
-// Agents' frames go into the feed if this branch leads; otherwise their stream is passed on to the
-// master, and ends with UNAVAILABLE when there is none, or no longer the same. Readers are served
-// from this branch's own feed, whoever leads.
+// Agents' batches go into the metric store if this branch leads; otherwise their stream is passed
+// on to the leader, and ends with UNAVAILABLE when there is none, or no longer the same. Readers
+// are served from this branch's own metric store, whoever leads.
 //
-// A reader's stream holds a place in the feed and one message; it is woken when there is something
-// and has nothing to write. So a reader that does not read costs nothing, and nobody waits for it.
+// A reader's stream holds a place in the metric store and one message; it is woken when there is
+// something and has nothing to write. So a reader that does not read costs nothing, and nobody
+// waits for it.
 //
-// Threads: gRPC's reactions post to the worker; all state is the worker's. Order of the end, on any
-// other thread: Shutdown(), the server's shutdown, AwaitEnded(), the worker's stop, destruction.
+// Threads: gRPC's reactions post to the task queue; all state is the task queue's. Order of the
+// end, on any other thread: Shutdown(), the server's shutdown, AwaitEnded(), the task queue's stop,
+// destruction.
 #pragma once
 
 #include <cstdint>
@@ -16,11 +18,11 @@
 #include <set>
 #include <string>
 
-#include "branch/telemetry/feed.h"
-#include "branch/telemetry/stream/masters.h"
+#include "branch/telemetry/metric_store.h"
+#include "branch/telemetry/stream/leader_tracker.h"
 #include "branch/telemetry/stream/metric_calls.h"
-#include "net/living.h"
-#include "net/worker.h"
+#include "net/task_queue.h"
+#include "net/wait_group.h"
 
 namespace bank::telemetry {
 
@@ -34,7 +36,8 @@ struct MetricStreamsOptions {
 class MetricStreams final : public MetricCalls {
  public:
   // All must outlive the server.
-  MetricStreams(MetricStreamsOptions options, Feed& feed, Masters& masters, net::Worker& worker);
+  MetricStreams(MetricStreamsOptions options, MetricStore& store, LeaderTracker& leader_tracker,
+                net::TaskQueue& task_queue);
 
   grpc::ServerReadReactor<v1::MetricPush>* PushMetrics(grpc::CallbackServerContext* call,
                                                        v1::PushMetricsReply* reply) override;
@@ -65,12 +68,12 @@ class MetricStreams final : public MetricCalls {
   void Tick();
 
   const MetricStreamsOptions options_;
-  Feed& feed_;
-  Masters& masters_;
-  net::Worker& worker_;
-  net::Living living_;
+  MetricStore& store_;
+  LeaderTracker& leader_tracker_;
+  net::TaskQueue& task_queue_;
+  net::WaitGroup wait_group_;
 
-  // Of the worker.
+  // Of the task queue.
   std::set<Call*> pushes_;
   std::set<Call*> readers_;
   std::map<std::string, PushCall*> by_agent_;  // those that this branch takes in itself

@@ -11,13 +11,13 @@ namespace {
 // Frames in one message: small messages, so that nothing else waits long behind one.
 constexpr size_t kPushedAtATime = 32;
 
-// How many frames before `frame` a portion says will not come.
-uint64_t LostBefore(const Feed::Portion& portion, const Frame& frame) {
+// How many batches before `batch` a chunk says will not come.
+uint64_t LostBefore(const MetricStore::Chunk& chunk, const SampleBatch& batch) {
   uint64_t lost = 0;
-  for (const FeedGap& gap : portion.gaps) {
-    const bool before = gap.incarnation == frame.agent->incarnation && gap.last_sequence != 0 &&
-                        gap.last_sequence < frame.sequence;
-    if (before && gap.until_unix_ns == frame.time_unix_ns) {
+  for (const StoreGap& gap : chunk.gaps) {
+    const bool before = gap.incarnation == batch.agent->incarnation && gap.last_sequence != 0 &&
+                        gap.last_sequence < batch.sequence;
+    if (before && gap.until_unix_ns == batch.time_unix_ns) {
       lost += gap.last_sequence - gap.first_sequence + 1;
     }
   }
@@ -26,19 +26,19 @@ uint64_t LostBefore(const Feed::Portion& portion, const Frame& frame) {
 
 }  // namespace
 
-PushStream::PushStream(Options options, const std::shared_ptr<grpc::Channel>& channel, Feed& feed,
-                       net::Worker& worker, net::Living& living,
+PushStream::PushStream(Options options, const std::shared_ptr<grpc::Channel>& channel,
+                       MetricStore& store, net::TaskQueue& task_queue, net::WaitGroup& wait_group,
                        std::function<void(const grpc::Status&)> ended)
     : options_(std::move(options)),
-      feed_(feed),
-      worker_(worker),
-      living_(living),
+      store_(store),
+      task_queue_(task_queue),
+      wait_group_(wait_group),
       ended_(std::move(ended)),
       self_(std::make_shared<PushStream*>(this)) {
-  living_.Add();
+  wait_group_.Add();
   for (const auto& [key, value] : options_.metadata) context_.AddMetadata(key, value);
   PreparePush(channel, &context_, this);
-  AddHold();  // writes start on the worker
+  AddHold();  // writes start on the task queue
   ToWire(*options_.self, message_.mutable_hello());
   writing_ = true;
   StartWrite(&message_);
@@ -48,23 +48,23 @@ PushStream::PushStream(Options options, const std::shared_ptr<grpc::Channel>& ch
 
 void PushStream::Pump() {
   if (closed_ || writing_ || places_ == nullptr) return;
-  const auto portion = places_->Take(kPushedAtATime);
-  const int64_t now_ns = worker_.clock().NowNs();
+  const auto chunk = places_->Take(kPushedAtATime);
+  const int64_t now_ns = task_queue_.clock().NowNs();
   message_.Clear();
-  if (!portion.events.empty() || now_ns >= next_sign_ns_) {
+  if (!chunk.events.empty() || now_ns >= next_sign_ns_) {
     v1::MetricFrame* sign = message_.add_frames();
-    encoder_.Encode(*SignOfLife(), sign);
-    for (const Event& event : portion.events) {
+    encoder_.Encode(*Heartbeat(), sign);
+    for (const Event& event : chunk.events) {
       // Those of an earlier run the bank has told this one, and takes what is pushed for this
       // one's.
       if (event.incarnation == options_.self->incarnation) ToWire(event, sign->add_events());
     }
-    next_sign_ns_ = now_ns + options_.sign_of_life_ns;
+    next_sign_ns_ = now_ns + options_.heartbeat_ns;
   }
-  for (const FramePtr& frame : portion.frames) {
+  for (const SampleBatchPtr& batch : chunk.batches) {
     v1::MetricFrame* wire = message_.add_frames();
-    encoder_.Encode(*frame, wire);
-    wire->set_lost_before(std::max(frame->lost_before, LostBefore(portion, *frame)));
+    encoder_.Encode(*batch, wire);
+    wire->set_lost_before(std::max(batch->lost_before, LostBefore(chunk, *batch)));
   }
   if (message_.frames().empty()) return;
   writing_ = true;
@@ -80,7 +80,7 @@ void PushStream::Close() {
 }
 
 void PushStream::OnReadInitialMetadataDone(bool ok) {
-  worker_.Post([this, ok] {
+  task_queue_.Post([this, ok] {
     if (!ok) return Broke();
     uint64_t last = 0;
     const auto& metadata = context_.GetServerInitialMetadata();
@@ -93,14 +93,14 @@ void PushStream::OnReadInitialMetadataDone(bool ok) {
 }
 
 void PushStream::OnWriteDone(bool ok) {
-  worker_.Post([this, ok] {
+  task_queue_.Post([this, ok] {
     writing_ = false;
     if (!ok) return Broke();
     if (!std::exchange(greeted_, true) && options_.metadata_patience_ns != 0) {
-      worker_.PostAt(worker_.clock().NowNs() + options_.metadata_patience_ns,
-                     [alive = std::weak_ptr(self_)] {
-                       if (const auto self = alive.lock()) (*self)->Subscribe(0);
-                     });
+      task_queue_.PostAt(task_queue_.clock().NowNs() + options_.metadata_patience_ns,
+                         [alive = std::weak_ptr(self_)] {
+                           if (const auto self = alive.lock()) (*self)->Subscribe(0);
+                         });
     }
     Pump();
   });
@@ -108,32 +108,32 @@ void PushStream::OnWriteDone(bool ok) {
 
 // There is nothing to read: the call is over.
 void PushStream::OnReadDone(bool) {
-  worker_.Post([this] { Broke(); });
+  task_queue_.Post([this] { Broke(); });
 }
 
 void PushStream::OnDone(const grpc::Status& status) {
-  worker_.Post([this, status] {
-    net::Living& living = living_;
+  task_queue_.Post([this, status] {
+    net::WaitGroup& wait_group = wait_group_;
     if (ended_ != nullptr) ended_(status);
     delete this;
-    living.Remove();
+    wait_group.Remove();
   });
 }
 
 void PushStream::Subscribe(uint64_t last) {
   if (closed_ || places_ != nullptr) return;
   const Agent& self = *options_.self;
-  places_ = feed_.Subscribe(
+  places_ = store_.Subscribe(
       {.agent = self.name, .after = {{self.name, {self.incarnation, last}}}, .events = true},
-      [this] { worker_.Post([this] { Pump(); }); });
+      [this] { task_queue_.Post([this] { Pump(); }); });
   Pump();
 }
 
-FramePtr PushStream::SignOfLife() const {
-  auto frame = std::make_shared<Frame>();
-  frame->agent = options_.self;
-  frame->status = options_.status();
-  return frame;
+SampleBatchPtr PushStream::Heartbeat() const {
+  auto batch = std::make_shared<SampleBatch>();
+  batch->agent = options_.self;
+  batch->status = options_.status();
+  return batch;
 }
 
 // The call is over; its status comes with OnDone.

@@ -42,11 +42,11 @@ bool SampleFilter::Wants(const SeriesPtr& series) {
   return wanted;
 }
 
-uint64_t SampleFilter::Count(const Frame& frame) {
-  if (!Wants(*frame.agent)) return 0;
+uint64_t SampleFilter::Count(const SampleBatch& batch) {
+  if (!Wants(*batch.agent)) return 0;
   return static_cast<uint64_t>(
-      std::count_if(frame.readings.begin(), frame.readings.end(),
-                    [this](const Reading& reading) { return Wants(reading.series); }));
+      std::count_if(batch.samples.begin(), batch.samples.end(),
+                    [this](const Sample& sample) { return Wants(sample.series); }));
 }
 
 }  // namespace bank::telemetry

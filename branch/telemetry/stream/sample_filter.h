@@ -5,7 +5,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "bank/v1/monitor.pb.h"
-#include "branch/telemetry/frame.h"
+#include "branch/telemetry/sample_batch.h"
 
 namespace bank::telemetry {
 
@@ -17,8 +17,8 @@ class SampleFilter {
   bool Wants(const SeriesPtr& series);
   // All series, of the agents that are wanted.
   bool wants_all_series() const { return request_.metric().empty(); }
-  // How many samples of this frame are wanted.
-  uint64_t Count(const Frame& frame);
+  // How many samples of this batch are wanted.
+  uint64_t Count(const SampleBatch& batch);
 
  private:
   struct Known {

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/feed_of_three.h"
+#include "tests/support/store_of_three.h"
 
 namespace bank::console {
 namespace {
@@ -26,7 +26,7 @@ class ConsoleTest : public ::testing::Test {
                                    .metrics = [] { return "bank_ready 1\n"; },
                                    .live = {{"loop", [] { return absl::OkStatus(); }}},
                                    .ready = {{"quorum", [this] { return quorum_; }}}},
-                                  three_.feed);
+                                  three_.store);
     EXPECT_TRUE(started.ok()) << started.status();
     console_ = *std::move(started);
   }
@@ -44,7 +44,7 @@ class ConsoleTest : public ::testing::Test {
     return text;
   }
 
-  FeedOfThree three_;
+  StoreOfThree three_;
   absl::Status quorum_;
   std::unique_ptr<Console> console_;
 };
@@ -127,15 +127,15 @@ TEST_F(ConsoleTest, StoppingEndsOpenStreams) {
 TEST_F(ConsoleTest, TwoDoNotShareAPort) {
   const auto second = Console::Start(
       {.listen = "localhost:" + std::to_string(console_->port()), .tls = {}},
-      {.view = three_.Sources(), .metrics = {}, .live = {}, .ready = {}}, three_.feed);
+      {.view = three_.Sources(), .metrics = {}, .live = {}, .ready = {}}, three_.store);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
 }
 
 TEST(ConsoleStart, PlaintextBeyondLoopbackIsRefused) {
-  FeedOfThree three;
-  const auto started =
-      Console::Start({.listen = "0.0.0.0:0", .tls = {}},
-                     {.view = three.Sources(), .metrics = {}, .live = {}, .ready = {}}, three.feed);
+  StoreOfThree three;
+  const auto started = Console::Start(
+      {.listen = "0.0.0.0:0", .tls = {}},
+      {.view = three.Sources(), .metrics = {}, .live = {}, .ready = {}}, three.store);
   EXPECT_EQ(started.status().code(), absl::StatusCode::kPermissionDenied);
 }
 

@@ -17,13 +17,13 @@ using ::testing::Not;
 const telemetry::Agent kAgent{.name = "branch-2", .hostname = "host", .branch = BranchId(2)};
 
 TEST(Exposition, AReadingIsAGaugeWithItsAttributesAsLabels) {
-  telemetry::Frame frame;
-  frame.readings = {
+  telemetry::SampleBatch batch;
+  batch.samples = {
       {telemetry::MakeSeries(telemetry::kSystemDiskIo, {{"device", "sda"}, {"direction", "read"}}),
        12.5},
       {telemetry::MakeSeries(telemetry::kSystemDiskIo, {{"direction", "read"}}), 13},
       {telemetry::MakeSeries(telemetry::kReady), 1}};
-  const std::string text = Expose(&frame, {}, kAgent);
+  const std::string text = Expose(&batch, {}, kAgent);
   EXPECT_THAT(text, HasSubstr("# TYPE system_disk_io_kibibytes_per_second gauge"));
   EXPECT_THAT(
       text,

@@ -1,5 +1,5 @@
-// Goal: the page is told what the feed holds: whole numbers stay whole, nothing is invented where
-// nothing is known, and a page that comes back gets what it missed.
+// Goal: the page is told what the metric store holds: whole numbers stay whole, nothing is invented
+// where nothing is known, and a page that comes back gets what it missed.
 #include "branch/console/view.h"
 
 #include <gmock/gmock.h>
@@ -7,7 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tests/support/feed_of_three.h"
+#include "tests/support/store_of_three.h"
 
 namespace bank::console {
 namespace {
@@ -17,19 +17,19 @@ using nlohmann::json;
 constexpr int64_t kNowMs = 1'700'000'000'000;
 
 TEST(View, TellsOfEveryMember) {
-  FeedOfThree three;
+  StoreOfThree three;
   for (size_t branch = 1; branch <= 2; ++branch) {
     three.Add(branch, 1, kNowMs,
-              {FeedOfThree::Reading("bank.operations.rate", 30, {{"kind", "read"}}),
-               FeedOfThree::Reading("bank.operations.rate", 12, {{"kind", "write"}}),
-               FeedOfThree::Reading("system.cpu.utilization", 50),
-               FeedOfThree::Reading("system.cpu.utilization", 99, {{"cpu", "0"}}),
-               FeedOfThree::Reading("system.network.io", 5,
+              {StoreOfThree::Sample("bank.operations.rate", 30, {{"kind", "read"}}),
+               StoreOfThree::Sample("bank.operations.rate", 12, {{"kind", "write"}}),
+               StoreOfThree::Sample("system.cpu.utilization", 50),
+               StoreOfThree::Sample("system.cpu.utilization", 99, {{"cpu", "0"}}),
+               StoreOfThree::Sample("system.network.io", 5,
                                     {{"device", "eth0"}, {"direction", "receive"}}),
-               FeedOfThree::Reading("system.network.io", 7,
+               StoreOfThree::Sample("system.network.io", 7,
                                     {{"device", "lo"}, {"direction", "receive"}})});
   }
-  View view(three.Sources(), three.feed);
+  View view(three.Sources(), three.store);
   const json message = json::parse(view.Compose(kNowMs, 0));
 
   ASSERT_EQ(message["branches"].size(), 3u);
@@ -55,20 +55,20 @@ TEST(View, TellsOfEveryMember) {
 }
 
 TEST(View, SaysWhoDiffers) {
-  FeedOfThree three;
+  StoreOfThree three;
   three.Add(1, 1, kNowMs, {}, 1);
   three.Add(2, 1, kNowMs, {}, 2);
-  View view(three.Sources(), three.feed);
+  View view(three.Sources(), three.store);
   EXPECT_EQ(json::parse(view.Compose(kNowMs, 0))["money"]["state"], "broken");
 }
 
 TEST(View, APageThatComesBackGetsWhatItMissed) {
-  FeedOfThree three;
+  StoreOfThree three;
   for (uint64_t second = 0; second < 60; ++second) {
     three.Add(1, second + 1, kNowMs + static_cast<int64_t>(second) * 1000,
-              {FeedOfThree::Reading("bank.raft.lag", 1)});
+              {StoreOfThree::Sample("bank.raft.lag", 1)});
   }
-  View view(three.Sources(), three.feed);
+  View view(three.Sources(), three.store);
   const int64_t end_ms = kNowMs + 59'000;
   EXPECT_EQ(json::parse(view.Compose(end_ms, 0))["points"].size(), 60u);
   const json resumed = json::parse(view.Compose(end_ms, end_ms - 10'000));
@@ -77,9 +77,9 @@ TEST(View, APageThatComesBackGetsWhatItMissed) {
 }
 
 TEST(View, WhatIsLearnedLateIsNewsAllTheSame) {
-  FeedOfThree three;
+  StoreOfThree three;
   three.Add(1, 1, kNowMs, {});
-  View view(three.Sources(), three.feed);
+  View view(three.Sources(), three.store);
   const auto news = [&] { return json::parse(view.ComposeNews(kNowMs))["points"]; };
   EXPECT_EQ(news().size(), 1u) << "the newest to begin with";
   EXPECT_EQ(news().size(), 0u);

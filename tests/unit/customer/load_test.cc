@@ -6,8 +6,8 @@
 #include <deque>
 
 #include "customer/load/histogram.h"
-#include "customer/load/lane.h"
 #include "customer/load/pace.h"
+#include "customer/load/worker.h"
 #include "customer/load/workload.h"
 
 namespace bank::load {

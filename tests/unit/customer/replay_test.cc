@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "common/exit_code.h"
-#include "customer/replay/conductor.h"
+#include "customer/replay/coordinator.h"
 #include "customer/replay/files.h"
 #include "customer/replay/order.h"
 #include "customer/replay/report.h"
@@ -69,11 +69,11 @@ TEST(Worker, StartsAndReleasesEachOfItsEntriesAsItIsTold) {
   std::ostringstream reports;
   RunWorker(
       {2, 4},
-      [](size_t number, const Conductor& conductor) {
-        conductor.tell({.type = Report::Type::kReady});
-        const bool go = conductor.await_go();
+      [](size_t number, const Coordinator& coordinator) {
+        coordinator.tell({.type = Report::Type::kReady});
+        const bool go = coordinator.await_go();
         EXPECT_EQ(go, number == 3) << number;
-        conductor.tell({.type = go ? Report::Type::kDone : Report::Type::kWaiting});
+        coordinator.tell({.type = go ? Report::Type::kDone : Report::Type::kWaiting});
       },
       commands, reports);
   std::multiset<std::pair<size_t, Report::Type>> told;

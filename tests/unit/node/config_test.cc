@@ -99,7 +99,7 @@ TEST(ParseConfig, FillsInWhatIsNotGiven) {
   ASSERT_TRUE(parsed.config.has_value());
   EXPECT_EQ(parsed.config->listen, "localhost:7002");
   EXPECT_EQ(parsed.config->driver.self, BranchId(2));
-  EXPECT_EQ(parsed.config->driver.founders.size(), 2u);
+  EXPECT_EQ(parsed.config->driver.initial_members.size(), 2u);
   EXPECT_EQ(parsed.config->initial_balance, 0);
   EXPECT_FALSE(parsed.config->rebuild);
 }

@@ -94,7 +94,7 @@ TEST(WhatIsAwaited, NamesTheWayOut) {
   status.rebuilding = true;
   EXPECT_THAT(WhatIsAwaited(status), HasSubstr("put the files of one back"));
   status.rebuilding = false;
-  status.founding = true;
+  status.bootstrapping = true;
   EXPECT_THAT(WhatIsAwaited(status), HasSubstr("four of five"));
 }
 

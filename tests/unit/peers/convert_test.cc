@@ -99,8 +99,8 @@ TEST(Convert, SmallMessagesKeepEveryField) {
   EXPECT_EQ(answer.term, Term(5));
   EXPECT_EQ(answer.round, 6u);
   for (const int set : {0, 1, 2}) {
-    const auto introduction = std::get<Introduction>(ThereAndBack(
-        Introduction{.term = Term(5), .holds = set == 0, .lost = set == 1, .asks = set == 2}));
+    const auto introduction = std::get<BootstrapQuery>(ThereAndBack(
+        BootstrapQuery{.term = Term(5), .holds = set == 0, .lost = set == 1, .asks = set == 2}));
     EXPECT_EQ(introduction.term, Term(5));
     EXPECT_EQ(introduction.holds, set == 0);
     EXPECT_EQ(introduction.lost, set == 1);
@@ -220,7 +220,7 @@ TEST(Convert, NumbersOutOfTheirRangeAreRefused) {
   expect(LogBehindAcknowledged{Term(5), LogIndex(6)},
          {BANK_FIELD(log_behind_acknowledged, term, 1, kTermMax),
           BANK_FIELD(log_behind_acknowledged, acknowledged, 1, kLogIndexMax)});
-  expect(Introduction{.term = Term(5)}, {BANK_FIELD(introduction, term, 0, kTermMax)});
+  expect(BootstrapQuery{.term = Term(5)}, {BANK_FIELD(introduction, term, 0, kTermMax)});
   expect(NoMember{Term(5), LogIndex(6)},
          {BANK_FIELD(no_member, term, 0, kTermMax),
           BANK_FIELD(no_member, configuration_index, 1, kLogIndexMax)});

@@ -318,9 +318,9 @@ TEST(GrpcPeers, ASnapshotOfAnOlderConnectionIsGivenUp) {
   ASSERT_TRUE(channel.ok());
   SteadyClock clock;
   ConnectionNumbers numbers;
-  Living living;
+  WaitGroup wait_group;
   LinkContext context{kBank,    BranchId(2), BranchId(1), &clock, v1::Cluster::NewStub(*channel),
-                      &numbers, &living};
+                      &numbers, &wait_group};
   SnapshotSender sender(context);
   InstallSnapshot install;
   install.snapshot = {LogIndex(100), Term(3), LogIndex(50), "conf",
@@ -335,7 +335,7 @@ TEST(GrpcPeers, ASnapshotOfAnOlderConnectionIsGivenUp) {
   sender.Send(install, 2);
   EXPECT_EQ(await(2), 2);
   sender.Shutdown();
-  living.AwaitNone();
+  wait_group.AwaitNone();
 }
 
 // One snapshot as a branch sends it, piece by piece; returns what the receiver says.
@@ -469,8 +469,8 @@ TEST(GrpcPeers, ABrokenStreamAnswersUnknownAndIsDialledAgain) {
 // is heard again, and what the other one sends over its older stream is not.
 TEST(GrpcPeers, AProcessThatAnotherHasFollowedIsHeardAgain) {
   Listener listener;
-  auto living = Dialer(listener.port());
-  living->Send(BranchId(1), ReadProbe{Term(3), 1});
+  auto wait_group = Dialer(listener.port());
+  wait_group->Send(BranchId(1), ReadProbe{Term(3), 1});
   ASSERT_TRUE(listener.recorder.AwaitMessages(1));
   const auto heard = [&](uint64_t round) {
     for (const auto& [from, message] : listener.recorder.messages()) {
@@ -485,7 +485,7 @@ TEST(GrpcPeers, AProcessThatAnotherHasFollowedIsHeardAgain) {
     while (!heard(again) && absl::Now() < end) absl::SleepFor(absl::Milliseconds(1));
     ASSERT_TRUE(heard(again));
     while (!heard(again + 1) && absl::Now() < end) {
-      living->Send(BranchId(1), ReadProbe{Term(3), again + 1});
+      wait_group->Send(BranchId(1), ReadProbe{Term(3), again + 1});
       absl::SleepFor(absl::Milliseconds(10));
     }
     ASSERT_TRUE(heard(again + 1));

@@ -34,9 +34,9 @@ class Services : public ::testing::Test {
  protected:
   Services()
       : teller_({}, replicator_, clock_, entropy_),
-        desk_{teller_, gate_, clock_, BranchId(7), metrics_, openings_},
-        customer_(desk_),
-        exercise_(desk_),
+        service_{teller_, inflight_limit_, clock_, BranchId(7), metrics_, openings_},
+        customer_(service_),
+        exercise_(service_),
         admin_(BranchId(7), {{BranchId(7), "localhost:1", true}}, replicator_,
                AdminActions{
                    .take_snapshot = [](int64_t, auto done) { done(absl::OkStatus()); },
@@ -88,10 +88,10 @@ class Services : public ::testing::Test {
   SeededEntropy entropy_;
   replication::FakeReplicator replicator_;
   teller::Teller teller_;
-  Gate gate_{1000};
+  InflightLimit inflight_limit_{1000};
   telemetry::OperationMetrics metrics_;
   Openings openings_{{.connection_max = 20}, BranchId(7), clock_, entropy_};
-  Desk desk_;
+  ServiceContext service_;
   CustomerService customer_;
   ExerciseService exercise_;
   AdminService admin_;
@@ -188,14 +188,14 @@ TEST_F(Services, ACallThatItsCustomerGaveUpEndsWell) {
   v1::Reply reply;
   EXPECT_EQ(Call(deposit, &reply, 30).error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
   AwaitOpen(1);
-  EXPECT_EQ(gate_.open(), 1);
+  EXPECT_EQ(inflight_limit_.open(), 1);
   replicator_.Release();
-  EXPECT_EQ(gate_.open(), 0);
+  EXPECT_EQ(inflight_limit_.open(), 0);
   EXPECT_EQ(Ask("query", 0).money(), 401) << "it was under way, and nobody could take it back";
 }
 
 TEST_F(Services, BusyAndStoppingAreCertain) {
-  ASSERT_EQ(gate_.Enter(1000), Gate::Entry::kEntered);
+  ASSERT_EQ(inflight_limit_.Enter(1000), InflightLimit::Entry::kEntered);
   v1::Request deposit;
   deposit.set_request("deposit");
   deposit.set_money(1);
@@ -203,11 +203,11 @@ TEST_F(Services, BusyAndStoppingAreCertain) {
   grpc::Status status = Call(deposit, &reply);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::ABORTED);
   EXPECT_THAT(status.error_message(), HasSubstr("busy"));
-  gate_.Close();
+  inflight_limit_.Close();
   status = Call(deposit, &reply);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::ABORTED);
   EXPECT_THAT(status.error_message(), HasSubstr("stopping"));
-  gate_.Leave(1000);
+  inflight_limit_.Leave(1000);
 }
 
 // One connection's sessions, each with an id that tells nothing; then refusals that are certain.
@@ -283,16 +283,16 @@ TEST_F(Services, ABusyStreamIsCertainAndLeavesTheGateAsItWas) {
   grpc::ClientContext context;
   auto stream = stub_->Stream(&context);
   v1::BatchReply reply;
-  ASSERT_EQ(gate_.Enter(1000), Gate::Entry::kEntered);
+  ASSERT_EQ(inflight_limit_.Enter(1000), InflightLimit::Entry::kEntered);
   ASSERT_TRUE(stream->Write(Deposits(3, 1)));
   ASSERT_TRUE(stream->Read(&reply));
   EXPECT_EQ(reply.fate(), v1::BatchReply::NOT_APPLIED);
   EXPECT_THAT(reply.message(), HasSubstr("busy"));
-  gate_.Leave(1000);
+  inflight_limit_.Leave(1000);
   ASSERT_TRUE(stream->Write(Deposits(3, 1)));
   ASSERT_TRUE(stream->Read(&reply));
   EXPECT_EQ(reply.fate(), v1::BatchReply::APPLIED);
-  EXPECT_EQ(gate_.open(), 0);
+  EXPECT_EQ(inflight_limit_.open(), 0);
   EXPECT_TRUE(stream->WritesDone());
   EXPECT_TRUE(stream->Finish().ok());
 }

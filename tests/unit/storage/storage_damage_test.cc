@@ -3,8 +3,8 @@
 // every sector, lose every file, one at a time, and start.
 #include <limits>
 
+#include "branch/storage/dual_copy_file.h"
 #include "branch/storage/log_format.h"
-#include "branch/storage/twin_file.h"
 #include "tests/support/storage_model.h"
 
 namespace bank::storage {
@@ -156,9 +156,9 @@ TEST(StorageDamage, ASectorOfAnotherPlaceIsNoticed) {
 }
 
 // Each file has its own purpose, and none of its copies is another one's.
-class TwinFileTest : public testing::Test {
+class DualCopyFileTest : public testing::Test {
  protected:
-  TwinFileTest() {
+  DualCopyFileTest() {
     EXPECT_TRUE(fs_.MakeDirectory(kFolder).ok());
     EXPECT_TRUE(file_.Create("one").ok());
   }
@@ -167,23 +167,23 @@ class TwinFileTest : public testing::Test {
     sim::SimFileSystem fs(1, fs_.Cached());
     fs.FlipByte(path_, offset + 20, 0x01);
     std::vector<std::string> notes;
-    const auto record = TwinFile(fs, path_, kIdentity, "PURPOSE1").Load(&notes);
+    const auto record = DualCopyFile(fs, path_, kIdentity, "PURPOSE1").Load(&notes);
     EXPECT_EQ(notes.size(), 1u);
     return record.ok() ? *record : record.status().ToString();
   }
 
   const std::string path_ = kFolder + "/twin";
   sim::SimFileSystem fs_{1};
-  TwinFile file_{fs_, path_, kIdentity, "PURPOSE1"};
+  DualCopyFile file_{fs_, path_, kIdentity, "PURPOSE1"};
 };
 
-TEST_F(TwinFileTest, TheSecondCopyIsNotTouchedBeforeTheFirstIsDurable) {
+TEST_F(DualCopyFileTest, TheSecondCopyIsNotTouchedBeforeTheFirstIsDurable) {
   fs_.FailNext(sim::DiskCall::kSync, absl::UnknownError("Input/output error"));
   EXPECT_FALSE(file_.Write("two").ok());
   EXPECT_EQ(WithoutCopyAt(0), "one");
 }
 
-TEST_F(TwinFileTest, LazyWritesTakeTurns) {
+TEST_F(DualCopyFileTest, LazyWritesTakeTurns) {
   ASSERT_TRUE(file_.WriteLazily("two").ok());
   ASSERT_TRUE(file_.WriteLazily("three").ok());
   EXPECT_EQ(WithoutCopyAt(0), "three");
@@ -272,7 +272,7 @@ TEST(StorageDamage, AVoteInAnUnknownPhaseIsRefused) {
   ASSERT_TRUE(Open(fs).ok());
   std::string record(25, '\0');
   record.back() = 4;
-  ASSERT_TRUE(TwinFile(fs, kFolder + "/vote", kIdentity, "BANKVOT1").Create(record).ok());
+  ASSERT_TRUE(DualCopyFile(fs, kFolder + "/vote", kIdentity, "BANKVOT1").Create(record).ok());
   EXPECT_TRUE(absl::IsDataLoss(Open(fs).status()));
 }
 

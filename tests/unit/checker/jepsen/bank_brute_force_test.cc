@@ -10,7 +10,7 @@
 #include "checker/jepsen/bank_judge.h"
 #include "checker/jepsen/bank_search.h"
 #include "checker/jepsen/bank_trial.h"
-#include "checker/jepsen/bank_witness.h"
+#include "checker/jepsen/verify_bank_order.h"
 #include "fmt/format.h"
 
 namespace bank::checker {

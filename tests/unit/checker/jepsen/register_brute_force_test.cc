@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <random>
 
-#include "checker/jepsen/register_witness.h"
 #include "checker/jepsen/step_search.h"
+#include "checker/jepsen/verify_register_order.h"
 #include "fmt/format.h"
 
 namespace bank::checker {

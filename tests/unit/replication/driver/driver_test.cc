@@ -21,7 +21,7 @@ void ExpectEqualLedgers(BankOf& bank, const std::vector<uint64_t>& ids) {
 TEST(Driver, ThreeFoundersElectALeaderAndApplyADepositEverywhere) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();
-  EXPECT_FALSE(bank.driver(leader).GetStatus().ready);  // the founding write is missing
+  EXPECT_FALSE(bank.driver(leader).GetStatus().ready);  // the bootstrap write is missing
   bank.Open(leader, 400);
   std::optional<ProposeResult> result;
   bank.Deposit(leader, 170, &result);
@@ -91,7 +91,7 @@ TEST(Driver, OtherFoundersAreRefused) {
   bank.Open(bank.Elect(), 1);
   bank.Crash(1);
   DriverOptions options = bank[1].options();
-  options.founders.pop_back();
+  options.initial_members.pop_back();
   Driver other(options, bank[1]);
   EXPECT_EQ(other.Start(bank.now_ms, bank[1].disk.Recover()).code(),
             absl::StatusCode::kFailedPrecondition);
@@ -100,9 +100,9 @@ TEST(Driver, OtherFoundersAreRefused) {
 TEST(Driver, MovingToOtherAddressesKeepsTheLog) {
   BankOf bank(3);
   DriverOptions moved = bank[1].options();
-  for (Member& member : moved.founders) member.address = "10.0.0.1:" + member.address;
-  EXPECT_EQ(*Driver::Founding(moved).entries[0].payload,
-            *Driver::Founding(bank[1].options()).entries[0].payload);
+  for (Member& member : moved.initial_members) member.address = "10.0.0.1:" + member.address;
+  EXPECT_EQ(*Driver::Bootstrap(moved).entries[0].payload,
+            *Driver::Bootstrap(bank[1].options()).entries[0].payload);
 }
 
 // With one byte every entry has a piece of its own, also the first one of another term.

@@ -203,7 +203,7 @@ TEST(Membership, AWipedStandbyOfTheFoundingThatHadBecomeAVoterDoesNotVoteEither)
   DepositsInTime(bank, leader, 5);
   bank.Isolate(4);
   bank.Wipe(4);
-  EXPECT_TRUE(bank.driver(4).GetStatus().founding);
+  EXPECT_TRUE(bank.driver(4).GetStatus().bootstrapping);
   bank.Heal();
   ASSERT_TRUE(bank.AdvanceUntil([&] { return bank[4].disk.rebuilding; }));
   ASSERT_TRUE(bank.AdvanceUntil([&] { return !bank[4].disk.rebuilding; }));

@@ -52,7 +52,7 @@ TEST(Refusals, TermsFarAheadOfOnesOwn) {
       ReadProbeResult{kTooFar, 1},
       LostLog{kTooFar, LogIndex(1)},
       LogBehindAcknowledged{kTooFar, LogIndex(1'000'000)},
-      Introduction{.term = kTooFar, .holds = true},
+      BootstrapQuery{.term = kTooFar, .holds = true},
       NoMember{kTooFar, LogIndex(1'000'000)}};
   LiedTo lie;
   for (const uint64_t told : {lie.victim, lie.leader}) {
@@ -166,7 +166,7 @@ class Liar {
       case 8:
         return LostLog{Term(term()), LogIndex(index())};
       case 9:
-        return Introduction{.term = Term(term()), .holds = false, .lost = Coin(), .asks = Coin()};
+        return BootstrapQuery{.term = Term(term()), .holds = false, .lost = Coin(), .asks = Coin()};
       default:
         return ReadProbeResult{Term(term()), random_() % 100};
     }

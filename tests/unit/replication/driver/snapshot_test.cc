@@ -246,7 +246,7 @@ TEST(Snapshot, StateThatDoesNotAddUpIsNotTaken) {
   InstallSnapshot message;
   message.term = bank.driver(leader).GetStatus().term;
   message.snapshot = {LogIndex(500), message.term, LogIndex(1),
-                      *Driver::Founding(bank[1].options()).entries[0].payload,
+                      *Driver::Bootstrap(bank[1].options()).entries[0].payload,
                       std::make_shared<const std::string>("no ledger")};
   bank.driver(follower).OnMessage(bank.now_ms, BranchId(leader), message);
   Deposits(bank, leader, 5);
@@ -334,20 +334,20 @@ TEST(LostLog, AHealthyRestartIsNotSuspected) {
 
 // ---- a branch that cannot know whether it has lost anything
 
-TEST(Founding, WaitsForAllOfThreeVotersOrFourOfFive) {
+TEST(Bootstrap, WaitsForAllOfThreeVotersOrFourOfFive) {
   for (const auto& [branches, away] : {std::pair(3, 1), std::pair(5, 2)}) {
     BankOf bank(branches);
     for (int id = 1; id <= away; ++id) bank.Crash(static_cast<uint64_t>(id));
     bank.Advance(20'000);
     EXPECT_EQ(bank.leader(), 0u) << branches;
-    EXPECT_TRUE(bank.driver(3).GetStatus().founding);
+    EXPECT_TRUE(bank.driver(3).GetStatus().bootstrapping);
     bank[1].Start(bank.now_ms);
     EXPECT_NE(bank.Elect(), 0u) << branches;
-    EXPECT_FALSE(bank.driver(3).GetStatus().founding);
+    EXPECT_FALSE(bank.driver(3).GetStatus().bootstrapping);
   }
 }
 
-TEST(Founding, OneThatComesLateIsFilledFirst) {
+TEST(Bootstrap, OneThatComesLateIsFilledFirst) {
   BankOf bank(5);
   bank.Crash(5);
   const uint64_t leader = bank.Elect();
@@ -359,7 +359,7 @@ TEST(Founding, OneThatComesLateIsFilledFirst) {
   EXPECT_EQ(bank.leader(), leader);
 }
 
-TEST(Founding, WipedBranchIsFilledWithoutBeingTold) {
+TEST(Bootstrap, WipedBranchIsFilledWithoutBeingTold) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();
   bank.Open(leader, 0);
@@ -374,7 +374,7 @@ TEST(Founding, WipedBranchIsFilledWithoutBeingTold) {
   EXPECT_EQ(bank[victim].fatal, "");
 }
 
-TEST(Founding, WipedAndLaggingElectNobody) {
+TEST(Bootstrap, WipedAndLaggingElectNobody) {
   BankOf bank(3);
   const uint64_t whole = bank.Elect();
   bank.Open(whole, 0);
@@ -395,7 +395,7 @@ TEST(Founding, WipedAndLaggingElectNobody) {
 
 // More are wiped than a bank can lose, and one of them hears of the other wiped ones long before it
 // hears of those that lag. What was acknowledged is gone; nobody may go on as if it had never been.
-TEST(Founding, WhoHoldsMoreIsWaitedForWhenTheOthersAreBeingRebuilt) {
+TEST(Bootstrap, WhoHoldsMoreIsWaitedForWhenTheOthersAreBeingRebuilt) {
   for (const uint64_t branches : {3, 5}) {
     BankOf bank(static_cast<int>(branches));
     const uint64_t leader = bank.Elect();
@@ -411,14 +411,14 @@ TEST(Founding, WhoHoldsMoreIsWaitedForWhenTheOthersAreBeingRebuilt) {
     const uint64_t late = wiped.back();
     bool silent = true;
     bank.drop = [&](BranchId from, BranchId to, const Message& message) {
-      const auto* answer = std::get_if<Introduction>(&message);
+      const auto* answer = std::get_if<BootstrapQuery>(&message);
       return silent && to.value == late && answer != nullptr && !answer->asks &&
              std::find(lagging.begin(), lagging.end(), from.value) != lagging.end();
     };
     for (const uint64_t id : wiped) bank.Wipe(id);
     bank.Advance(20'000);
     EXPECT_EQ(bank.leader(), 0u) << "of " << branches;
-    EXPECT_TRUE(bank.driver(late).GetStatus().founding);
+    EXPECT_TRUE(bank.driver(late).GetStatus().bootstrapping);
     EXPECT_EQ(bank[late].disk.hard_state.vote, BranchId(0));
     silent = false;
     ASSERT_TRUE(bank.AdvanceUntil([&] { return bank[late].disk.rebuilding; }));
@@ -427,13 +427,13 @@ TEST(Founding, WhoHoldsMoreIsWaitedForWhenTheOthersAreBeingRebuilt) {
   }
 }
 
-TEST(Founding, OfEachVoterTheNewestAnswerCounts) {
+TEST(Bootstrap, OfEachVoterTheNewestAnswerCounts) {
   BankOf bank(5);
   for (uint64_t id : {2, 3, 4, 5}) bank.Crash(id);
   const auto hear = [&](uint64_t from, bool lost) {
     bank.driver(1).OnMessage(bank.now_ms, BranchId(from),
-                             Introduction{.term = Term(1), .lost = lost});
-    return bank.driver(1).GetStatus().founding;
+                             BootstrapQuery{.term = Term(1), .lost = lost});
+    return bank.driver(1).GetStatus().bootstrapping;
   };
   EXPECT_TRUE(hear(2, /*lost=*/false));
   EXPECT_TRUE(hear(3, false));
@@ -444,14 +444,14 @@ TEST(Founding, OfEachVoterTheNewestAnswerCounts) {
 }
 
 // Should it have voted before it was wiped after all.
-TEST(Founding, VotesInTermsAloneThatNobodyHadReached) {
+TEST(Bootstrap, VotesInTermsAloneThatNobodyHadReached) {
   BankOf bank(3);
   bank.Isolate(1);
   const Term reached(7);
   for (uint64_t id : {2, 3}) {
-    bank.driver(1).OnMessage(bank.now_ms, BranchId(id), Introduction{.term = reached});
+    bank.driver(1).OnMessage(bank.now_ms, BranchId(id), BootstrapQuery{.term = reached});
   }
-  ASSERT_FALSE(bank.driver(1).GetStatus().founding);
+  ASSERT_FALSE(bank.driver(1).GetStatus().bootstrapping);
   const auto vote_after = [&](Term term) {
     bank.driver(1).OnMessage(bank.now_ms, BranchId(2),
                              RequestVote{.version = 2,
@@ -466,7 +466,7 @@ TEST(Founding, VotesInTermsAloneThatNobodyHadReached) {
   EXPECT_EQ(vote_after(reached.Next()), BranchId(2));
 }
 
-TEST(Founding, SomeWereStartedWithRebuild) {
+TEST(Bootstrap, SomeWereStartedWithRebuild) {
   for (const int branches : {3, 5}) {
     BankOf bank(branches);
     for (int id = 1; id <= (branches - 1) / 2; ++id) {
@@ -478,7 +478,7 @@ TEST(Founding, SomeWereStartedWithRebuild) {
   }
 }
 
-TEST(Founding, RestartWhileBeingFilledStillAbstains) {
+TEST(Bootstrap, RestartWhileBeingFilledStillAbstains) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();
   bank.Open(leader, 0);

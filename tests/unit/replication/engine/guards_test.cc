@@ -13,35 +13,35 @@ namespace {
 
 const std::string kThree = Voters({1, 2, 3});
 
-TestEntry Founding(const std::string& configuration) { return {1, CORE_CHANGE, configuration}; }
+TestEntry Bootstrap(const std::string& configuration) { return {1, CORE_CHANGE, configuration}; }
 TestEntry Command(uint64_t term) { return {term, CORE_COMMAND, "x"}; }
 
 TEST(Guard1, SoleVoterRaisesTermAtStart) {
   CoreUnit guarded;
-  guarded.Begin(5, {Founding(Voters({1}))});
+  guarded.Begin(5, {Bootstrap(Voters({1}))});
   EXPECT_EQ(core_state_of(guarded.get()), CORE_LEADER);
   EXPECT_EQ(core_term(guarded.get()), 6u);
   ASSERT_FALSE(guarded.hard_states.empty());
   EXPECT_EQ(guarded.hard_states[0].first, 6u);
 
   CoreUnit bare(CORE_GUARD(1));
-  bare.Begin(5, {Founding(Voters({1}))});
+  bare.Begin(5, {Bootstrap(Voters({1}))});
   EXPECT_EQ(core_state_of(bare.get()), CORE_LEADER);
   EXPECT_EQ(core_term(bare.get()), 5u);
 }
 
 TEST(Guard1, OthersKeepTheirTerm) {
   CoreUnit one_of_three;
-  one_of_three.Begin(5, {Founding(kThree)});
+  one_of_three.Begin(5, {Bootstrap(kThree)});
   EXPECT_EQ(core_term(one_of_three.get()), 5u);
   CoreUnit standby;
-  standby.Begin(5, {Founding(TestConfiguration({{1, CORE_STANDBY}, {2, CORE_VOTER}}))});
+  standby.Begin(5, {Bootstrap(TestConfiguration({{1, CORE_STANDBY}, {2, CORE_VOTER}}))});
   EXPECT_EQ(core_term(standby.get()), 5u);
 }
 
 uint64_t PendingAfterChangeInsideABatch(uint32_t guards_off) {
   CoreUnit unit(guards_off);
-  unit.Begin(1, {Founding(kThree)});
+  unit.Begin(1, {Bootstrap(kThree)});
   unit.Append(2, 1, 1, 1, 1, {Command(1), Command(1), {1, CORE_CHANGE, Voters({1, 2, 3, 4})}});
   unit.StoreAll();
   return core_pending_change(unit.get());
@@ -53,7 +53,7 @@ TEST(Guard2, ChangeInsideABatchGetsItsOwnIndex) {
 
 TEST(Guard2, EachPartContinuesTheTermOfTheOneBefore) {
   CoreUnit unit;
-  unit.Begin(1, {Founding(kThree)});
+  unit.Begin(1, {Bootstrap(kThree)});
   unit.Append(2, 2, 1, 1, 1, {Command(1), {2, CORE_CHANGE, Voters({1, 2, 3, 4})}});
   EXPECT_EQ(core_last_index(unit.get()), 3u);
   EXPECT_EQ(core_pending_change(unit.get()), 3u);
@@ -62,7 +62,7 @@ TEST(Guard2, EachPartContinuesTheTermOfTheOneBefore) {
 // Two changes come before the first is known to be committed; the second is then replaced.
 size_t ServersAfterRollback(uint32_t guards_off) {
   CoreUnit unit(guards_off);
-  unit.Begin(1, {Founding(kThree)});
+  unit.Begin(1, {Bootstrap(kThree)});
   unit.Append(2, 1, 1, 1, 1, {{1, CORE_CHANGE, Voters({1, 2, 3, 4})}});
   unit.StoreAll();
   unit.Append(2, 1, 2, 1, 1, {{1, CORE_CHANGE, Voters({1, 2, 3, 4, 5})}});
@@ -79,7 +79,7 @@ TEST(Guard3, SecondPendingChangeCommitsTheFirst) {
 // At its own place the pending one is replaced, not confirmed.
 TEST(Guard3, AChangeInThePlaceOfAPendingOneDoesNotCommitThat) {
   CoreUnit unit;
-  unit.Begin(1, {Founding(kThree)});
+  unit.Begin(1, {Bootstrap(kThree)});
   unit.Append(2, 1, 1, 1, 1, {{1, CORE_CHANGE, Voters({1, 2, 3, 4})}});
   unit.StoreAll();
   unit.Append(3, 2, 1, 1, 1, {{2, CORE_CHANGE, Voters({1, 2, 3, 5})}});
@@ -91,7 +91,7 @@ TEST(Guard3, AChangeInThePlaceOfAPendingOneDoesNotCommitThat) {
 
 core_message AnswerToStaleAppend(uint32_t guards_off) {
   CoreUnit unit(guards_off);
-  unit.Begin(3, {Founding(kThree)});
+  unit.Begin(3, {Bootstrap(kThree)});
   unit.Append(2, 2, 0, 0, 0, {});
   EXPECT_EQ(unit.sent.size(), 1u);
   return unit.sent.at(0);
@@ -104,7 +104,7 @@ TEST(Guard4, AnswerToAnOlderTermIsNoSuccess) {
 
 TEST(Guard4, AnswersOfThisTermAreLeftAlone) {
   CoreUnit unit;
-  unit.Begin(3, {Founding(kThree)});
+  unit.Begin(3, {Bootstrap(kThree)});
   unit.Append(2, 3, 1, 1, 1, {});
   ASSERT_EQ(unit.sent.size(), 1u);
   EXPECT_EQ(unit.sent[0].append_entries_result.rejected, 0u);
@@ -115,7 +115,7 @@ uint64_t LastAfterEntriesFromTheBeginning(uint32_t guards_off) {
   const core_snapshot snapshot{10, 1, 1, kThree.data(), kThree.size()};
   CoreUnit unit(guards_off);
   EXPECT_EQ(unit.Begin(1, {Command(1)}, &snapshot), CORE_OK);
-  unit.Append(2, 1, 0, 0, 1, {Founding(kThree), Command(1)});
+  unit.Append(2, 1, 0, 0, 1, {Bootstrap(kThree), Command(1)});
   return core_last_index(unit.get());
 }
 TEST(Guard5, EntriesFromTheBeginningAtACompactedLog) {
@@ -128,7 +128,7 @@ TEST(Guard5, EntriesFromTheBeginningAtACompactedLog) {
 
 core_status ChangeWithAVoterBehind(uint32_t guards_off) {
   CoreUnit unit(guards_off);
-  unit.Begin(1, {Founding(kThree)});
+  unit.Begin(1, {Bootstrap(kThree)});
   unit.Lead({2});
   unit.AppendResult(2, core_term(unit.get()), 0, unit.last());  // 3 has never answered
   return unit.Change(
@@ -142,7 +142,7 @@ TEST(Guard6, ChangeWaitsForEveryVoter) {
 // Server 2 acknowledged up to the end, then fell silent, and a late rejection arrives.
 size_t EntriesSentAfterLateRejection(uint32_t guards_off) {
   CoreUnit unit(guards_off);
-  unit.Begin(1, {Founding(kThree)});
+  unit.Begin(1, {Bootstrap(kThree)});
   unit.Lead({2});
   const uint64_t term = core_term(unit.get());
   unit.Submit({Command(term), Command(term), Command(term)});
@@ -173,7 +173,7 @@ TEST(Guard7, LateRejectionDoesNotStarveAFollower) {
 
 uint64_t PauseAfterTimeout(uint32_t guards_off) {
   CoreUnit unit(guards_off);
-  unit.Begin(1, {Founding(kThree)});
+  unit.Begin(1, {Bootstrap(kThree)});
   const uint64_t early = core_deadline_ms(unit.get()) - 1;
   core_timeout(unit.get(), early);
   return core_deadline_ms(unit.get()) - early;
@@ -185,7 +185,7 @@ TEST(Guard8, TimeoutsAreAtLeastAQuarterHeartbeatApart) {
 
 TEST(Guard8, NoServerBecomesASpare) {
   CoreUnit unit;
-  unit.Begin(1, {Founding(kThree)});
+  unit.Begin(1, {Bootstrap(kThree)});
   unit.Lead({2});
   constexpr int kSpare = 2;
   EXPECT_EQ(unit.Change(TestConfiguration(
@@ -197,7 +197,7 @@ TEST(Guard8, NoServerBecomesASpare) {
 uint64_t TimersOfALeaderWithASpare(uint32_t guards_off) {
   constexpr int kSpare = 2;
   CoreUnit unit(guards_off);
-  unit.Begin(1, {Founding(TestConfiguration(
+  unit.Begin(1, {Bootstrap(TestConfiguration(
                     {{1, CORE_VOTER}, {2, CORE_VOTER}, {3, CORE_VOTER}, {4, kSpare}}))});
   unit.Lead({2, 3});
   const uint64_t term = core_term(unit.get());
@@ -229,7 +229,7 @@ core_message InstallMessage(uint64_t index) {
 }
 TEST(Guard9, SecondInstallDuringAnInstallIsDropped) {
   CoreUnit unit;  // the address sanitizer sees the leak if the guard is taken out
-  unit.Begin(2, {Founding(kThree)});
+  unit.Begin(2, {Bootstrap(kThree)});
   unit.Receive(InstallMessage(10));
   EXPECT_TRUE(core_installing(unit.get()));
   unit.Receive(InstallMessage(20));
@@ -246,7 +246,7 @@ size_t BlocksKeptAfterSecondInstalls(uint32_t guards_off) {
   const size_t before = core_memory_blocks();
   {
     CoreUnit unit(guards_off);
-    unit.Begin(2, {Founding(kThree)});
+    unit.Begin(2, {Bootstrap(kThree)});
     for (uint64_t index = 10; index < 110; ++index) unit.Receive(InstallMessage(index));
   }
   return core_memory_blocks() - before;
@@ -262,7 +262,7 @@ const std::string kThreeAndStandby =
 
 TEST(Guard10, CatchUpIsRefusedWhereTheEngineWouldFail) {
   CoreUnit unit;
-  unit.Begin(1, {Founding(kThreeAndStandby)});
+  unit.Begin(1, {Bootstrap(kThreeAndStandby)});
   EXPECT_EQ(core_catch_up(unit.get(), unit.now_ms, 4), CORE_NOT_LEADER);
   unit.Lead({2, 3});
   EXPECT_EQ(core_catch_up(unit.get(), unit.now_ms, 9), CORE_UNKNOWN_ID);
@@ -273,18 +273,18 @@ TEST(Guard10, CatchUpIsRefusedWhereTheEngineWouldFail) {
 
 TEST(Guard10DeathTest, WithoutItAnUnknownServerIsAMemoryError) {
   CoreUnit unit(CORE_GUARD(10) | CORE_GUARD(11));
-  unit.Begin(1, {Founding(kThreeAndStandby)});
+  unit.Begin(1, {Bootstrap(kThreeAndStandby)});
   unit.Lead({2, 3});
   EXPECT_DEATH(core_catch_up(unit.get(), unit.now_ms, 9), "");
 }
 
 TEST(Guard10, OneCatchUpAtATime) {
   CoreUnit unit;
-  unit.Begin(1, {Founding(TestConfiguration({{1, CORE_VOTER},
-                                             {2, CORE_VOTER},
-                                             {3, CORE_VOTER},
-                                             {4, CORE_STANDBY},
-                                             {5, CORE_STANDBY}}))});
+  unit.Begin(1, {Bootstrap(TestConfiguration({{1, CORE_VOTER},
+                                              {2, CORE_VOTER},
+                                              {3, CORE_VOTER},
+                                              {4, CORE_STANDBY},
+                                              {5, CORE_STANDBY}}))});
   unit.Lead({2, 3});
   EXPECT_EQ(core_catch_up(unit.get(), unit.now_ms, 4), CORE_OK);
   EXPECT_EQ(core_catch_up_state_of(unit.get(), 4), CORE_CATCH_UP_RUNNING);
@@ -293,7 +293,7 @@ TEST(Guard10, OneCatchUpAtATime) {
 
 core_status CatchUpOfAnIdleServer(uint32_t guards_off) {
   CoreUnit unit(guards_off);
-  unit.Begin(1, {Founding(kThreeAndStandby)});
+  unit.Begin(1, {Bootstrap(kThreeAndStandby)});
   unit.Lead({2, 3});
   unit.AppendResult(4, core_term(unit.get()), 0, unit.last());
   return core_catch_up(unit.get(), unit.now_ms, 4);
@@ -305,7 +305,7 @@ TEST(Guard11, CatchUpOfAnIdleServerThatHasEverything) {
 
 core_status TransferToALaggard(uint32_t guards_off) {
   CoreUnit unit(guards_off);
-  unit.Begin(1, {Founding(kThree)});
+  unit.Begin(1, {Bootstrap(kThree)});
   unit.Lead({2, 3});
   const uint64_t term = core_term(unit.get());
   unit.AppendResult(2, term, 0, unit.last());
@@ -319,7 +319,7 @@ TEST(Guard12, TransferWaitsForTheWholeLog) {
 
 TEST(Guard12, WithoutItALaggardIsToldToCampaign) {
   CoreUnit unit(CORE_GUARD(12));
-  unit.Begin(1, {Founding(kThree)});
+  unit.Begin(1, {Bootstrap(kThree)});
   unit.Lead({2, 3});
   const uint64_t term = core_term(unit.get());
   unit.AppendResult(2, term, 0, unit.last());
@@ -334,7 +334,7 @@ TEST(Guard12, WithoutItALaggardIsToldToCampaign) {
 
 uint64_t TermInARefusedPreVote(uint32_t guards_off) {
   CoreUnit unit(guards_off);
-  unit.Begin(7, {Founding(kThree), Command(2)});
+  unit.Begin(7, {Bootstrap(kThree), Command(2)});
   core_message request{};
   request.type = CORE_REQUEST_VOTE;
   request.peer = 2;
@@ -363,7 +363,7 @@ TEST(Guard17, TrailingEntriesMustExceedTheInflightLimit) {
 
 uint64_t CommitAfterAnEarlierMessage(uint32_t guards_off, uint64_t end) {
   CoreUnit unit(guards_off);
-  unit.Begin(1, {Founding(kThree), Command(1), Command(1), Command(1), Command(1)});
+  unit.Begin(1, {Bootstrap(kThree), Command(1), Command(1), Command(1), Command(1)});
   unit.Append(2, 1, 5, 1, 5, {});
   EXPECT_EQ(core_commit_index(unit.get()), 5u);
   unit.Append(2, 1, end - 1, 1, 6, {Command(1)});
@@ -416,7 +416,7 @@ TEST(Guard19, MessagesWithTheSameServerTwiceAreDropped) {
     const size_t n = at == 9 ? 8 : std::strlen(&other[17]);
     twice.replace(at + server_bytes, n, other.substr(at, n));
     CoreUnit unit;
-    unit.Begin(1, {Founding(kThree)});
+    unit.Begin(1, {Bootstrap(kThree)});
     unit.Append(2, 1, 1, 1, 1, {{1, CORE_CHANGE, twice}});
     EXPECT_TRUE(unit.entries_at.empty()) << at;
     EXPECT_FALSE(core_configuration_valid(twice.data(), twice.size())) << at;
@@ -425,7 +425,7 @@ TEST(Guard19, MessagesWithTheSameServerTwiceAreDropped) {
 
 TEST(Guard19, MessagesWithMadeUpConfigurationsAreDropped) {
   CoreUnit unit;
-  unit.Begin(1, {Founding(kThree)});
+  unit.Begin(1, {Bootstrap(kThree)});
   const std::string mad("\1\377\377\377\377\377\377\377\377", 9);
   unit.Append(2, 1, 1, 1, 1, {{1, CORE_CHANGE, mad}});
   EXPECT_TRUE(unit.entries_at.empty());
@@ -435,7 +435,7 @@ TEST(Guard19, MessagesWithMadeUpConfigurationsAreDropped) {
   unit.Receive(message);
   EXPECT_EQ(unit.snapshots, 0);
   CoreUnit other;
-  EXPECT_EQ(other.Begin(1, {Founding(mad)}), CORE_MALFORMED);
+  EXPECT_EQ(other.Begin(1, {Bootstrap(mad)}), CORE_MALFORMED);
 }
 
 TEST(Engine, TracesNothing) {
@@ -447,7 +447,7 @@ TEST(Engine, SeedDecidesTheElectionTimer) {
   std::vector<uint64_t> deadlines;
   for (const uint32_t seed : {7u, 7u, 8u, 9u}) {
     CoreUnit unit(0, seed);
-    unit.Begin(1, {Founding(kThree)});
+    unit.Begin(1, {Bootstrap(kThree)});
     deadlines.push_back(core_deadline_ms(unit.get()));
   }
   EXPECT_EQ(deadlines[0], deadlines[1]);
@@ -456,16 +456,16 @@ TEST(Engine, SeedDecidesTheElectionTimer) {
 
 TEST(Engine, ChangesAreNotSubmittedAmongCommands) {
   CoreUnit unit;
-  unit.Begin(1, {Founding(kThree)});
+  unit.Begin(1, {Bootstrap(kThree)});
   unit.Lead({2, 3});
   const uint64_t last = core_last_index(unit.get());
-  EXPECT_EQ(unit.Submit({Command(core_term(unit.get())), Founding(kThree)}), CORE_MALFORMED);
+  EXPECT_EQ(unit.Submit({Command(core_term(unit.get())), Bootstrap(kThree)}), CORE_MALFORMED);
   EXPECT_EQ(core_last_index(unit.get()), last);
 }
 
 TEST(Engine, RefusedSubmitLeavesEverythingAsItWas) {
   CoreUnit unit;
-  unit.Begin(1, {Founding(kThree)});
+  unit.Begin(1, {Bootstrap(kThree)});
   EXPECT_EQ(unit.Submit({Command(1)}), CORE_NOT_LEADER);
   EXPECT_EQ(core_last_index(unit.get()), 1u);
   EXPECT_TRUE(unit.entries_at.empty());

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/fake_route.h"
+#include "tests/support/fake_transport.h"
 
 namespace bank::replication {
 namespace {
@@ -49,22 +49,22 @@ class ForwarderTest : public testing::Test {
   }
 
   FakeClock clock_;
-  FakeRoute route_;
+  FakeTransport transport_;
   ForwarderOptions options_{.calls_max = 2,
                             .further_call_commands_min = 1,
                             .call_commands_max = 6,
                             .waiting_bytes_max = 20};
-  Forwarder forwarder_{options_, clock_, route_};
+  Forwarder forwarder_{options_, clock_, transport_};
   std::vector<std::unique_ptr<Proposal>> proposals_;
 };
 
 TEST_F(ForwarderTest, WaitsForALeaderThenSendsEverythingInOneCall) {
   Proposal& a = Propose("a");
   Proposal& b = Propose("bb", 2);
-  EXPECT_TRUE(route_.submitted.empty());
+  EXPECT_TRUE(transport_.submitted.empty());
   forwarder_.OnLeader(BranchId(3));
-  ASSERT_EQ(route_.submitted.size(), 1u);
-  auto call = route_.Take();
+  ASSERT_EQ(transport_.submitted.size(), 1u);
+  auto call = transport_.Take();
   EXPECT_EQ(call.leader, BranchId(3));
   EXPECT_EQ(call.request.batch, "abb");
   EXPECT_EQ(call.request.count, 3u);
@@ -82,13 +82,13 @@ TEST_F(ForwarderTest, GathersWhileCallsAreUnderWay) {
   Propose("b");  // a second call may go
   Propose("c");
   Propose("d");
-  ASSERT_EQ(route_.submitted.size(), 2u);
-  auto first = route_.Take();
+  ASSERT_EQ(transport_.submitted.size(), 2u);
+  auto first = transport_.Take();
   first.done(Applied(1));
-  ASSERT_EQ(route_.submitted.size(), 2u);
-  EXPECT_EQ(route_.submitted[1].request.batch, "cd");
-  while (!route_.submitted.empty()) {
-    auto call = route_.Take();
+  ASSERT_EQ(transport_.submitted.size(), 2u);
+  EXPECT_EQ(transport_.submitted[1].request.batch, "cd");
+  while (!transport_.submitted.empty()) {
+    auto call = transport_.Take();
     call.done(Applied(call.request.count));
   }
 }
@@ -97,22 +97,22 @@ TEST_F(ForwarderTest, ALargeCallIsNotFollowedByATinyOne) {
   Propose("abcd", 4);
   forwarder_.OnLeader(BranchId(1));
   Propose("e");
-  EXPECT_EQ(route_.submitted.size(), 1u);
+  EXPECT_EQ(transport_.submitted.size(), 1u);
   Propose("f");
-  ASSERT_EQ(route_.submitted.size(), 2u);
-  EXPECT_EQ(route_.submitted[1].request.batch, "ef");
+  ASSERT_EQ(transport_.submitted.size(), 2u);
+  EXPECT_EQ(transport_.submitted[1].request.batch, "ef");
 }
 
 TEST_F(ForwarderTest, ASmallFurtherCallWaitsForTheFirst) {
-  Forwarder forwarder({.further_call_commands_min = 3}, clock_, route_);
+  Forwarder forwarder({.further_call_commands_min = 3}, clock_, transport_);
   forwarder.OnLeader(BranchId(1));
   int answers = 0;
   const auto count = [&answers](const ProposeResult&) { ++answers; };
   for (const char* op : {"a", "b", "c"}) forwarder.Propose(op, 1, clock_.now_ns + kNsPerMs, count);
-  EXPECT_EQ(route_.submitted.size(), 1u);
+  EXPECT_EQ(transport_.submitted.size(), 1u);
   forwarder.Propose("d", 1, clock_.now_ns + kNsPerMs, count);
-  ASSERT_EQ(route_.submitted.size(), 2u);
-  EXPECT_EQ(route_.submitted[1].request.batch, "bcd");
+  ASSERT_EQ(transport_.submitted.size(), 2u);
+  EXPECT_EQ(transport_.submitted[1].request.batch, "bcd");
   forwarder.Stop();
   EXPECT_EQ(answers, 4);
 }
@@ -120,26 +120,26 @@ TEST_F(ForwarderTest, ASmallFurtherCallWaitsForTheFirst) {
 TEST_F(ForwarderTest, AfterALargeCallASmallOneWaitsForCompany) {
   forwarder_.OnLeader(BranchId(1));
   Propose("abcd", 4);
-  route_.Take().done(Applied(4));
+  transport_.Take().done(Applied(4));
   Propose("e");
-  EXPECT_TRUE(route_.submitted.empty());
+  EXPECT_TRUE(transport_.submitted.empty());
   Propose("f");
-  ASSERT_EQ(route_.submitted.size(), 1u);
-  EXPECT_EQ(route_.submitted[0].request.batch, "ef");
+  ASSERT_EQ(transport_.submitted.size(), 1u);
+  EXPECT_EQ(transport_.submitted[0].request.batch, "ef");
 }
 
 TEST_F(ForwarderTest, NobodyWaitsForCompanyForLong) {
   forwarder_.OnLeader(BranchId(1));
   Propose("abcd", 4);
-  route_.Take().done(Applied(4));
+  transport_.Take().done(Applied(4));
   Propose("e");
   PassMs(1);
-  EXPECT_TRUE(route_.submitted.empty());
+  EXPECT_TRUE(transport_.submitted.empty());
   PassMs(1);
-  ASSERT_EQ(route_.submitted.size(), 1u);
-  route_.Take().done(Applied(1));
+  ASSERT_EQ(transport_.submitted.size(), 1u);
+  transport_.Take().done(Applied(1));
   Propose("f");  // alone from now on
-  EXPECT_EQ(route_.submitted.size(), 1u);
+  EXPECT_EQ(transport_.submitted.size(), 1u);
 }
 
 // Found by the simulation: the loop asked again and again, without a pause, until a leader was
@@ -147,33 +147,33 @@ TEST_F(ForwarderTest, NobodyWaitsForCompanyForLong) {
 TEST_F(ForwarderTest, AWaitForCompanyThatIsOverDoesNotWakeAgainAndAgain) {
   forwarder_.OnLeader(BranchId(1));
   Propose("abcd", 4);
-  route_.Take().done(Applied(4));
+  transport_.Take().done(Applied(4));
   Propose("e");
   forwarder_.OnLeader(BranchId(0));
   PassMs(3);
-  EXPECT_TRUE(route_.submitted.empty());
+  EXPECT_TRUE(transport_.submitted.empty());
   EXPECT_GT(forwarder_.NextDeadlineNs(), clock_.now_ns);
   forwarder_.OnLeader(BranchId(1));
-  EXPECT_EQ(route_.submitted.size(), 1u);
+  EXPECT_EQ(transport_.submitted.size(), 1u);
 }
 
 TEST_F(ForwarderTest, CallsHaveAMaximum) {
   Propose("abcd", 4);
   Propose("efg", 3);
   forwarder_.OnLeader(BranchId(1));
-  ASSERT_EQ(route_.submitted.size(), 2u);
-  EXPECT_EQ(route_.submitted[0].request.count, 4u);
-  EXPECT_EQ(route_.submitted[1].request.count, 3u);
+  ASSERT_EQ(transport_.submitted.size(), 2u);
+  EXPECT_EQ(transport_.submitted[0].request.count, 4u);
+  EXPECT_EQ(transport_.submitted[1].request.count, 3u);
 }
 
 TEST_F(ForwarderTest, ACertainRefusalIsTriedAgainAndStaysCertain) {
   forwarder_.OnLeader(BranchId(1));
   Proposal& a = Propose("a");
-  route_.Take().done(Failed(Fate::kNotApplied));
-  EXPECT_TRUE(route_.submitted.empty()) << "the same leader gets a pause";
+  transport_.Take().done(Failed(Fate::kNotApplied));
+  EXPECT_TRUE(transport_.submitted.empty()) << "the same leader gets a pause";
   PassMs(30);
-  ASSERT_EQ(route_.submitted.size(), 1u);
-  route_.Take().done(Failed(Fate::kNotApplied));
+  ASSERT_EQ(transport_.submitted.size(), 1u);
+  transport_.Take().done(Failed(Fate::kNotApplied));
   forwarder_.OnLeader(BranchId(0));
   PassMs(5000);
   EXPECT_EQ(a.fate(), Fate::kNotApplied);
@@ -182,9 +182,9 @@ TEST_F(ForwarderTest, ACertainRefusalIsTriedAgainAndStaysCertain) {
 TEST_F(ForwarderTest, OneUncertainAttemptMakesItUnknown) {
   forwarder_.OnLeader(BranchId(1));
   Proposal& a = Propose("a");
-  route_.Take().done(Failed(Fate::kUnknown));
+  transport_.Take().done(Failed(Fate::kUnknown));
   PassMs(30);
-  route_.Take().done(Failed(Fate::kNotApplied));
+  transport_.Take().done(Failed(Fate::kNotApplied));
   forwarder_.OnLeader(BranchId(0));
   PassMs(5000);
   EXPECT_EQ(a.fate(), Fate::kUnknown);
@@ -197,13 +197,13 @@ TEST_F(ForwarderTest, AfterAnUncertainAttemptALostSessionMakesItUnknown) {
   for (const ledger::Code lost : {ledger::Code::kUnknownSession, ledger::Code::kForgotten}) {
     forwarder_.OnLeader(BranchId(1));
     Proposal& a = Propose("a");
-    route_.Take().done(Failed(Fate::kUnknown));
+    transport_.Take().done(Failed(Fate::kUnknown));
     Proposal& b = Propose("b");
     PassMs(30);
-    ASSERT_EQ(route_.submitted.size(), 1u);
+    ASSERT_EQ(transport_.submitted.size(), 1u);
     ForwardResult answer = Applied(2);
     answer.outcomes[0].code = answer.outcomes[1].code = lost;
-    route_.Take().done(std::move(answer));
+    transport_.Take().done(std::move(answer));
     EXPECT_EQ(a.fate(), Fate::kUnknown);
     EXPECT_EQ(b.fate(), Fate::kApplied) << "it was sent once";
   }
@@ -214,26 +214,26 @@ TEST_F(ForwarderTest, AfterAnUncertainAttemptALostSessionMakesItUnknown) {
 TEST_F(ForwarderTest, TellsWhetherAnEarlierAttemptMayHaveComeThrough) {
   forwarder_.OnLeader(BranchId(1));
   Proposal& once = Propose("a");
-  route_.Take().done(Applied(1));
+  transport_.Take().done(Applied(1));
   EXPECT_FALSE(once.results.at(0).repeated);
 
   Proposal& refused_before = Propose("b");
-  route_.Take().done(Failed(Fate::kNotApplied));
+  transport_.Take().done(Failed(Fate::kNotApplied));
   PassMs(30);
-  route_.Take().done(Applied(1));
+  transport_.Take().done(Applied(1));
   EXPECT_FALSE(refused_before.results.at(0).repeated);
 
   Proposal& broken_before = Propose("c");
-  route_.Take().done(Failed(Fate::kUnknown));
+  transport_.Take().done(Failed(Fate::kUnknown));
   PassMs(300);
-  route_.Take().done(Applied(1));
+  transport_.Take().done(Applied(1));
   EXPECT_TRUE(broken_before.results.at(0).repeated);
 
   Proposal& under_way = Propose("d");
-  ASSERT_EQ(route_.submitted.size(), 1u);
-  auto late = route_.Take();
+  ASSERT_EQ(transport_.submitted.size(), 1u);
+  auto late = transport_.Take();
   forwarder_.OnLeader(BranchId(2));
-  route_.Take().done(Applied(1));
+  transport_.Take().done(Applied(1));
   EXPECT_TRUE(under_way.results.at(0).repeated);
   late.done(Applied(1));
 }
@@ -245,8 +245,8 @@ TEST_F(ForwarderTest, UnderWayAtTheDeadlineIsUnknown) {
   PassMs(100);
   EXPECT_EQ(a.fate(), Fate::kUnknown);
   EXPECT_TRUE(b.results.empty());
-  while (!route_.submitted.empty()) {
-    auto call = route_.Take();
+  while (!transport_.submitted.empty()) {
+    auto call = transport_.Take();
     call.done(Applied(call.request.count));
   }
   EXPECT_EQ(b.fate(), Fate::kApplied);
@@ -257,7 +257,7 @@ TEST_F(ForwarderTest, WhoeverGivesUpLeavesTheOthersTheirOwnOutcomes) {
   Proposal& b = Propose("b");
   forwarder_.OnLeader(BranchId(1));
   PassMs(100);
-  route_.Take().done(Applied(3, 10));
+  transport_.Take().done(Applied(3, 10));
   EXPECT_EQ(b.results.at(0).outcomes.at(0).balance, 12);
 }
 
@@ -270,16 +270,16 @@ TEST_F(ForwarderTest, NeverSentIsNotApplied) {
 TEST_F(ForwarderTest, ANewLeaderGetsWhatTheOldOneDidNotAnswer) {
   forwarder_.OnLeader(BranchId(1));
   Proposal& a = Propose("a");
-  auto old = route_.Take();
+  auto old = transport_.Take();
   forwarder_.OnLeader(BranchId(0));
-  EXPECT_TRUE(route_.submitted.empty());
+  EXPECT_TRUE(transport_.submitted.empty());
   forwarder_.OnLeader(BranchId(2));
-  ASSERT_EQ(route_.submitted.size(), 1u);
-  EXPECT_EQ(route_.submitted[0].leader, BranchId(2));
-  EXPECT_EQ(route_.submitted[0].request.batch, "a");
+  ASSERT_EQ(transport_.submitted.size(), 1u);
+  EXPECT_EQ(transport_.submitted[0].leader, BranchId(2));
+  EXPECT_EQ(transport_.submitted[0].request.batch, "a");
   old.done(Applied(1, 7));  // late: the second attempt answers
   EXPECT_TRUE(a.results.empty());
-  route_.Take().done(Applied(1, 7));
+  transport_.Take().done(Applied(1, 7));
   EXPECT_EQ(a.fate(), Fate::kApplied);
 }
 
@@ -288,10 +288,10 @@ TEST_F(ForwarderTest, WhatTheOldLeaderMayHaveTakenIsUnknownWhateverTheNewOneSays
   Proposal& a = Propose("a", 1, 100);
   Proposal& b = Propose("b");
   forwarder_.OnLeader(BranchId(2));
-  while (!route_.submitted.empty()) route_.Take().done(Failed(Fate::kNotApplied));
+  while (!transport_.submitted.empty()) transport_.Take().done(Failed(Fate::kNotApplied));
   PassMs(100);
   EXPECT_EQ(a.fate(), Fate::kUnknown);
-  while (!route_.submitted.empty()) route_.Take().done(Failed(Fate::kNotApplied));
+  while (!transport_.submitted.empty()) transport_.Take().done(Failed(Fate::kNotApplied));
   forwarder_.Stop();  // while it waits to be sent again
   EXPECT_EQ(b.fate(), Fate::kUnknown);
 }
@@ -301,8 +301,8 @@ TEST_F(ForwarderTest, TheSameLeaderAgainKeepsItsCalls) {
   Proposal& a = Propose("a");
   forwarder_.OnLeader(BranchId(0));
   forwarder_.OnLeader(BranchId(1));
-  EXPECT_EQ(route_.submitted.size(), 1u);
-  route_.Take().done(Applied(1));
+  EXPECT_EQ(transport_.submitted.size(), 1u);
+  transport_.Take().done(Applied(1));
   EXPECT_EQ(a.fate(), Fate::kApplied);
 }
 
@@ -312,8 +312,8 @@ TEST_F(ForwarderTest, RetriesKeepTheOrder) {
   Propose("b");
   Propose("c");
   forwarder_.OnLeader(BranchId(2));
-  ASSERT_EQ(route_.submitted.size(), 3u);
-  EXPECT_EQ(route_.submitted[2].request.batch, "abc");
+  ASSERT_EQ(transport_.submitted.size(), 3u);
+  EXPECT_EQ(transport_.submitted[2].request.batch, "abc");
 }
 
 TEST_F(ForwarderTest, AFullQueueRefuses) {
@@ -324,8 +324,8 @@ TEST_F(ForwarderTest, AFullQueueRefuses) {
   forwarder_.OnLeader(BranchId(1));  // takes what waits
   Proposal& c = Propose(std::string(20, 'c'));
   EXPECT_TRUE(c.results.empty());
-  while (!route_.submitted.empty()) {
-    auto call = route_.Take();
+  while (!transport_.submitted.empty()) {
+    auto call = transport_.Take();
     call.done(Applied(call.request.count));
   }
   EXPECT_EQ(c.fate(), Fate::kApplied);
@@ -334,7 +334,7 @@ TEST_F(ForwarderTest, AFullQueueRefuses) {
 TEST_F(ForwarderTest, AnswersOfTheWrongSizeAreNoAnswers) {
   forwarder_.OnLeader(BranchId(1));
   Proposal& a = Propose("a");
-  route_.Take().done(Applied(2));
+  transport_.Take().done(Applied(2));
   EXPECT_TRUE(a.results.empty());
   PassMs(5000);
   EXPECT_EQ(a.fate(), Fate::kUnknown);
@@ -349,14 +349,14 @@ TEST_F(ForwarderTest, StopAnswersEverything) {
   EXPECT_EQ(sent.fate(), Fate::kUnknown);
   EXPECT_EQ(waiting.fate(), Fate::kNotApplied);
   EXPECT_EQ(Propose("d").fate(), Fate::kNotApplied);
-  route_.Take().done(Applied(1));  // late
+  transport_.Take().done(Applied(1));  // late
 }
 
 TEST_F(ForwarderTest, OnlyAnEarlierDeadlineWakes) {
   Propose("a", 1, 100);
   Propose("b", 1, 200);
   Propose("c", 1, 50);
-  EXPECT_EQ(route_.wakes.size(), 2u);
+  EXPECT_EQ(transport_.wakes.size(), 2u);
 }
 
 }  // namespace

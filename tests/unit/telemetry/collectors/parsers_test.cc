@@ -20,10 +20,10 @@ using testing::Optional;
 
 constexpr int64_t kSecondNs = 1'000'000'000;
 
-std::optional<double> ValueOf(const std::vector<Reading>& readings, const Metric& metric,
+std::optional<double> ValueOf(const std::vector<Sample>& samples, const Metric& metric,
                               std::vector<std::pair<std::string, std::string>> attributes = {}) {
-  for (const Reading& reading : readings) {
-    if (*reading.series == *MakeSeries(metric, attributes)) return reading.value;
+  for (const Sample& sample : samples) {
+    if (*sample.series == *MakeSeries(metric, attributes)) return sample.value;
   }
   return std::nullopt;
 }
@@ -39,11 +39,11 @@ TEST(Counter, GrowsWrapsAndBeginsAnew) {
 
 TEST(DeviceRates, ADeviceThatComesAgainBeginsAnew) {
   DeviceRates rates(kSystemNetworkIo, "receive", "transmit");
-  std::vector<Reading> readings;
+  std::vector<Sample> samples;
   const auto look = [&](int64_t now_s, bool there, uint64_t bytes) {
     rates.Begin(now_s * kSecondNs);
     DeviceRates::Rates found;
-    if (there) found = rates.Add("eth0", bytes, bytes, &readings);
+    if (there) found = rates.Add("eth0", bytes, bytes, &samples);
     rates.End();
     return found.in;
   };
@@ -52,7 +52,7 @@ TEST(DeviceRates, ADeviceThatComesAgainBeginsAnew) {
   EXPECT_EQ(look(4, false, 0), std::nullopt);
   EXPECT_EQ(look(5, true, 8192), std::nullopt);
   EXPECT_THAT(look(6, true, 9216), Optional(1.0));
-  EXPECT_EQ(readings.size(), 4u);
+  EXPECT_EQ(samples.size(), 4u);
 }
 
 TEST(Cpu, BusyIsWhatIsNeitherIdleNorWaiting) {
@@ -135,22 +135,22 @@ TEST(Bank, RatesAndQuantilesAreOfTheInterval) {
                             return metrics;
                           });
   writes.Record(1'000'000'000, 1000);
-  std::vector<Reading> readings;
-  collector.Collect(kSecondNs, &readings);
-  EXPECT_THAT(ValueOf(readings, kRaftLag), Optional(3.0));
-  EXPECT_THAT(ValueOf(readings, kRaftLeader), Optional(1.0));
-  EXPECT_EQ(ValueOf(readings, kSnapshotAge), std::nullopt);
-  EXPECT_EQ(ValueOf(readings, kOperationsRate, {{"kind", "write"}}), std::nullopt);
+  std::vector<Sample> samples;
+  collector.Collect(kSecondNs, &samples);
+  EXPECT_THAT(ValueOf(samples, kRaftLag), Optional(3.0));
+  EXPECT_THAT(ValueOf(samples, kRaftLeader), Optional(1.0));
+  EXPECT_EQ(ValueOf(samples, kSnapshotAge), std::nullopt);
+  EXPECT_EQ(ValueOf(samples, kOperationsRate, {{"kind", "write"}}), std::nullopt);
 
   writes.Record(2'000'000, 50);
   metrics.snapshot_age_ns = 3 * kSecondNs / 2;
-  readings.clear();
-  collector.Collect(3 * kSecondNs, &readings);
-  EXPECT_THAT(ValueOf(readings, kOperationsRate, {{"kind", "write"}}), Optional(25.0));
-  EXPECT_THAT(ValueOf(readings, kOperationsRate, {{"kind", "read"}}), Optional(0.0));
-  EXPECT_NEAR(ValueOf(readings, kRequestDuration, {{"quantile", "0.99"}}).value_or(0), 2, 0.13);
-  EXPECT_EQ(ValueOf(readings, kDiskSyncDuration, {{"quantile", "0.5"}}), std::nullopt);
-  EXPECT_THAT(ValueOf(readings, kSnapshotAge), Optional(1.5));
+  samples.clear();
+  collector.Collect(3 * kSecondNs, &samples);
+  EXPECT_THAT(ValueOf(samples, kOperationsRate, {{"kind", "write"}}), Optional(25.0));
+  EXPECT_THAT(ValueOf(samples, kOperationsRate, {{"kind", "read"}}), Optional(0.0));
+  EXPECT_NEAR(ValueOf(samples, kRequestDuration, {{"quantile", "0.99"}}).value_or(0), 2, 0.13);
+  EXPECT_EQ(ValueOf(samples, kDiskSyncDuration, {{"quantile", "0.5"}}), std::nullopt);
+  EXPECT_THAT(ValueOf(samples, kSnapshotAge), Optional(1.5));
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
-// Goal: from the same two looks at a host's /proc the collectors make the same readings for ever.
+// Goal: from the same two looks at a host's /proc the collectors make the same samples for ever.
 // Method: the trees under proc/: `two_cores` is a recorded one, the others are written after the
 // kernel's formats to hold what the recorded one lacks (see below). Each has two instants, two
-// seconds apart, with a line `--- INSTANT/PATH` before each file; `.expected` are the readings of
+// seconds apart, with a line `--- INSTANT/PATH` before each file; `.expected` are the samples of
 // the second.
 // `monitor_test --rewrite` records what is found; review the difference.
 #include <fmt/format.h>
@@ -62,13 +62,13 @@ void Show(const std::string& tree, int instant, const fs::path& root) {
 
 constexpr HostUnits kUnits{.ticks_per_s = 100, .page_bytes = 4096, .cpus = 24};
 
-std::string Line(const Reading& reading) {
+std::string Line(const Sample& sample) {
   std::string attributes;
-  for (const auto& [key, value] : reading.series->attributes) {
+  for (const auto& [key, value] : sample.series->attributes) {
     attributes += fmt::format("{}{}={}", attributes.empty() ? "" : ",", key, value);
   }
-  return fmt::format("{}{{{}}} {:.12g} {}\n", reading.series->metric, attributes, reading.value,
-                     reading.series->unit);
+  return fmt::format("{}{{{}}} {:.12g} {}\n", sample.series->metric, attributes, sample.value,
+                     sample.series->unit);
 }
 
 class ProcTree : public testing::TestWithParam<const char*> {};
@@ -84,14 +84,14 @@ TEST_P(ProcTree, GivesTheExpectedReadings) {
   std::string found;
   for (int instant : {0, 1}) {
     Show(tree, instant, root);
-    std::vector<Reading> readings;
+    std::vector<Sample> samples;
     for (const auto& collector : collectors) {
-      collector->Collect((instant + 1) * int64_t{2'000'000'000}, &readings);
+      collector->Collect((instant + 1) * int64_t{2'000'000'000}, &samples);
     }
     found.clear();
-    for (const Reading& reading : readings) {
-      EXPECT_NE(FindMetric(reading.series->metric), nullptr) << reading.series->metric;
-      found += Line(reading);
+    for (const Sample& sample : samples) {
+      EXPECT_NE(FindMetric(sample.series->metric), nullptr) << sample.series->metric;
+      found += Line(sample);
     }
   }
   if (rewrite) {
@@ -144,9 +144,9 @@ TEST(ProcTrees, ParsersSurviveAnyText) {
 
 TEST(ProcTrees, AHostThatOffersNothingGivesNothing) {
   const auto collectors = MakeHostCollectors("/nonexistent", kUnits);
-  std::vector<Reading> readings;
-  for (const auto& collector : collectors) collector->Collect(1, &readings);
-  EXPECT_TRUE(readings.empty());
+  std::vector<Sample> samples;
+  for (const auto& collector : collectors) collector->Collect(1, &samples);
+  EXPECT_TRUE(samples.empty());
 }
 
 }  // namespace

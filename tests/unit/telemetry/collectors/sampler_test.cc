@@ -1,6 +1,6 @@
-// Goal: frames are numbered without holes, instants lie on a steady grid, and switches work while
-// it runs. Method: the parts alone, then a real thread at the shortest interval, awaited frame by
-// frame; last, the real collectors' cost in CPU time.
+// Goal: batches are numbered without holes, instants lie on a steady grid, and switches work while
+// it runs. Method: the parts alone, then a real thread at the shortest interval, awaited batch by
+// batch; last, the real collectors' cost in CPU time.
 #include "branch/telemetry/collectors/sampler.h"
 
 #include <gmock/gmock.h>
@@ -44,9 +44,7 @@ class CountingCollector final : public Collector {
  public:
   explicit CountingCollector(int* forgotten) : forgotten_(forgotten) {}
   std::string_view name() const override { return "counting"; }
-  void Collect(int64_t, std::vector<Reading>* readings) override {
-    readings->push_back({series_, 1});
-  }
+  void Collect(int64_t, std::vector<Sample>* samples) override { samples->push_back({series_, 1}); }
   void Forget() override { ++*forgotten_; }
 
  private:
@@ -56,35 +54,35 @@ class CountingCollector final : public Collector {
 
 class SamplerTest : public testing::Test {
  protected:
-  void Start(int64_t interval_ms, int64_t sign_of_life_ms = 1000) {
+  void Start(int64_t interval_ms, int64_t heartbeat_ms = 1000) {
     std::vector<std::unique_ptr<Collector>> collectors;
     collectors.push_back(std::make_unique<CountingCollector>(&forgotten_));
     sampler_ = std::make_unique<Sampler>(
         SamplerOptions{
-            .agent = TestAgent(), .interval_ms = interval_ms, .sign_of_life_ms = sign_of_life_ms},
+            .agent = TestAgent(), .interval_ms = interval_ms, .heartbeat_ms = heartbeat_ms},
         std::move(collectors), [] { return replication::ReplicatorStatus{}; }, clock_,
         [this] { return ++unix_ns_; },
-        [this](FramePtr frame) {
+        [this](SampleBatchPtr batch) {
           const std::lock_guard lock(mutex_);
-          frames_.push_back(std::move(frame));
+          batches_.push_back(std::move(batch));
           came_.notify_all();
         });
     sampler_->Start();
   }
-  // The first frame from `from` on that has the property.
-  FramePtr Await(size_t from, const std::function<bool(const Frame&)>& property) {
+  // The first batch from `from` on that has the property.
+  SampleBatchPtr Await(size_t from, const std::function<bool(const SampleBatch&)>& property) {
     std::unique_lock lock(mutex_);
     for (;; ++from) {
-      if (!came_.wait_for(lock, std::chrono::seconds(30), [&] { return frames_.size() > from; })) {
+      if (!came_.wait_for(lock, std::chrono::seconds(30), [&] { return batches_.size() > from; })) {
         ADD_FAILURE() << "no such frame came";
-        return std::make_shared<Frame>();
+        return std::make_shared<SampleBatch>();
       }
-      if (property(*frames_[from])) return frames_[from];
+      if (property(*batches_[from])) return batches_[from];
     }
   }
   size_t count() {
     const std::lock_guard lock(mutex_);
-    return frames_.size();
+    return batches_.size();
   }
 
   const SteadyClock clock_;
@@ -92,20 +90,20 @@ class SamplerTest : public testing::Test {
   int forgotten_ = 0;
   std::mutex mutex_;
   std::condition_variable came_;
-  std::vector<FramePtr> frames_;
+  std::vector<SampleBatchPtr> batches_;
   std::unique_ptr<Sampler> sampler_;
 };
 
 TEST_F(SamplerTest, FramesFollowEachOther) {
   Start(100);
-  Await(0, [](const Frame& frame) { return frame.sequence == 4; });
+  Await(0, [](const SampleBatch& batch) { return batch.sequence == 4; });
   sampler_->Stop();
-  for (size_t i = 0; i < frames_.size(); ++i) {
-    EXPECT_EQ(frames_[i]->sequence, i + 1);
-    EXPECT_EQ(frames_[i]->agent->incarnation, 7u);
-    EXPECT_EQ(frames_[i]->readings.size(), 1u);
-    EXPECT_TRUE(frames_[i]->status.has_value());
-    EXPECT_EQ(frames_[i]->time_unix_ns, 1001 + static_cast<int64_t>(i));
+  for (size_t i = 0; i < batches_.size(); ++i) {
+    EXPECT_EQ(batches_[i]->sequence, i + 1);
+    EXPECT_EQ(batches_[i]->agent->incarnation, 7u);
+    EXPECT_EQ(batches_[i]->samples.size(), 1u);
+    EXPECT_TRUE(batches_[i]->status.has_value());
+    EXPECT_EQ(batches_[i]->time_unix_ns, 1001 + static_cast<int64_t>(i));
   }
 }
 
@@ -114,30 +112,31 @@ TEST_F(SamplerTest, SwitchesWorkWhileItRuns) {
   EXPECT_EQ(sampler_->SetCollector("nonsense", Sampler::Switch::kOff).code(),
             absl::StatusCode::kNotFound);
   ASSERT_TRUE(sampler_->SetCollector("counting", Sampler::Switch::kOff).ok());
-  Await(count(), [](const Frame& frame) { return frame.readings.empty(); });
+  Await(count(), [](const SampleBatch& batch) { return batch.samples.empty(); });
   ASSERT_TRUE(sampler_->SetCollector("counting", Sampler::Switch::kOn).ok());
-  Await(count(), [](const Frame& frame) { return !frame.readings.empty(); });
+  Await(count(), [](const SampleBatch& batch) { return !batch.samples.empty(); });
   sampler_->Stop();
   EXPECT_EQ(forgotten_, 1);
 }
 
 TEST_F(SamplerTest, AnIntervalOutOfBoundsIsRefusedAndANewOneWorksAtOnce) {
   Start(3'600'000);
-  Await(0, [](const Frame& frame) { return frame.sequence == 1; });
+  Await(0, [](const SampleBatch& batch) { return batch.sequence == 1; });
   EXPECT_EQ(sampler_->SetInterval(99).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(sampler_->SetInterval(3'600'001).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(sampler_->interval_ms(), 3'600'000);
   ASSERT_TRUE(sampler_->SetInterval(100).ok());
   EXPECT_EQ(sampler_->interval_ms(), 100);
-  Await(1, [](const Frame& frame) { return frame.sequence == 2 && !frame.readings.empty(); });
+  Await(1, [](const SampleBatch& batch) { return batch.sequence == 2 && !batch.samples.empty(); });
 }
 
 TEST_F(SamplerTest, BetweenInstantsItGivesSignsOfLife) {
   Start(3'600'000, /*sign_of_life_ms=*/20);
-  const FramePtr sign = Await(1, [](const Frame& frame) { return frame.sequence == 0; });
-  EXPECT_TRUE(sign->readings.empty());
+  const SampleBatchPtr sign =
+      Await(1, [](const SampleBatch& batch) { return batch.sequence == 0; });
+  EXPECT_TRUE(sign->samples.empty());
   EXPECT_TRUE(sign->status.has_value());
-  EXPECT_EQ(frames_.front()->sequence, 1u);
+  EXPECT_EQ(batches_.front()->sequence, 1u);
 }
 
 // All of them together, once a second, take less than 0.5 % of a core: 5 ms.
@@ -154,23 +153,23 @@ TEST(Collectors, CostLessThanHalfAPercentOfACore) {
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
     return int64_t{used.tv_sec} * 1'000'000'000 + used.tv_nsec;
   };
-  std::vector<Reading> readings;
-  const auto sample = [&] {
-    readings.clear();
-    for (const auto& collector : collectors) collector->Collect(clock.NowNs(), &readings);
+  std::vector<Sample> samples;
+  const auto collect = [&] {
+    samples.clear();
+    for (const auto& collector : collectors) collector->Collect(clock.NowNs(), &samples);
   };
-  sample();
+  collect();
   constexpr int kSamples = 200;
   const int64_t begin_ns = cpu_ns();
-  for (int i = 0; i < kSamples; ++i) sample();
+  for (int i = 0; i < kSamples; ++i) collect();
   const int64_t each_us = (cpu_ns() - begin_ns) / kSamples / 1000;
-  std::cout << "collectors: " << each_us << " us of CPU time a sample, " << readings.size()
+  std::cout << "collectors: " << each_us << " us of CPU time a sample, " << samples.size()
             << " readings\n";
   RecordProperty("cpu_us_per_sample", std::to_string(each_us));
   EXPECT_LT(each_us, 5000);
-  for (const Reading& reading : readings) {
-    EXPECT_NE(FindMetric(reading.series->metric), nullptr) << reading.series->metric;
-    EXPECT_EQ(FindMetric(reading.series->metric)->unit, reading.series->unit);
+  for (const Sample& sample : samples) {
+    EXPECT_NE(FindMetric(sample.series->metric), nullptr) << sample.series->metric;
+    EXPECT_EQ(FindMetric(sample.series->metric)->unit, sample.series->unit);
   }
 }
 

@@ -1,0 +1,57 @@
+// RemoteWrite: keeps PushMetrics open to a foreign server of monitor.proto, beside what the bank's
+// own branches tell each other.
+//
+// The server may be slow, dead, or know nothing of the method: what waits for it waits in the
+// metric store, which this branch keeps anyway. A stream that could not be opened is soon tried
+// again; one that the server ended by itself later and later, up to kPauseNsMax, which is also how
+// often a server that does not implement the method is asked.
+//
+// Threads: all of it on the task queue, except Start() and Stop().
+#pragma once
+
+#include <grpcpp/channel.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "branch/telemetry/metric_store.h"
+#include "branch/telemetry/stream/push_stream.h"
+#include "net/task_queue.h"
+#include "net/wait_group.h"
+
+namespace bank::telemetry {
+
+class RemoteWrite {
+ public:
+  static constexpr int64_t kPauseNsMin = 250'000'000;
+  static constexpr int64_t kPauseNsMax = 30'000'000'000;
+
+  // All must outlive it.
+  RemoteWrite(PushStream::Options options, MetricStore& store, net::TaskQueue& task_queue);
+
+  void Start(std::shared_ptr<grpc::Channel> channel);
+  // Ends the stream and waits for its last reaction. Idempotent; not from the task queue, which
+  // must still run.
+  void Stop();
+
+ private:
+  void Dial();
+  void OnEnded(const grpc::Status& status);
+  void Tick();
+
+  const PushStream::Options options_;
+  MetricStore& store_;
+  net::TaskQueue& task_queue_;
+  net::WaitGroup wait_group_;
+
+  // Of the task queue.
+  std::shared_ptr<grpc::Channel> channel_;
+  PushStream* stream_ = nullptr;  // owns itself
+  int64_t dialled_ns_ = 0;
+  int64_t pause_ns_ = kPauseNsMin;
+  std::string last_reason_;
+  bool stopping_ = false;
+};
+
+}  // namespace bank::telemetry
