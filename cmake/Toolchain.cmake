@@ -40,3 +40,7 @@ endif()
 # For our own targets only; third-party and generated code is included as SYSTEM.
 set(BANK_WARNINGS -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
                   -Wimplicit-fallthrough -Werror)
+if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  # The engine's C header (branch/replication/engine/core.h) has structures without names in a union.
+  list(APPEND BANK_WARNINGS -Wno-nested-anon-types)
+endif()
