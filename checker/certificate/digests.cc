@@ -124,14 +124,14 @@ DigestCheck CheckDigests(const std::vector<Digest>& digests, const ExpectedState
   if (std::optional<Violation> difference = FindDifference(digests); difference.has_value()) {
     violations.push_back(*std::move(difference));
   }
-  std::map<uint64_t, std::string> expected_states;
+  std::map<uint64_t, std::string> branches_at;  // by position
   for (const auto& [branch, digest] : last) {
-    std::string& names = expected_states[digest->log_index];
+    std::string& names = branches_at[digest->log_index];
     names += fmt::format("{}{}", names.empty() ? "" : ", ", branch);
   }
-  if (expected_states.size() > 1) {
+  if (branches_at.size() > 1) {
     std::string text;
-    for (const auto& [index, branches] : expected_states) {
+    for (const auto& [index, branches] : branches_at) {
       text += fmt::format("{}branch {} at {}", text.empty() ? "" : "; ", branches, index);
     }
     violations.push_back(
