@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """What a large bank costs: snapshots under way, a restart, a branch that is filled from nothing.
 
 Three branches on loopback get accounts and sessions with remembered answers; the log stays long enough that only

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """How long a bank is silent when its leader is killed, and whether it elects without need.
 
   bench/failover.py                      100 kills of the leader under load: p50, p99 and the longest silence

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Measures the bank against its ceiling, interleaved in one run on one machine.
 
 The ceiling is bench/echo_server: the same messages over the same gRPC, answered at once, in three

@@ -154,6 +154,15 @@ absl::Status WriteAll(int descriptor, std::string_view content) {
   return absl::OkStatus();
 }
 
+absl::Status CheckOutput(const std::string& name, const std::vector<std::string>& others) {
+  struct stat found = {};
+  // Whoever reads a FIFO would take the end of this look for the end of the output.
+  const bool fifo = ::stat(name.c_str(), &found) == 0 && S_ISFIFO(found.st_mode);
+  if (!fifo) return FindOutput(name, others).status();
+  return ::access(name.c_str(), W_OK) == 0 ? absl::OkStatus()
+                                           : Failed(name, errno, "cannot be written");
+}
+
 absl::StatusOr<OutputPlace> FindOutput(const std::string& name,
                                        const std::vector<std::string>& others) {
   if (name.empty()) return absl::InvalidArgumentError("an output needs a name");

@@ -66,6 +66,9 @@ class OutputPlace {
 absl::StatusOr<OutputPlace> FindOutput(const std::string& name,
                                        const std::vector<std::string>& others);
 
+// Whether FindOutput would find it, for a process that will not write there: a FIFO is not opened.
+absl::Status CheckOutput(const std::string& name, const std::vector<std::string>& others);
+
 // The output itself, on its way to its place. Not thread-safe.
 class OutputFile {
  public:

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/exit_code.h"
+#include "common/output_file.h"
 #include "customer/commands/commands.h"
 #include "customer/replay/files.h"
 #include "customer/script/script.h"
@@ -18,6 +19,10 @@ class Check final : public Command {
   explicit Check(FlagSet& program)
       : Command(program, "check", "say whether an input is acceptable, without a bank") {
     flags_.Add("INPUT", input_, "an input of the exercise").Required();
+    output_given_ =
+        flags_
+            .Add("--output", output_, "and whether answers could be written there; nothing is")
+            .OfOneCall();
     AddFormatFlag(flags_, json_);
   }
 
@@ -26,6 +31,12 @@ class Check final : public Command {
     if (!text.ok()) return Complain(kExitBadInput, std::string(text.status().message()));
     auto script = script::ParseScript(input_, *text);
     if (!script.ok()) return Complain(kExitBadInput, std::string(script.status().message()));
+    if (output_given_.given()) {
+      const absl::Status place = CheckOutput(output_, {input_});
+      if (!place.ok()) {
+        return Complain(kExitUsage, fmt::format("--output: {}", std::string(place.message())));
+      }
+    }
     std::vector<uint64_t> branches;
     for (BranchId branch : script->branches) branches.push_back(branch.value);
     size_t operations = 0;
@@ -45,6 +56,8 @@ class Check final : public Command {
 
  private:
   std::string input_;
+  std::string output_;
+  Flag output_given_;
   bool json_ = false;
 };
 

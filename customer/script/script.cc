@@ -20,7 +20,17 @@
 namespace bank::script {
 namespace {
 
-using Json = nlohmann::ordered_json;
+// An object as it is written: in order, and with a key twice if it is there twice. The library's own
+// objects keep one of the two values and forget that there was another.
+template <class Key, class Value, class Less, class Allocator>
+struct AllPairs : nlohmann::ordered_map<Key, Value, Less, Allocator> {
+  using nlohmann::ordered_map<Key, Value, Less, Allocator>::ordered_map;
+  Value& operator[](const Key& key) {  // what the parser puts a value into
+    this->push_back({key, Value()});
+    return this->back().second;
+  }
+};
+using Json = nlohmann::basic_json<AllPairs>;
 
 constexpr int64_t kMoneyMax = std::numeric_limits<int64_t>::max();
 constexpr int64_t kIdMax = std::numeric_limits<uint32_t>::max();
@@ -60,7 +70,7 @@ absl::StatusOr<const Json*> Find(const Json& object, std::initializer_list<absl:
     for (absl::string_view name : names) {
       if (key != name) continue;
       if (found != nullptr)
-        return place.Key(name).Error("it is there twice, perhaps in two spellings");
+        return place.Key(name).Error("it is there twice, or in two spellings");
       found = &item.value();
     }
   }
@@ -76,7 +86,9 @@ absl::StatusOr<const Json*> Require(const Json& object,
 }
 
 absl::StatusOr<int64_t> TooLarge(const Json& value, int64_t max, const Place& place) {
-  return place.Error(absl::StrCat(Show(value), " is larger than ", max));
+  // What is beyond 64 bits is held rounded, and so it would be shown.
+  const std::string shown = value.is_number_float() ? "the number" : Show(value);
+  return place.Error(absl::StrCat(shown, " is larger than ", max));
 }
 
 // An integer from `min` to `max`, both inclusive, also as 10.0 or "10".

@@ -85,7 +85,8 @@ class Run:
 
 
 def replay(options):
-    check = subprocess.run([options.bin / "customer", "check", options.input, "-w", "json"], stdout=subprocess.PIPE)
+    output = ["--output", options.output] if options.output else []
+    check = subprocess.run([options.bin / "customer", "check", options.input, *output, "-w", "json"], stdout=subprocess.PIPE)
     if check.returncode != 0:
         raise Stop(check.returncode)  # it has said why
     shape = json.loads(check.stdout)
@@ -164,7 +165,14 @@ def end(number, _):
     raise Stop(128 + number)  # what runs is stopped on the way out; told again, it is killed
 
 
+def forget_variables():
+    """The programs take their flags from variables too; what a run needs is said to them, and all else would be chance."""
+    for name in [name for name in os.environ if name.startswith("BANK_")]:
+        del os.environ[name]
+
+
 def main():
+    forget_variables()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
     options = parse()

@@ -116,6 +116,26 @@ class RunAll(unittest.TestCase):
                 self.assertIn(path.name, done.stderr)
                 self.assertFalse(self.output.exists())
 
+    def test_an_output_without_a_place_is_refused_before_a_branch_starts(self):
+        script = pathlib.Path(self.folder.name) / "input.json"
+        script.write_text((INPUT / "three_branches.json").read_text())
+        for place in ("/nonexistent/folder/answers.json", self.folder.name, script):
+            with self.subTest(place):
+                done = run_all(script, "--output", place)
+                self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+                self.assertEqual(done.stdout, "")
+                self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
+                self.assertIn(f"--output: {place}", done.stderr)
+        self.assertEqual(script.read_text(), (INPUT / "three_branches.json").read_text())
+
+    def test_what_lies_in_the_environment_reaches_no_process_of_the_run(self):
+        """A flag of the programs may be a variable; run_all.sh says all that its programs need."""
+        lying_about = {"BANK_ORDER": "nonsense", "BANK_AT": "1=localhost:1", "BANK_ID": "9", "BANK_PEERS": "9=localhost:1", "BANK_WRITE": "nonsense",
+                       "BANK_TLS_CA": "/nonexistent", "BANK_CONFIG": "/nonexistent", "BANK_INITIAL_BALANCE": "7"}
+        done = run_all("--output", self.output, env={**os.environ, **lying_about})
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(json.loads(self.output.read_text()), self.expected("three_branches.json"))
+
     def test_taken_port_is_one_clear_line(self):
         base = bank.free_base_port(3)
         with socket.socket() as taken:

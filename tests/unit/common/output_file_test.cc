@@ -133,6 +133,17 @@ TEST_F(Output, AFifosReaderGetsIt) {
   EXPECT_TRUE(S_ISFIFO(About(fifo).st_mode));
 }
 
+TEST_F(Output, ACheckOpensNoFifoAndWritesNothing) {
+  const std::string fifo = Of("fifo");
+  ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
+  EXPECT_TRUE(CheckOutput(fifo, {}).ok());  // there is no reader: opening it would never return
+  Make("input", "precious");
+  EXPECT_FALSE(CheckOutput(Of("input"), {Of("input")}).ok());
+  EXPECT_TRUE(absl::IsNotFound(CheckOutput(Of("nowhere/file"), {})));
+  EXPECT_TRUE(CheckOutput(Of("new"), {}).ok());
+  EXPECT_EQ(Names(), (std::set<std::string>{"fifo", "folder", "input"}));
+}
+
 TEST_F(Output, ADeviceStaysOne) {
   const std::string null = Of("null");
   if (mknod(null.c_str(), S_IFCHR | 0666, makedev(1, 3)) != 0) GTEST_SKIP() << "needs root";
