@@ -20,8 +20,7 @@ class Check final : public Command {
       : Command(program, "check", "say whether an input is acceptable, without a bank") {
     flags_.Add("INPUT", input_, "an input of the exercise").Required();
     output_given_ =
-        flags_
-            .Add("--output", output_, "and whether answers could be written there; nothing is")
+        flags_.Add("--output", output_, "and whether answers could be written there; nothing is")
             .OfOneCall();
     AddFormatFlag(flags_, json_);
   }

@@ -20,8 +20,8 @@
 namespace bank::script {
 namespace {
 
-// An object as it is written: in order, and with a key twice if it is there twice. The library's own
-// objects keep one of the two values and forget that there was another.
+// An object as it is written: in order, and with a key twice if it is there twice. The library's
+// own objects keep one of the two values and forget that there was another.
 template <class Key, class Value, class Less, class Allocator>
 struct AllPairs : nlohmann::ordered_map<Key, Value, Less, Allocator> {
   using nlohmann::ordered_map<Key, Value, Less, Allocator>::ordered_map;
@@ -69,8 +69,7 @@ absl::StatusOr<const Json*> Find(const Json& object, std::initializer_list<absl:
     const std::string key = Normalized(item.key());
     for (absl::string_view name : names) {
       if (key != name) continue;
-      if (found != nullptr)
-        return place.Key(name).Error("it is there twice, or in two spellings");
+      if (found != nullptr) return place.Key(name).Error("it is there twice, or in two spellings");
       found = &item.value();
     }
   }
