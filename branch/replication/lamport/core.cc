@@ -27,7 +27,9 @@ bool IsEntry(std::string_view entry) {
 }
 
 Core::Core(CoreOptions options)
-    : options_(std::move(options)), ledger_(options_.ledger_limits) {
+    : options_(std::move(options)),
+      incarnation_(options_.incarnation),
+      ledger_(options_.ledger_limits) {
   for (BranchId id : options_.members) {
     members_.emplace(id, Member());
     if (id == options_.self) continue;
@@ -125,12 +127,11 @@ std::optional<Request> Core::Next(BranchId to) {
   const size_t i = IndexOf(to);
   if (i == peers_.size() || peers_[i].exchanging) return std::nullopt;
   Peer& peer = peers_[i];
-  Request request{.from = options_.self, .incarnation = options_.incarnation};
+  Request request{.from = options_.self, .incarnation = incarnation_};
   if (!joined_) {
     if (peer.answer) return std::nullopt;
     request.join = true;
     peer.exchanging = true;
-    peer.asked_incarnation = peer.incarnation;
     return request;
   }
   request.clear = last_own_;
@@ -175,6 +176,7 @@ void Core::OnReply(BranchId from, Reply reply) {
   if (i == peers_.size()) return;
   Peer& peer = peers_[i];
   peer.exchanging = false;
+  if (reply.result == Reply::Result::kRefused) OnRefusal(reply);
   if (reply.result != Reply::Result::kTaken) return;
   if (!joined_) return OnJoinReply(i, std::move(reply));
   // An answer of a process that has been replaced promises nothing.
@@ -222,22 +224,20 @@ bool Core::Acceptable(const Request& request) const {
 }
 
 Reply Core::OnRequest(Request request) {
-  Reply reply{.incarnation = options_.incarnation};
+  Reply reply{.incarnation = incarnation_};
   const size_t i = IndexOf(request.from);
-  if (i == peers_.size() || request.incarnation == 0) {
+  if (i == peers_.size()) {
     reply.result = Reply::Result::kRefused;
     return reply;
   }
   Peer& peer = peers_[i];
-  const bool replaced = std::find(peer.replaced.begin(), peer.replaced.end(),
-                                  request.incarnation) != peer.replaced.end();
-  if (replaced) {
+  if (request.incarnation < peer.incarnation) {
     reply.result = Reply::Result::kRefused;
   } else if (request.join) {
     OnJoinRequest(i, request, &reply);
   } else if (!joined_) {
     reply.result = Reply::Result::kJoining;
-  } else if (request.incarnation != peer.incarnation || !Acceptable(request)) {
+  } else if (request.incarnation > peer.incarnation || !Acceptable(request)) {
     reply.result = Reply::Result::kRefused;
   } else {
     for (Write& write : request.writes) Receive(request.from, std::move(write));
@@ -247,6 +247,7 @@ Reply Core::OnRequest(Request request) {
     Advance();
     Trim();
   }
+  reply.newest = peer.incarnation;
   const Member& sender = members_[request.from];
   reply.received = sender.received;
   reply.decided = sender.decided;

@@ -39,7 +39,7 @@ namespace bank::replication::lamport {
 struct CoreOptions {
   BranchId self;
   std::vector<BranchId> members;  // with self; the same on all branches
-  uint64_t incarnation = 0;       // at random, never 0: tells this process from those before it
+  uint64_t incarnation = 1;       // higher than of any process before it: the time of its start will do
   ledger::Limits ledger_limits;
   size_t open_writes_max = 50'000;              // of this branch, not applied everywhere
   size_t request_bytes_max = size_t{1} << 20;  // about
@@ -118,9 +118,7 @@ class Core {
   struct Peer {
     BranchId id;
     uint64_t incarnation = 0;        // 0: not known yet
-    std::deque<uint64_t> replaced;   // its processes before that one; bounded
     bool exchanging = false;
-    uint64_t asked_incarnation = 0;  // what `incarnation` was when the open exchange began
     Stamp telling_clear;             // what the open exchange tells
     bool exchanged = false;          // this process of it has answered an exchange since it joined
     std::optional<Reply> answer;     // to this process's join; until joined
@@ -148,6 +146,7 @@ class Core {
   void OnJoinRequest(size_t peer, const Request& request, Reply* reply);
   State MakeState() const;
   void OnJoinReply(size_t peer, Reply reply);
+  void OnRefusal(const Reply& reply);
   bool IsState(const State& state) const;
   void SetIncarnation(Peer& peer, uint64_t incarnation);
   void JoinIfAllAnswered();
@@ -155,6 +154,7 @@ class Core {
   void AdoptPending(const State& state);
 
   const CoreOptions options_;
+  uint64_t incarnation_;
   bool joined_ = false;
   std::vector<Peer> peers_;            // by id
   std::map<BranchId, Member> members_;

@@ -6,15 +6,8 @@
 #include "common/check.h"
 
 namespace bank::replication::lamport {
-namespace {
-
-constexpr size_t kReplacedMax = 1000;
-
-}  // namespace
 
 void Core::SetIncarnation(Peer& peer, uint64_t incarnation) {
-  if (peer.incarnation != 0) peer.replaced.push_back(peer.incarnation);
-  if (peer.replaced.size() > kReplacedMax) peer.replaced.pop_front();
   peer.incarnation = incarnation;
   peer.exchanged = false;
   peer.answer.reset();  // to this branch's own join: it was another process's
@@ -51,6 +44,14 @@ State Core::MakeState() const {
   return state;
 }
 
+// Somebody knows a newer process of this branch. If that is no mistake of a clock, this one is
+// what is left of an older one and says no more. A process that joins calls itself newer still.
+void Core::OnRefusal(const Reply& reply) {
+  if (joined_ || reply.newest < incarnation_) return;
+  incarnation_ = reply.newest + 1;
+  for (Peer& peer : peers_) peer.answer.reset();
+}
+
 bool Core::IsState(const State& state) const {
   if (state.ledger.empty() != (state.applied.value == 0)) return false;
   if (!state.ledger.empty() && !ledger::Ledger::DecodeSnapshot(state.ledger).ok()) return false;
@@ -66,11 +67,8 @@ bool Core::IsState(const State& state) const {
 void Core::OnJoinReply(size_t i, Reply reply) {
   Peer& peer = peers_[i];
   if (reply.joined && !IsState(reply.state)) return;
-  if (reply.incarnation != peer.incarnation) {
-    // Its own question came while this answer was on the way: the answer may be the older one.
-    if (peer.incarnation != peer.asked_incarnation) return;
-    SetIncarnation(peer, reply.incarnation);
-  }
+  if (reply.incarnation < peer.incarnation) return;  // its newer process asked meanwhile
+  if (reply.incarnation > peer.incarnation) SetIncarnation(peer, reply.incarnation);
   peer.answer = std::move(reply);
   JoinIfAllAnswered();
 }

@@ -37,7 +37,7 @@ struct Applied {
 
 struct Request {
   BranchId from{};
-  uint64_t incarnation = 0;  // of the sender's process: drawn at random, never 0
+  uint64_t incarnation = 0;  // of the sender's process: higher than of any before it
   bool join = false;         // the sender has just started: it asks for what the receiver holds
   std::vector<Write> writes{};
   std::vector<Decision> decisions{};
@@ -63,6 +63,7 @@ struct Reply {
   };
   Result result = Result::kTaken;
   uint64_t incarnation = 0;  // of the receiver's process
+  uint64_t newest = 0;       // of the sender's processes, as far as the receiver knows
   uint64_t received = 0;     // the sender's writes up to this one are here
   uint64_t decided = 0;      // and of these the decisions
   Stamp last_own{};            // of the receiver's newest write: all later ones are above what it received
