@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -30,12 +31,13 @@ enum class Fate { kApplied, kNotApplied, kUnknown };
 
 struct ProposeResult {
   Fate fate = Fate::kUnknown;
-  std::vector<ledger::Outcome> outcomes;  // one per command if kApplied, else empty
-  std::string reason;                     // one line, if not kApplied
+  std::vector<ledger::Outcome> outcomes{};  // one per command if kApplied, else empty
+  std::string reason{};                     // one line, if not kApplied
   // kApplied only: this call may have put the commands into the order more than once, so that a
   // replayed outcome may be the first one of this very call. If false, what is replayed is the
   // outcome of somebody else's command under the same key.
   bool repeated = false;
+  uint64_t clock = 0;  // kApplied: of the write, by the branch that took it; 0: this bank has none
 };
 
 enum class Role { kFollower, kCandidate, kLeader, kLearner };
@@ -81,6 +83,14 @@ class Replicator {
   // key, so that retries inside the bank are harmless.
   virtual void Propose(std::string batch, uint64_t count, int64_t deadline_ns,
                        ProposeCallback done) = 0;
+
+  // As Propose(), for a customer whose logical clock was `clock` when he sent it (0: he has none).
+  // A replicator that orders by such clocks makes it part of the write's; others have no use for it.
+  virtual void ProposeAt(uint64_t clock, std::string batch, uint64_t count, int64_t deadline_ns,
+                         ProposeCallback done) {
+    static_cast<void>(clock);
+    Propose(std::move(batch), count, deadline_ns, std::move(done));
+  }
 
   // OK, or Unavailable / DeadlineExceeded: then nothing may be read.
   virtual void ReadBarrier(int64_t deadline_ns, ReadCallback done) = 0;
