@@ -78,7 +78,8 @@ teller::Operation OperationOf(Kind kind, const v1::Request& request) {
           .sequence = request.sequence(),
           .answered_below = request.answered_below(),
           .consistency = ConsistencyOf(request.consistency()),
-          .minimum_position = Position(request.minimum_index())};
+          .minimum_position = Position(request.minimum_index()),
+          .clock = request.clock()};
 }
 
 std::string_view MessageOf(Code code) {

@@ -66,6 +66,7 @@ grpc::ServerUnaryReactor* Deliver(const ServiceContext& service,
         grpc::Status applied = grpc::Status::OK;
         if (result.fate == teller::Fate::kApplied) {
           FillReply(result.outcome, call.service.branch, reply);
+          reply->set_clock(result.clock);
           if (money == MoneyField::kPerhapsInt32) applied = FitInt32(kind, reply);
         }
         call.Finish(result, applied);

@@ -28,6 +28,7 @@ struct Operation {
   uint64_t answered_below = 0;                           // at most `sequence`
   Consistency consistency = Consistency::kLinearizable;  // kQuery only
   Position minimum_position{};                           // kAtLeast only
+  uint64_t clock = 0;  // the customer's logical clock when he sent it; 0: he has none
 };
 
 // Column-wise: element i of every column belongs to operation i. `kind` says how many there are; an

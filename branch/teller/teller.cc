@@ -42,6 +42,7 @@ TellerReply Single(BatchReply batch) {
   reply.reason = std::move(batch.reason);
   reply.session = batch.session;
   reply.sequence = batch.first_sequence;
+  reply.clock = batch.clock;
   return reply;
 }
 
@@ -52,6 +53,7 @@ BatchReply ReplyOf(ProposeResult result, SessionId session, uint64_t first_seque
   reply.reason = std::move(result.reason);
   reply.session = session;
   reply.first_sequence = first_sequence;
+  reply.clock = result.clock;
   return reply;
 }
 
@@ -104,11 +106,12 @@ void Teller::Execute(const Operation& operation, int64_t deadline_ns, ReplyCallb
   }
   if (operation.session != SessionId{}) {
     const Keys keys{operation.session, operation.sequence, operation.answered_below};
-    return Propose(Encode(operation, keys), operation.session, operation.sequence, deadline_ns,
-                   std::move(done));
+    return Propose(operation.clock, Encode(operation, keys), operation.session, operation.sequence,
+                   deadline_ns, std::move(done));
   }
   auto work = std::make_unique<Work>();
   work->count = 1;
+  work->clock = operation.clock;
   work->deadline_ns = deadline_ns;
   work->done = [done = std::move(done)](BatchReply reply) mutable {
     done(Single(std::move(reply)));
@@ -190,7 +193,7 @@ void Teller::Open(Draw draw, int draws, SessionOwner owner, int64_t deadline_ns,
     }
     done(std::move(reply));
   };
-  Propose(std::move(batch), id, 0, deadline_ns, std::move(opened));
+  Propose(0, std::move(batch), id, 0, deadline_ns, std::move(opened));
 }
 
 void Teller::Lookup(SessionId session, uint64_t sequence, int64_t deadline_ns, ReplyCallback done) {
@@ -199,7 +202,7 @@ void Teller::Lookup(SessionId session, uint64_t sequence, int64_t deadline_ns, R
   }
   std::string batch;
   ledger::AppendCommand({.kind = Kind::kResolve, .session = session, .sequence = sequence}, &batch);
-  Propose(std::move(batch), session, sequence, deadline_ns, std::move(done));
+  Propose(0, std::move(batch), session, sequence, deadline_ns, std::move(done));
 }
 
 void Teller::Query(const Operation& operation, int64_t deadline_ns, ReplyCallback done) {
@@ -242,12 +245,12 @@ void Teller::QueryBatch(std::string rows, uint64_t count, int64_t deadline_ns, B
   });
 }
 
-void Teller::Propose(std::string batch, SessionId session, uint64_t sequence, int64_t deadline_ns,
-                     ReplyCallback done) {
-  replicator_.Propose(std::move(batch), 1, deadline_ns,
-                      [session, sequence, done = std::move(done)](ProposeResult result) mutable {
-                        done(Single(ReplyOf(std::move(result), session, sequence)));
-                      });
+void Teller::Propose(uint64_t clock, std::string batch, SessionId session, uint64_t sequence,
+                     int64_t deadline_ns, ReplyCallback done) {
+  replicator_.ProposeAt(clock, std::move(batch), 1, deadline_ns,
+                        [session, sequence, done = std::move(done)](ProposeResult result) mutable {
+                          done(Single(ReplyOf(std::move(result), session, sequence)));
+                        });
 }
 
 bool Teller::Take(uint64_t count, BranchSession::Grant* grant) {
@@ -261,11 +264,12 @@ bool Teller::Take(uint64_t count, BranchSession::Grant* grant) {
 void Teller::Send(WorkPtr work, std::string batch) {
   ++work->attempts;
   const uint64_t count = work->count;
+  const uint64_t clock = work->clock;
   const int64_t deadline_ns = work->deadline_ns;
-  replicator_.Propose(std::move(batch), count, deadline_ns,
-                      [this, work = std::move(work)](ProposeResult result) mutable {
-                        OnSent(std::move(work), std::move(result));
-                      });
+  replicator_.ProposeAt(clock, std::move(batch), count, deadline_ns,
+                        [this, work = std::move(work)](ProposeResult result) mutable {
+                          OnSent(std::move(work), std::move(result));
+                        });
 }
 
 void Teller::OnSent(WorkPtr work, ProposeResult result) {

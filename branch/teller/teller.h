@@ -44,6 +44,7 @@ struct TellerReply {
   // OpenSession(): the session.
   SessionId session{};
   uint64_t sequence = 0;
+  uint64_t clock = 0;  // as ProposeResult::clock
 };
 
 struct BatchReply {
@@ -52,6 +53,7 @@ struct BatchReply {
   std::string reason{};
   SessionId session{};
   uint64_t first_sequence = 0;
+  uint64_t clock = 0;
 };
 
 struct TellerOptions {
@@ -101,6 +103,7 @@ class Teller {
   struct Work {
     std::string rows;  // encoded commands, under whatever key
     uint64_t count = 0;
+    uint64_t clock = 0;  // the customer's
     int64_t deadline_ns = 0;
     int attempts = 0;
     BranchSession::Grant grant;
@@ -110,8 +113,8 @@ class Teller {
 
   void Query(const Operation& operation, int64_t deadline_ns, ReplyCallback done);
   void QueryBatch(std::string rows, uint64_t count, int64_t deadline_ns, BatchCallback done);
-  void Propose(std::string batch, SessionId session, uint64_t sequence, int64_t deadline_ns,
-               ReplyCallback done);
+  void Propose(uint64_t clock, std::string batch, SessionId session, uint64_t sequence,
+               int64_t deadline_ns, ReplyCallback done);
 
   // The way of a write without a key: Take, then Send, or Wait until Pump finds it a key.
   bool Take(uint64_t count, BranchSession::Grant* grant);
