@@ -141,6 +141,17 @@ ledger::Outcome LamportReplicator::Query(std::string_view account) const {
   return core_.ledger().Query(account);
 }
 
+void LamportReplicator::TakeSnapshot(int64_t, Done done) {
+  done(absl::UnimplementedError(
+      "this bank orders by logical clocks and keeps nothing on disk: there is no snapshot to take "
+      "(--replicator raft has them)"));
+}
+
+void LamportReplicator::TransferLeadership(BranchId, Done done) {
+  done(absl::UnimplementedError(
+      "this bank orders by logical clocks: no branch leads (--replicator raft has a leader)"));
+}
+
 void LamportReplicator::ReadLedger(absl::FunctionRef<void(const ledger::Ledger&)> read) const {
   absl::ReaderMutexLock lock(&mutex_);
   read(core_.ledger());
@@ -206,6 +217,7 @@ LamportReplicator::Due LamportReplicator::StepLocked() {
     ticking_ = true;
     timer_.PostAt(now_ns + kTickNs, [this] { Tick(); });
   }
+  metrics_.proposals_open = static_cast<int64_t>(open_.size());
   return due;
 }
 

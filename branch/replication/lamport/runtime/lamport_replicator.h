@@ -20,13 +20,15 @@
 #include "absl/synchronization/mutex.h"
 #include "branch/replication/lamport/core.h"
 #include "branch/replication/lamport/runtime/transport.h"
+#include "branch/replication/metrics.h"
+#include "branch/replication/replica_admin.h"
 #include "branch/replication/replicator.h"
 #include "common/clock.h"
 #include "net/task_queue.h"
 
 namespace bank::replication::lamport {
 
-class LamportReplicator final : public Replicator {
+class LamportReplicator final : public Replicator, public ReplicaAdmin {
  public:
   // The references must outlive it.
   LamportReplicator(CoreOptions options, const Clock& clock, Transport& transport);
@@ -53,8 +55,12 @@ class LamportReplicator final : public Replicator {
   ledger::Outcome Query(std::string_view account) const override;
   ReplicatorStatus GetStatus() const override;
 
-  // Shows `read` the ledger while nothing is applied: be quick.
-  void ReadLedger(absl::FunctionRef<void(const ledger::Ledger&)> read) const;
+  // ReplicaAdmin. There is nothing on disk, and nobody leads: Unimplemented, with what to do instead.
+  void TakeSnapshot(int64_t deadline_ns, Done done) override;
+  void TransferLeadership(BranchId to, Done done) override;
+  void ReadLedger(absl::FunctionRef<void(const ledger::Ledger&)> read) const override;
+
+  const ReplicationMetrics& metrics() const { return metrics_; }
 
   // The exercise's events at this branch after that number, at most `limit`.
   std::vector<ClockEvent> EventsAfter(uint64_t number, size_t limit) const;
@@ -93,6 +99,7 @@ class LamportReplicator final : public Replicator {
   Transport& transport_;
   absl::AnyInvocable<void(const ReplicatorStatus&)> observe_;
 
+  ReplicationMetrics metrics_;
   mutable absl::Mutex mutex_;
   Core core_ ABSL_GUARDED_BY(mutex_);
   bool started_ ABSL_GUARDED_BY(mutex_) = false;

@@ -1,0 +1,39 @@
+#include "branch/node/lamport_order.h"
+
+#include <chrono>
+#include <utility>
+
+namespace bank::node {
+namespace {
+
+replication::lamport::CoreOptions CoreOptionsOf(const Config& config) {
+  replication::lamport::CoreOptions options;
+  options.self = config.self;
+  for (const replication::Member& member : config.driver.initial_members) {
+    options.members.push_back(member.id);
+  }
+  // Nothing of the process before is left; the time is what it cannot have had.
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  options.incarnation = static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+  options.ledger_limits = config.driver.ledger_limits;
+  return options;
+}
+
+peers::ClusterOptions ClusterOptionsOf(const Config& config, uint64_t bank) {
+  peers::ClusterOptions options{.bank = bank, .self = config.self, .branches = {}};
+  for (const replication::Member& member : config.driver.initial_members) {
+    options.branches.insert(member.id);
+  }
+  return options;
+}
+
+}  // namespace
+
+LamportOrder::LamportOrder(const Config& config, peers::PeersOptions peers, const Clock& clock)
+    : transport_(peers),
+      replicator_(CoreOptionsOf(config), clock, transport_),
+      service_(ClusterOptionsOf(config, peers.bank), replicator_),
+      clocks_(replicator_, clock) {}
+
+}  // namespace bank::node
