@@ -8,9 +8,9 @@
 #include <memory>
 #include <utility>
 
-#include "absl/synchronization/notification.h"
-#include "absl/time/time.h"
 #include "branch/node/http_port.h"
+#include "branch/node/lamport_order.h"
+#include "branch/node/raft_order.h"
 #include "net/taken.h"
 
 namespace bank::node {
@@ -20,18 +20,8 @@ namespace {
 // ABORTED. The replicator has a bound in bytes of its own.
 constexpr int64_t kOperationsOpenMax = 500'000;
 
-constexpr absl::Duration kHandOverMax = absl::Milliseconds(300);
 constexpr std::chrono::milliseconds kDrainMax{1000};
 constexpr size_t kStandbyHistoryBytesMax = size_t{16} << 20;
-
-// The storage knows the bank's number only; here it is known what that is made of.
-absl::Status Explain(const absl::Status& refused) {
-  const std::string message(refused.message());
-  if (message.find(" of bank ") == std::string::npos) return refused;
-  return {refused.code(),
-          fmt::format("{}: another bank's, founded with other members or another --initial-balance",
-                      message)};
-}
 
 // The address with the port that was got for it, which is another one if port 0 was asked for.
 std::string WithPort(const std::string& address, int port) {
@@ -56,7 +46,7 @@ absl::Status Branch::Open(replication::FatalHandler on_fatal) {
     return own.status();
   }
   peers::PeersOptions peers_options{
-      .bank = BankNumber(config_.driver.initial_members, config_.initial_balance),
+      .bank = BankNumber(config_.driver.initial_members, config_.initial_balance, config_.replicator),
       .self = config_.self,
       .addresses = {},
       .tls = config_.tls};
@@ -75,18 +65,13 @@ absl::Status Branch::Open(replication::FatalHandler on_fatal) {
     if (absl::Status free = net::CheckNotTaken(*address); !free.ok()) return free;
   }
 
-  const storage::Identity identity{.bank = peers_options.bank, .branch = config_.self};
-  auto opened = storage::OpenStorage(
-      files_, config_.data, identity, {},
-      config_.rebuild ? storage::OnDamage::kRebuild : storage::OnDamage::kRefuse);
-  if (!opened.ok()) return Explain(opened.status());
-  opened_ = *std::move(opened);
-  for (const std::string& note : opened_.recovered.notes) spdlog::warn("{}", note);
-
-  peers_ = std::make_unique<peers::GrpcPeers>(peers_options, clock_);
-  replicator_ = std::make_unique<replication::RaftReplicator>(
-      replication::RaftOptions{.driver = config_.driver, .forwarder = {}}, *opened_.storage, clock_,
-      *peers_, std::move(on_fatal));
+  if (config_.replicator == ReplicatorKind::kLamport) {
+    order_ = std::make_unique<LamportOrder>(config_, peers_options, clock_);
+  } else {
+    auto order = RaftOrder::Open(config_, peers_options, clock_, std::move(on_fatal));
+    if (!order.ok()) return order.status();
+    order_ = *std::move(order);
+  }
   MonitoringOptions monitoring{.bank = peers_options.bank,
                                .self = config_.self,
                                .addresses = peers_options.addresses,
@@ -95,12 +80,12 @@ absl::Status Branch::Open(replication::FatalHandler on_fatal) {
                                .history_bytes_max = HistoryBytesMax(),
                                .monitor = config_.monitor};
   monitoring_ = std::make_unique<Monitoring>(
-      monitoring, clock_, [this] { return replicator_->GetStatus(); },
+      monitoring, clock_, [this] { return order_->replicator().GetStatus(); },
       [this] { return ReadMetrics(); });
   commands_ = std::make_unique<Commands>(MakeCommandsOptions(peers_options.bank), files_, clock_,
                                          monitoring_->store(), monitoring_->journal(),
                                          monitoring_->leader_tracker(), monitoring_->task_queue());
-  replicator_->Observe([this](const auto& status) { monitoring_->OnStatus(status); });
+  order_->Observe([this](const auto& status) { monitoring_->OnStatus(status); });
   return absl::OkStatus();
 }
 
@@ -143,15 +128,15 @@ CommandsOptions Branch::MakeCommandsOptions(uint64_t bank) {
     return absl::OkStatus();
   };
   actions.take_snapshot = [this](int64_t deadline_ns, std::function<void(absl::Status)> done) {
-    replicator_->TakeSnapshot(deadline_ns, std::move(done));
+    order_->admin().TakeSnapshot(deadline_ns, std::move(done));
   };
   actions.transfer_leadership = [this](BranchId to, std::function<void(absl::Status)> done) {
-    replicator_->TransferLeadership(to, std::move(done));
+    order_->admin().TransferLeadership(to, std::move(done));
   };
   actions.read_ledger = [this](absl::FunctionRef<void(const ledger::Ledger&)> read) {
-    replicator_->ReadLedger(read);
+    order_->admin().ReadLedger(read);
   };
-  actions.status = [this] { return replicator_->GetStatus(); };
+  actions.status = [this] { return order_->replicator().GetStatus(); };
   return options;
 }
 
@@ -173,7 +158,7 @@ absl::Status Branch::Listen() {
       std::make_unique<rpc::InflightLimit>(kOperationsOpenMax, rpc::InflightLimit::Door::kClosed);
   teller_ = std::make_unique<teller::Teller>(
       teller::TellerOptions{.session_window_max = config_.driver.ledger_limits.session_window_max},
-      *replicator_, clock_, entropy_);
+      order_->replicator(), clock_, entropy_);
   openings_ =
       std::make_unique<rpc::Openings>(rpc::Openings::Options{}, config_.self, clock_, entropy_);
   const rpc::ServiceContext service{.teller = *teller_,
@@ -186,37 +171,29 @@ absl::Status Branch::Listen() {
   customer_service_ = std::make_unique<rpc::CustomerService>(service);
   exercise_service_ = std::make_unique<rpc::ExerciseService>(service);
   admin_service_ = std::make_unique<rpc::AdminService>(
-      config_.self, config_.driver.initial_members, *replicator_,
+      config_.self, config_.driver.initial_members, order_->replicator(),
       rpc::AdminActions{.take_snapshot =
                             [this](int64_t deadline_ns, std::function<void(absl::Status)> done) {
-                              replicator_->TakeSnapshot(deadline_ns, std::move(done));
+                              order_->admin().TakeSnapshot(deadline_ns, std::move(done));
                             },
                         .transfer_leadership =
                             [this](BranchId to, std::function<void(absl::Status)> done) {
-                              replicator_->TransferLeadership(to, std::move(done));
+                              order_->admin().TransferLeadership(to, std::move(done));
                             }},
       clock_);
-  peers::ClusterOptions cluster_options{
-      .bank = BankNumber(config_.driver.initial_members, config_.initial_balance),
-      .self = config_.self,
-      .branches = {}};
-  for (const replication::Member& member : config_.driver.initial_members) {
-    cluster_options.branches.insert(member.id);
-  }
-  cluster_service_ = std::make_unique<peers::ClusterService>(cluster_options, *replicator_);
-
   monitor_service_ = std::make_unique<MonitorService>(&monitoring_->streams(), &commands_->calls());
+  std::vector<grpc::Service*> services = {customer_service_.get(), exercise_service_.get(),
+                                          admin_service_.get(), monitor_service_.get()};
+  for (grpc::Service* service_of_order : order_->services()) services.push_back(service_of_order);
   auto server =
-      rpc::Server::Start({.listen = config_.listen, .tls = config_.tls},
-                         {customer_service_.get(), exercise_service_.get(), admin_service_.get(),
-                          cluster_service_.get(), monitor_service_.get()});
+      rpc::Server::Start({.listen = config_.listen, .tls = config_.tls}, services);
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
   spdlog::info("listens on {}, {} members", listen_address(),
                config_.driver.initial_members.size());
   if (config_.http.empty()) return absl::OkStatus();
   auto console = StartHttp({.config = config_,
-                            .replicator = *replicator_,
+                            .order = *order_,
                             .store = monitoring_->store(),
                             .self = monitoring_->self(),
                             .metrics = [this] { return ReadMetrics(); },
@@ -230,16 +207,14 @@ absl::Status Branch::Listen() {
 }
 
 absl::Status Branch::Run() {
-  if (absl::Status started = replicator_->Start(std::move(opened_.recovered)); !started.ok()) {
-    return started;
-  }
+  if (absl::Status started = order_->Start(); !started.ok()) return started;
   if (absl::Status started = monitoring_->Start(); !started.ok()) return started;
   if (absl::Status started = commands_->Start(OwnAddress()); !started.ok()) return started;
   inflight_limit_->Open();
   const Readiness::Options readiness{
       .initial_balance = config_.initial_balance,
       .patience = 2 * std::chrono::milliseconds(config_.driver.election_timeout_ms)};
-  readiness_ = std::make_unique<Readiness>(*replicator_, clock_, readiness, [this](bool serves) {
+  readiness_ = std::make_unique<Readiness>(order_->replicator(), clock_, readiness, [this](bool serves) {
     server_->SetServing(serves);
     monitoring_->NoteReady(serves);
     serves_ = serves;
@@ -254,22 +229,9 @@ absl::Status Branch::Run() {
 
 telemetry::ProcessMetrics Branch::ReadMetrics() const {
   telemetry::ProcessMetrics metrics = telemetry::ReadProcessMetrics(
-      operation_metrics_, replicator_->metrics(), inflight_limit_->open(), clock_);
+      operation_metrics_, order_->metrics(), inflight_limit_->open(), clock_);
   metrics.own_key_conflicts = teller_->own_key_conflicts();
   return metrics;
-}
-
-void Branch::HandOver() {
-  const auto status = replicator_->GetStatus();
-  size_t voters = 0;
-  for (const replication::Member& member : config_.driver.initial_members) voters += member.voter;
-  if (voters < 2 || status.role != replication::Role::kLeader) return;
-  const auto over = std::make_shared<absl::Notification>();
-  replicator_->TransferLeadership(BranchId(0), [over](const absl::Status& transfer) {
-    if (!transfer.ok()) spdlog::info("no hand-over: {}", std::string(transfer.message()));
-    over->Notify();
-  });
-  over->WaitForNotificationWithTimeout(kHandOverMax);
 }
 
 void Branch::Stop() {
@@ -277,21 +239,21 @@ void Branch::Stop() {
   if (server_ != nullptr) {
     server_->EndServing();
     inflight_limit_->Close();
-    HandOver();
+    order_->HandOver();
     if (!inflight_limit_->AwaitEmpty(kDrainMax)) {
       spdlog::warn("{} operations are still open; their outcome is unknown to their customers",
                    inflight_limit_->open());
     }
   }
   if (console_ != nullptr) console_->Stop();
-  if (replicator_ != nullptr) replicator_->Stop();
+  if (order_ != nullptr) order_->Stop();
   if (readiness_ != nullptr) readiness_->Stop();
-  if (cluster_service_ != nullptr) cluster_service_->Shutdown();
+  if (order_ != nullptr) order_->EndService();
   if (monitoring_ != nullptr) monitoring_->EndStreams();
   if (server_ != nullptr) server_->Shutdown(std::chrono::milliseconds(0));
   if (commands_ != nullptr) commands_->Stop();
   if (monitoring_ != nullptr) monitoring_->Stop();
-  if (peers_ != nullptr) peers_->Shutdown();
+  if (order_ != nullptr) order_->EndPeers();
 }
 
 }  // namespace bank::node

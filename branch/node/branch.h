@@ -30,17 +30,15 @@
 #include "branch/node/config.h"
 #include "branch/node/monitor_service.h"
 #include "branch/node/monitoring.h"
+#include "branch/node/order.h"
 #include "branch/node/readiness.h"
-#include "branch/peers/cluster_service.h"
-#include "branch/peers/grpc_peers.h"
-#include "branch/replication/runtime/raft_replicator.h"
+#include "branch/replication/runtime/replica.h"
 #include "branch/rpc/admin_service.h"
 #include "branch/rpc/customer_service.h"
 #include "branch/rpc/inflight_limit.h"
 #include "branch/rpc/openings.h"
 #include "branch/rpc/server.h"
 #include "branch/storage/posix_file_system.h"
-#include "branch/storage/storage.h"
 #include "branch/telemetry/process_metrics.h"
 #include "branch/teller/teller.h"
 #include "common/clock.h"
@@ -75,23 +73,19 @@ class Branch {
   std::string OwnAddress() const;
   CommandsOptions MakeCommandsOptions(uint64_t bank);
   size_t HistoryBytesMax() const;
-  void HandOver();
 
   const Config config_;
   SteadyClock clock_;
   OsEntropy entropy_;
   storage::PosixFileSystem files_;
-  storage::OpenedStorage opened_;
-  std::unique_ptr<peers::GrpcPeers> peers_;
-  // Before the replicator: that tells it of changes until it has stopped.
+  // Before the order: that tells it of changes until it has stopped.
   std::unique_ptr<Monitoring> monitoring_;
   std::unique_ptr<Commands> commands_;
-  std::unique_ptr<replication::RaftReplicator> replicator_;
+  std::unique_ptr<Order> order_;
   std::unique_ptr<teller::Teller> teller_;
   std::unique_ptr<rpc::InflightLimit> inflight_limit_;
   std::unique_ptr<rpc::Openings> openings_;
   telemetry::OperationMetrics operation_metrics_;
-  std::unique_ptr<peers::ClusterService> cluster_service_;
   std::unique_ptr<rpc::CustomerService> customer_service_;
   std::unique_ptr<rpc::ExerciseService> exercise_service_;
   std::unique_ptr<rpc::AdminService> admin_service_;

@@ -95,6 +95,11 @@ absl::Status Complete(std::string_view peers, const std::vector<std::string>& di
         "as they were when it last stopped",
         initial_members->size()));
   }
+  if (config.rebuild && config.replicator == ReplicatorKind::kLamport) {
+    return absl::InvalidArgumentError(
+        "--rebuild: with --replicator lamport nothing is on disk, and a branch that starts always "
+        "takes over what the others hold");
+  }
   if (config.driver.heartbeat_ms * 2 > config.driver.election_timeout_ms) {
     return absl::InvalidArgumentError(
         fmt::format("--heartbeat-ms {} must be at most half of --election-timeout-ms {}",
@@ -172,7 +177,7 @@ absl::StatusOr<std::map<BranchId, std::string>> ParseDial(
 }
 
 uint64_t BankNumber(const std::vector<replication::Member>& initial_members,
-                    int64_t initial_balance) {
+                    int64_t initial_balance, ReplicatorKind replicator) {
   std::string bytes;
   ByteWriter writer(&bytes);
   writer.String("bank");
@@ -181,6 +186,7 @@ uint64_t BankNumber(const std::vector<replication::Member>& initial_members,
     writer.U8(member.voter ? 1 : 0);
   }
   writer.U64(static_cast<uint64_t>(initial_balance));
+  if (replicator == ReplicatorKind::kLamport) writer.String("lamport");
   const uint64_t number = XXH3_64bits(bytes.data(), bytes.size());
   return number == 0 ? 1 : number;
 }
@@ -221,7 +227,12 @@ Parsed ParseConfig(int argc, const char* const* argv) {
   flags.AddSwitch(
       "--rebuild", config.rebuild,
       "set a damaged log or snapshot aside and fetch everything from the other branches");
-  flags.Add("--replicator", replicator, "how branches agree").OneOf({"raft"}).ShowDefault();
+  flags
+      .Add("--replicator", replicator,
+           "how branches agree: raft, or lamport (the exercise's push with logical clocks: all "
+           "branches must be up, and no money is on disk)")
+      .OneOf({"raft", "lamport"})
+      .ShowDefault();
   flags.Add("--log-level", config.log_level, "of the lines on stderr")
       .OneOf({"trace", "debug", "info", "warn", "error", "off"})
       .ShowDefault();
@@ -273,6 +284,7 @@ Parsed ParseConfig(int argc, const char* const* argv) {
 
   if (auto exit_code = flags.Parse(argc, argv)) return {std::nullopt, *exit_code};
   config.json = output == "json";
+  if (replicator == "lamport") config.replicator = ReplicatorKind::kLamport;
   for (const std::string& part : diagnostics) {
     const size_t equals = part.find('=');
     if (equals == std::string::npos || part.substr(equals + 1, 1) != "/") {

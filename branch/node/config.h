@@ -15,7 +15,10 @@
 
 namespace bank::node {
 
+enum class ReplicatorKind { kRaft, kLamport };
+
 struct Config {
+  ReplicatorKind replicator = ReplicatorKind::kRaft;
   BranchId self;
   std::string listen;  // host:port
   std::string http;    // host:port of the console; empty: none
@@ -53,10 +56,10 @@ absl::StatusOr<std::map<BranchId, std::string>> ParseDial(
     const std::vector<std::string>& dial, const std::vector<replication::Member>& initial_members,
     BranchId self);
 
-// The bank's number: a hash of its bootstrap configuration: the ids, who votes, and the initial
-// balance. Branches of different numbers never speak to each other, nor share a data folder.
+// The bank's number: a hash of its bootstrap configuration: the ids, who votes, the initial
+// balance, and how branches agree. Branches of different numbers never speak to each other, nor share a data folder.
 // Addresses are no part of it: a branch may move. Never 0.
 uint64_t BankNumber(const std::vector<replication::Member>& initial_members,
-                    int64_t initial_balance);
+                    int64_t initial_balance, ReplicatorKind replicator = ReplicatorKind::kRaft);
 
 }  // namespace bank::node

@@ -34,23 +34,23 @@ absl::Status Await(const HttpParts& parts, Ask ask) {
 // The driver's thread takes its inbox and answers.
 absl::Status Replica(const HttpParts& parts) {
   return Await(parts, [&](int64_t deadline_ns, auto done) {
-    parts.replicator.Ping(deadline_ns, std::move(done));
+    parts.order.Ping(deadline_ns, std::move(done));
   });
 }
 
 absl::Status Quorum(const HttpParts& parts) {
   return Await(parts, [&](int64_t deadline_ns, auto done) {
-    parts.replicator.ReadBarrier(deadline_ns, std::move(done));
+    parts.order.replicator().ReadBarrier(deadline_ns, std::move(done));
   });
 }
 
 absl::Status Founded(const HttpParts& parts) {
-  if (parts.replicator.GetStatus().ledger.position.value > 0) return absl::OkStatus();
+  if (parts.order.replicator().GetStatus().ledger.position.value > 0) return absl::OkStatus();
   return absl::UnavailableError("the bank's first write is not here yet");
 }
 
 absl::Status CaughtUp(const HttpParts& parts) {
-  const auto status = parts.replicator.GetStatus();
+  const auto status = parts.order.replicator().GetStatus();
   const uint64_t known = status.known_commit_index.value;
   const uint64_t applied = status.applied_index.value;
   if (known <= applied + kLagMax) return absl::OkStatus();
@@ -58,18 +58,18 @@ absl::Status CaughtUp(const HttpParts& parts) {
 }
 
 // The largest balances, or, where finding them twice a second would cost a core, the shared one.
-std::vector<std::pair<std::string, int64_t>> Balances(const replication::RaftReplicator& replicator,
+std::vector<std::pair<std::string, int64_t>> Balances(Order& order,
                                                       size_t limit) {
   std::vector<std::pair<std::string, int64_t>> balances;
-  if (replicator.GetStatus().ledger.accounts > kAccountsSortedMax) {
-    const ledger::Outcome shared = replicator.Query(ledger::kSharedAccount);
+  if (order.replicator().GetStatus().ledger.accounts > kAccountsSortedMax) {
+    const ledger::Outcome shared = order.replicator().Query(ledger::kSharedAccount);
     if (shared.code == ledger::Code::kOk) {
       balances.emplace_back(ledger::kSharedAccount, shared.balance);
     }
     return balances;
   }
   std::optional<ledger::FrozenLedger> frozen;
-  replicator.ReadLedger([&](const ledger::Ledger& ledger) { frozen = ledger.Freeze(); });
+  order.admin().ReadLedger([&](const ledger::Ledger& ledger) { frozen = ledger.Freeze(); });
   for (const ledger::AccountView& account : frozen->TopAccounts(limit)) {
     balances.emplace_back(account.name, account.balance);
   }
@@ -91,7 +91,7 @@ absl::StatusOr<std::unique_ptr<console::Console>> StartHttp(const HttpParts& par
   for (const auto& member : parts.config.driver.initial_members)
     sources.view.members.push_back(member.id);
   sources.view.serves = parts.serves;
-  sources.view.balances = [parts](size_t limit) { return Balances(parts.replicator, limit); };
+  sources.view.balances = [parts](size_t limit) { return Balances(parts.order, limit); };
   sources.metrics = [parts] {
     return console::Expose(NewestOf(parts.store, parts.self->name).get(), parts.metrics(),
                            *parts.self);

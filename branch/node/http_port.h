@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "branch/console/console.h"
 #include "branch/node/config.h"
-#include "branch/replication/runtime/raft_replicator.h"
+#include "branch/node/order.h"
 #include "branch/telemetry/metric_store.h"
 #include "branch/telemetry/process_metrics.h"
 #include "common/clock.h"
@@ -17,7 +17,7 @@ namespace bank::node {
 // All must outlive the console.
 struct HttpParts {
   const Config& config;
-  replication::RaftReplicator& replicator;
+  Order& order;
   telemetry::MetricStore& store;
   telemetry::AgentPtr self;
   telemetry::ProcessMetricsSource metrics;

@@ -24,6 +24,9 @@ class LamportOrder final : public Order {
   void Observe(std::function<void(const replication::ReplicatorStatus&)> observe) override {
     replicator_.Observe(std::move(observe));
   }
+  void Ping(int64_t deadline_ns, replication::ReplicaAdmin::Done done) override {
+    replicator_.Ping(deadline_ns, std::move(done));
+  }
   std::vector<grpc::Service*> services() override { return {&service_, &clocks_}; }
   absl::Status Start() override {
     replicator_.Start();

@@ -8,6 +8,7 @@
 
 #include <grpcpp/impl/service_type.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string_view>
@@ -30,6 +31,9 @@ class Order {
   // Before Start(): `observe` gets the status whenever something has changed. From any thread.
   virtual void Observe(
       std::function<void(const replication::ReplicatorStatus&)> observe) = 0;
+
+  // Completes with OK when the order's own thread has come round: nothing holds it up.
+  virtual void Ping(int64_t deadline_ns, replication::ReplicaAdmin::Done done) = 0;
 
   virtual std::vector<grpc::Service*> services() = 0;
 

@@ -141,14 +141,18 @@ ledger::Outcome LamportReplicator::Query(std::string_view account) const {
   return core_.ledger().Query(account);
 }
 
+void LamportReplicator::Ping(int64_t, ReadCallback done) {
+  timer_.Post([done = std::move(done)]() mutable { done(absl::OkStatus()); });
+}
+
 void LamportReplicator::TakeSnapshot(int64_t, Done done) {
-  done(absl::UnimplementedError(
+  done(absl::FailedPreconditionError(
       "this bank orders by logical clocks and keeps nothing on disk: there is no snapshot to take "
       "(--replicator raft has them)"));
 }
 
 void LamportReplicator::TransferLeadership(BranchId, Done done) {
-  done(absl::UnimplementedError(
+  done(absl::FailedPreconditionError(
       "this bank orders by logical clocks: no branch leads (--replicator raft has a leader)"));
 }
 

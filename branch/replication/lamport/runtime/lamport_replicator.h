@@ -60,6 +60,9 @@ class LamportReplicator final : public Replicator, public ReplicaAdmin {
   void TransferLeadership(BranchId to, Done done) override;
   void ReadLedger(absl::FunctionRef<void(const ledger::Ledger&)> read) const override;
 
+  // Completes with OK when the timers' thread has come round.
+  void Ping(int64_t deadline_ns, ReadCallback done);
+
   const ReplicationMetrics& metrics() const { return metrics_; }
 
   // The exercise's events at this branch after that number, at most `limit`.
