@@ -46,7 +46,7 @@ Json ToJson(const v1::BranchStatus& status) {
           {"term", status.term()},
           {"leader", status.leader()},
           {"ready", status.ready()},
-          {"log_index", status.log_index()},
+          {"position", status.position()},
           {"commit_index", status.commit_index()},
           {"applied_index", status.applied_index()},
           {"last_index", status.last_index()},
@@ -94,7 +94,7 @@ int ShowStatus(const Context& context) {
   if (!branches.ok()) return Fail(branches.status());
   const std::vector<Answer> answers = AskAll(context, *branches);
   int exit_code = kExitOk;
-  Table table({"BRANCH", "ADDRESS", "ROLE", "TERM", "LEADER", "READY", "LOG_INDEX", "COMMIT",
+  Table table({"BRANCH", "ADDRESS", "ROLE", "TERM", "LEADER", "READY", "POSITION", "COMMIT",
                "APPLIED", "SNAPSHOT", "ACCOUNTS", "TOTAL", "STATE"});
   for (size_t i = 0; i < answers.size(); ++i) {
     const Branch& branch = (*branches)[i];
@@ -124,7 +124,7 @@ int ShowStatus(const Context& context) {
     }
     table.Add({id, branch.target.address, s.role(), std::to_string(s.term()),
                s.leader() ? std::to_string(s.leader()) : "-", s.ready() ? "yes" : "no",
-               std::to_string(s.log_index()), std::to_string(s.commit_index()),
+               std::to_string(s.position()), std::to_string(s.commit_index()),
                std::to_string(s.applied_index()), std::to_string(s.snapshot_index()),
                std::to_string(s.accounts()), std::to_string(s.balance_total()), s.state_digest()});
   }

@@ -69,7 +69,7 @@ std::vector<BranchAnswer> AskAll(std::vector<Branch>& branches, Deadline deadlin
 std::string Line(const v1::BranchStatus& status) {
   return nlohmann::ordered_json{{"type", "digest"},
                                 {"branch", status.branch()},
-                                {"log_index", status.log_index()},
+                                {"log_index", status.position()},
                                 {"applied_index", status.applied_index()},
                                 {"state", status.state_digest()},
                                 {"history", status.history_digest()},

@@ -104,7 +104,7 @@ std::string_view StateWord(v1::MetricUpdate::Life::State state) {
 // What is said of the live branches' ledgers in one word, and the newest write.
 struct Ledgers {
   std::string_view word = "unknown";
-  uint64_t log_index = 0;
+  uint64_t position = 0;
   int64_t total = 0;
 };
 
@@ -114,8 +114,8 @@ Ledgers LedgersOf(const View& view) {
   for (const auto& [key, agent] : view.agents) {
     if (!agent.is_branch() || !agent.live()) continue;
     live.emplace_back(agent.status().branch());
-    if (agent.status().log_index() >= ledgers.log_index) {
-      ledgers.log_index = agent.status().log_index();
+    if (agent.status().position() >= ledgers.position) {
+      ledgers.position = agent.status().position();
       ledgers.total = agent.status().balance_total();
     }
   }
@@ -170,7 +170,7 @@ void Draw(const View& view, const std::string& address, const std::string& fault
   lines.push_back(fmt::format("{} of {} branches live, {}   {}   by {}", live, branches, leader,
                               LocalTime(std::chrono::nanoseconds(now).count()), address));
   const Ledgers ledgers = LedgersOf(view);
-  lines.push_back(fmt::format("money {}, write {}, ledgers {}{}", ledgers.total, ledgers.log_index,
+  lines.push_back(fmt::format("money {}, write {}, ledgers {}{}", ledgers.total, ledgers.position,
                               ledgers.word, fault.empty() ? "" : "   (no answer: " + fault + ")"));
   lines.emplace_back();
   lines.push_back(fmt::format("{:<10} {:<7} {:<9} {:<5} {:>9} {:>6} {:>8} {:>7} {:>4} {:>4}",
@@ -184,7 +184,7 @@ void Draw(const View& view, const std::string& address, const std::string& fault
         "{:<10.10} {:<7} {:<9} {:<5} {:>9} {:>6} {:>8} {:>7} {:>4} {:>4}", key.second,
         StateWord(agent.life.life().state()), told ? status.role() : "-",
         told ? (status.ready() ? "yes" : "no") : "-",
-        is_branch ? std::to_string(status.log_index()) : "-",
+        is_branch ? std::to_string(status.position()) : "-",
         told && agent.Lag() ? NumberOf(*agent.Lag()) : "-",
         told ? Cell(agent.OperationsPerSecond()) : "-", told ? Cell(agent.P99()) : "-",
         agent.live() ? Cell(agent.Cpu()) : "-", agent.live() ? Cell(agent.Memory()) : "-"));
@@ -218,7 +218,7 @@ void PrintJson(const View& view, const std::string& fault) {
       line["role"] = agent.status().role();
       line["term"] = agent.status().term();
       line["ready"] = agent.status().ready();
-      line["log_index"] = agent.status().log_index();
+      line["position"] = agent.status().position();
       line["digest"] = agent.status().state_digest();
     }
     const auto add = [&](const char* name, const std::optional<double>& value) {
@@ -234,7 +234,7 @@ void PrintJson(const View& view, const std::string& fault) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   Json line{{"time", IsoTime(std::chrono::nanoseconds(now).count())},
             {"ledgers", ledgers.word},
-            {"log_index", ledgers.log_index},
+            {"position", ledgers.position},
             {"balance_total", ledgers.total},
             {"agents", std::move(agents)}};
   if (!fault.empty()) line["fault"] = fault;

@@ -32,7 +32,7 @@ using Term = StrongId<struct TermTag>;
 // Position of an entry in the engine's log, from 1; 0 is "before the log". An entry holds a batch.
 using LogIndex = StrongId<struct LogIndexTag>;
 // Position of one write in the bank's total order, from 1, dense; 0 is "before the first write".
-// This is the `log_index` that customers see on a receipt.
+// It is what a customer's receipt names.
 using Position = StrongId<struct PositionTag>;
 // A session: bits that a branch drew at random, so that nobody else can name it. 0 is "no session".
 using SessionId = StrongId<struct SessionIdTag>;

@@ -148,7 +148,7 @@ Json BranchJson(BranchId id, const telemetry::AgentView* agent, bool leads) {
     branch["role"] = replication::RoleName(status->role);
     branch["term"] = status->term.value;
     branch["ready"] = status->ready;
-    branch["log_index"] = status->ledger.position.value;
+    branch["position"] = status->ledger.position.value;
     branch["digest"] = HexDigest(status->ledger.state_digest);
   }
   if (IsLive(agent) && agent->newest != nullptr) {

@@ -124,7 +124,7 @@ Answer Branch::Do(const ListSessions& command, Execution& execution) const {
                         session.remembered);
   }
   execution.Write(text);
-  return Done(fmt::format("{} of {} sessions, at log_index {}", sessions.size(), summary.sessions,
+  return Done(fmt::format("{} of {} sessions, at position {}", sessions.size(), summary.sessions,
                           summary.position.value));
 }
 
@@ -140,7 +140,7 @@ Answer Branch::Do(const TopAccounts& command, Execution& execution) const {
     text += fmt::format("{:>20} {}\n", account.balance, Quote(account.name));
   }
   execution.Write(text);
-  return Done(fmt::format("{} of {} accounts, at log_index {}", accounts.size(), summary.accounts,
+  return Done(fmt::format("{} of {} accounts, at position {}", accounts.size(), summary.accounts,
                           summary.position.value));
 }
 
@@ -150,12 +150,12 @@ Answer Branch::Do(const VerifyDigest&, Execution& execution) const {
   const absl::Status conserved = ledger.CheckConservation();
   const ledger::Summary& summary = ledger.summary();
   execution.Write(
-      fmt::format("log_index {}\nstate_digest {:016x}\nhistory_digest {:016x}\n"
+      fmt::format("position {}\nstate_digest {:016x}\nhistory_digest {:016x}\n"
                   "accounts {}\nbalance_total {}\nconserved {}\n",
                   summary.position.value, summary.state_digest, summary.history_digest,
                   summary.accounts, summary.balance_total, conserved.ok() ? "yes" : "NO"));
   if (!conserved.ok()) return Failed(std::string(conserved.message()));
-  return Done(fmt::format("money is conserved and the digest is right: {:016x} at log_index {}",
+  return Done(fmt::format("money is conserved and the digest is right: {:016x} at position {}",
                           summary.state_digest, summary.position.value));
 }
 

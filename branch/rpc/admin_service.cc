@@ -33,12 +33,12 @@ grpc::ServerUnaryReactor* AdminService::Status(grpc::CallbackServerContext* call
                                                const v1::StatusRequest* request,
                                                v1::BranchStatus* reply) {
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  if (request->minimum_index() == 0) {
+  if (request->minimum_position() == 0) {
     FillStatus(reply);
     reactor->Finish(grpc::Status::OK);
     return reactor;
   }
-  replicator_.WaitApplied(Position(request->minimum_index()),
+  replicator_.WaitApplied(Position(request->minimum_position()),
                           DeadlineNs(clock_, *call, /*deadline_ms=*/0),
                           [this, reactor, reply](const absl::Status& status) {
                             if (status.ok()) FillStatus(reply);

@@ -151,7 +151,7 @@ void RunBatch(std::string_view bytes) {
   BANK_CHECK(conserved.ok()) << conserved;
   if (reply.fate() != v1::BatchReply::APPLIED) {
     CheckRefusal(absl::AbortedError(reply.message()));
-    BANK_CHECK(reply.code_size() + reply.money_size() + reply.log_index_step_size() == 0);
+    BANK_CHECK(reply.code_size() + reply.money_size() + reply.position_step_size() == 0);
     BANK_CHECK(desk.bank.ledger().summary().balance_total == before.balance_total);
     return;
   }
@@ -167,17 +167,17 @@ void RunBatch(std::string_view bytes) {
     return;
   }
   BANK_CHECK(reply.code_size() == count && reply.money_size() == count &&
-             reply.log_index_step_size() == count)
+             reply.position_step_size() == count)
       << reply.ShortDebugString();
   ServiceContext single;
-  uint64_t index = reply.first_log_index();
+  uint64_t index = reply.first_position();
   for (int i = 0; i < count; ++i) {
-    index += static_cast<uint64_t>(reply.log_index_step(i));
+    index += static_cast<uint64_t>(reply.position_step(i));
     std::string reason;
     const std::optional<v1::Reply> alone = Deliver(single, RequestOf(batch, i), &reason);
     BANK_CHECK(alone.has_value()) << reason;
     BANK_CHECK(alone->code() == reply.code(i) && alone->money() == reply.money(i) &&
-               alone->log_index() == index)
+               alone->position() == index)
         << "operation " << i << ": " << alone->ShortDebugString() << " but in the batch "
         << reply.code(i) << " " << reply.money(i) << " " << index;
   }
@@ -246,7 +246,7 @@ std::vector<std::string> RequestSeeds() {
     request.set_session(1);
     request.set_sequence(1);
     request.set_consistency(v1::AT_LEAST);
-    request.set_minimum_index(3);
+    request.set_minimum_position(3);
     seeds.push_back(request.SerializeAsString());
   }
   return seeds;

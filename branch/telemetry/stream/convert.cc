@@ -79,7 +79,7 @@ void ToWire(const replication::ReplicatorStatus& status, BranchId branch, v1::Br
   wire->set_term(status.term.value);
   wire->set_leader(static_cast<uint32_t>(status.leader.value));
   wire->set_ready(status.ready);
-  wire->set_log_index(status.ledger.position.value);
+  wire->set_position(status.ledger.position.value);
   wire->set_commit_index(status.commit_index.value);
   wire->set_applied_index(status.applied_index.value);
   wire->set_last_index(status.last_index.value);
@@ -107,7 +107,7 @@ replication::ReplicatorStatus FromWire(const v1::BranchStatus& wire) {
   status.term = Term(wire.term());
   status.leader = BranchId(wire.leader());
   status.ready = wire.ready();
-  status.ledger.position = Position(wire.log_index());
+  status.ledger.position = Position(wire.position());
   status.commit_index = LogIndex(wire.commit_index());
   status.applied_index = LogIndex(wire.applied_index());
   status.last_index = LogIndex(wire.last_index());

@@ -72,7 +72,7 @@ TEST_F(BankClientTest, AnswersCarryTheReceipt) {
   EXPECT_EQ(answer.balance, 470);
   EXPECT_EQ(answer.branch, BranchId(2));
   EXPECT_EQ(answer.identity.sequence, 1U);
-  EXPECT_EQ(client_->seen(), answer.index);
+  EXPECT_EQ(client_->seen(), answer.position);
   const Answer query = client_->Perform({.op = Op::kQuery}, BranchId(1));
   EXPECT_EQ(query.balance, 470);
   EXPECT_EQ(query.identity.sequence, 0U);
@@ -82,9 +82,9 @@ TEST_F(BankClientTest, AnswersCarryTheReceipt) {
 TEST_F(BankClientTest, WhatWasSeenIsNeverForgotten) {
   const Answer first = client_->Perform(kDeposit, BranchId(1));
   const Answer second = client_->Perform(kDeposit, BranchId(1));
-  ASSERT_GT(second.index, first.index);
+  ASSERT_GT(second.position, first.position);
   client_->Lookup(first.identity.session, first.identity.sequence, BranchId(1));
-  EXPECT_EQ(client_->seen(), second.index);
+  EXPECT_EQ(client_->seen(), second.position);
 }
 
 TEST_F(BankClientTest, CallsAnsweredOnlyWhatIs) {

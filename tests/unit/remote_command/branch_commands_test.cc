@@ -92,17 +92,17 @@ TEST_F(BranchCommands, LeadershipIsHandedOverByWhoLeads) {
 TEST_F(BranchCommands, AccountsAndSessionsAreRows) {
   ledger_.Do({.kind = ledger::Kind::kOpen, .account = "poor", .amount = 1});
   ledger_.Do({.kind = ledger::Kind::kOpen, .account = "rich\nforged", .amount = 9});
-  EXPECT_EQ(Run(TopAccounts{1}).message, "1 of 2 accounts, at log_index 2");
+  EXPECT_EQ(Run(TopAccounts{1}).message, "1 of 2 accounts, at position 2");
   EXPECT_EQ(output_, "             BALANCE ACCOUNT\n                   9 \"rich\\x0aforged\"\n");
   ledger_.OpenSession();
-  EXPECT_EQ(Run(ListSessions{}).message, "1 of 1 sessions, at log_index 3");
+  EXPECT_EQ(Run(ListSessions{}).message, "1 of 1 sessions, at position 3");
   EXPECT_THAT(output_, HasSubstr("0/16384"));
 }
 
 TEST_F(BranchCommands, TheDigestIsThatOfTheLedgerAtOneIndex) {
   ledger_.Do({.kind = ledger::Kind::kOpen, .account = "a", .amount = 5});
   EXPECT_EQ(Run(VerifyDigest{}).outcome, CommandOutcome::kDone);
-  EXPECT_THAT(output_, HasSubstr("log_index 1\n"));
+  EXPECT_THAT(output_, HasSubstr("position 1\n"));
   EXPECT_THAT(output_, HasSubstr(fmt::format("{:016x}", ledger_.get().summary().state_digest)));
   EXPECT_THAT(output_, HasSubstr("conserved yes"));
 }
