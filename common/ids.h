@@ -27,6 +27,8 @@ struct StrongId {
 
 // A branch's number in its bank, from 1, for all time; 0 is "none". An address is not an identity.
 using BranchId = StrongId<struct BranchIdTag>;
+// As its field on the wire, and as the ids of the exercise's inputs.
+inline constexpr uint64_t kBranchIdMax = UINT32_MAX;
 // Leader epoch of the consensus engine, from 1.
 using Term = StrongId<struct TermTag>;
 // Position of an entry in the engine's log, from 1; 0 is "before the log". An entry holds a batch.

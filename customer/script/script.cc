@@ -23,7 +23,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int64_t kMoneyMax = std::numeric_limits<int64_t>::max();
-constexpr int64_t kIdMax = std::numeric_limits<uint32_t>::max();
+constexpr int64_t kIdMax = kBranchIdMax;
 
 // Where in the input we are, for complaints: grows from the left, "in.json: element 3, event 1".
 struct Place {

@@ -234,19 +234,5 @@ TEST_F(BankClientTest, TheHistoryHasOneLineForAllAttempts) {
   EXPECT_NE(lines[2].find(R"("replayed":true,"branch":)"), std::string::npos) << lines[2];
 }
 
-TEST(Addresses, Table) {
-  auto good = ParseAddresses("3=localhost:1, 1=127.0.0.1:2");
-  ASSERT_TRUE(good.ok());
-  EXPECT_EQ((*good)[0].branch, BranchId(3));
-  EXPECT_EQ((*good)[1].address, "127.0.0.1:2");
-  good = ParseAddresses("localhost:1,localhost:2");
-  ASSERT_TRUE(good.ok());
-  EXPECT_EQ((*good)[1].branch, BranchId(2));
-  for (const char* bad : {"", "x=localhost:1", "0=localhost:1", "1=localhost:1,1=localhost:2",
-                          "localhost", "1=localhost:99999", "localhost:1,"}) {
-    EXPECT_FALSE(ParseAddresses(bad).ok()) << bad;
-  }
-}
-
 }  // namespace
 }  // namespace bank::client
