@@ -3,9 +3,7 @@
 #include <grpcpp/client_context.h>
 
 #include <iostream>
-#include <nlohmann/json.hpp>
 
-#include "absl/strings/ascii.h"
 #include "bankctl/exec.h"
 #include "bankctl/table.h"
 #include "common/exit_code.h"
@@ -14,21 +12,15 @@ namespace bank::bankctl {
 namespace {
 
 std::string OutcomeOf(const v1::AuditRecord& record) {
-  if (record.ended_unix_nanos() == 0) return "running";
-  return absl::AsciiStrToLower(v1::CommandResult::Outcome_Name(record.outcome()));
+  return record.ended_unix_nanos() == 0 ? "running" : WordOf(record.outcome());
 }
 
-nlohmann::ordered_json ToJson(const v1::AuditRecord& record) {
-  return {{"id", record.id()},
-          {"agent", record.agent()},
-          {"issuer", record.issuer()},
-          {"command", record.command()},
-          {"issued_unix_nanos", LargeNumber(record.issued_unix_nanos())},
-          {"started_unix_nanos", LargeNumber(record.started_unix_nanos())},
-          {"ended_unix_nanos", LargeNumber(record.ended_unix_nanos())},
-          {"outcome", OutcomeOf(record)},
-          {"exit_status", record.exit_status()},
-          {"message", record.message()}};
+Json ToJson(const v1::AuditRecord& record) {
+  Json json =
+      Pick(record, {"id", "agent", "issuer", "command", "issued_unix_nanos", "started_unix_nanos",
+                    "ended_unix_nanos", "outcome", "exit_status", "message"});
+  json["outcome"] = OutcomeOf(record);
+  return json;
 }
 
 }  // namespace
@@ -51,15 +43,15 @@ int ShowAudit(const Context& context, uint32_t limit) {
     }
     Table table({"ISSUED", "AGENT", "COMMAND", "OUTCOME", "EXIT", "WHO", "ID", "MESSAGE"});
     for (const v1::AuditRecord& shown : records) {
-      if (context.json) {
-        std::cout << ToJson(shown).dump() << "\n";
+      if (context.json()) {
+        std::cout << LineOf(ToJson(shown));
       } else {
         table.Add({IsoTime(shown.issued_unix_nanos()), shown.agent(), shown.command(),
                    OutcomeOf(shown), std::to_string(shown.exit_status()), shown.issuer(),
                    shown.id(), shown.message()});
       }
     }
-    if (!context.json) table.Print(std::cout);
+    if (!context.json()) table.Print(std::cout);
     return kExitOk;
   }
   return kExitUnavailable;

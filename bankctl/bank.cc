@@ -1,43 +1,16 @@
 #include "bankctl/bank.h"
 
-#include <fmt/format.h>
-
 #include <thread>
 
-#include "absl/strings/str_split.h"
-#include "common/decimal.h"
 #include "common/exit_code.h"
 #include "net/channel.h"
 
 namespace bank::bankctl {
 
-absl::StatusOr<std::vector<Target>> ParseTargets(const std::vector<std::string>& parts) {
-  std::vector<Target> targets;
-  for (const std::string& list : parts) {
-    for (const absl::string_view piece : absl::StrSplit(list, ',')) {
-      const std::string part(piece);
-      Target target{.branch = 0, .address = part};
-      if (const size_t equals = part.find('='); equals != std::string::npos) {
-        const auto id = ParseDecimal<uint32_t>(std::string_view(part).substr(0, equals), 1);
-        if (!id) {
-          return absl::InvalidArgumentError(fmt::format("--at: '{}' is not [ID=]host:port", part));
-        }
-        target.branch = *id;
-        target.address = part.substr(equals + 1);
-      }
-      if (!net::HostOf(target.address).ok()) {
-        return absl::InvalidArgumentError(fmt::format("--at: '{}' is not [ID=]host:port", part));
-      }
-      targets.push_back(std::move(target));
-    }
-  }
-  return targets;
-}
-
-absl::StatusOr<std::vector<Branch>> Connect(const std::vector<Target>& targets,
+absl::StatusOr<std::vector<Branch>> Connect(const std::vector<net::BranchAddress>& targets,
                                             const net::TlsFiles& tls) {
   std::vector<Branch> branches;
-  for (const Target& target : targets) {
+  for (const net::BranchAddress& target : targets) {
     auto channel = net::MakeChannel(target.address, tls, net::ChannelKind::kCustomer);
     if (!channel.ok()) return channel.status();
     branches.push_back({.target = target,

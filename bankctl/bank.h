@@ -7,7 +7,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -15,23 +14,15 @@
 #include "bank/v1/customer.grpc.pb.h"
 #include "bank/v1/monitor.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "net/address_list.h"
 #include "net/security.h"
 
 namespace bank::bankctl {
 
 using Deadline = std::chrono::system_clock::time_point;
 
-struct Target {
-  uint32_t branch = 0;  // 0: not known yet
-  std::string address;
-};
-
-// '[ID=]host:port' parts, each of them a comma-separated list of such. InvalidArgument if one is
-// not.
-absl::StatusOr<std::vector<Target>> ParseTargets(const std::vector<std::string>& parts);
-
 struct Branch {
-  Target target;
+  net::BranchAddress target;  // id 0: not known yet
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<v1::Admin::Stub> admin;
   std::unique_ptr<v1::Customer::Stub> customer;
@@ -40,7 +31,7 @@ struct Branch {
 };
 
 // Connects lazily; fails only on what net::MakeChannel refuses.
-absl::StatusOr<std::vector<Branch>> Connect(const std::vector<Target>& targets,
+absl::StatusOr<std::vector<Branch>> Connect(const std::vector<net::BranchAddress>& targets,
                                             const net::TlsFiles& tls);
 
 // After this time a branch that does not answer is asked again.

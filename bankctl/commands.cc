@@ -5,15 +5,12 @@
 
 #include <algorithm>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "bankctl/table.h"
 #include "common/exit_code.h"
 
 namespace bank::bankctl {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::string Why(const grpc::Status& status) {
   if (!status.error_message().empty()) return status.error_message();
@@ -40,36 +37,6 @@ std::vector<Answer> AskAll(const Context& context, std::vector<Branch>& branches
   return answers;
 }
 
-Json ToJson(const v1::BranchStatus& status) {
-  return {{"branch", status.branch()},
-          {"role", status.role()},
-          {"term", status.term()},
-          {"leader", status.leader()},
-          {"ready", status.ready()},
-          {"log_index", status.log_index()},
-          {"commit_index", status.commit_index()},
-          {"applied_index", status.applied_index()},
-          {"last_index", status.last_index()},
-          {"snapshot_index", status.snapshot_index()},
-          {"accounts", status.accounts()},
-          {"sessions", status.sessions()},
-          {"balance_total", status.balance_total()},
-          {"state", status.state_digest()},
-          {"history", status.history_digest()},
-          {"version", status.version()}};
-}
-
-std::string_view Name(grpc::health::v1::HealthCheckResponse::ServingStatus status) {
-  switch (status) {
-    case grpc::health::v1::HealthCheckResponse::SERVING:
-      return "serving";
-    case grpc::health::v1::HealthCheckResponse::NOT_SERVING:
-      return "not_serving";
-    default:
-      return "unknown";
-  }
-}
-
 }  // namespace
 
 int Fail(const absl::Status& status) {
@@ -82,9 +49,9 @@ absl::StatusOr<std::vector<Branch>> WholeBank(const Context& context) {
   if (!branches.ok() || branches->size() != 1) return branches;
   const std::vector<Answer> answers = AskAll(context, *branches);
   if (!answers[0].status.ok()) return branches;
-  std::vector<Target> members;
+  std::vector<net::BranchAddress> members;
   for (const v1::Member& member : answers[0].branch.members()) {
-    members.push_back({.branch = member.branch(), .address = member.address()});
+    members.push_back({BranchId(member.branch()), member.address()});
   }
   return Connect(members, context.tls);
 }
@@ -94,21 +61,19 @@ int ShowStatus(const Context& context) {
   if (!branches.ok()) return Fail(branches.status());
   const std::vector<Answer> answers = AskAll(context, *branches);
   int exit_code = kExitOk;
-  Table table({"BRANCH", "ADDRESS", "ROLE", "TERM", "LEADER", "READY", "LOG_INDEX", "COMMIT",
+  Table table({"BRANCH", "ADDRESS", "ROLE", "TERM", "LEADER", "READY", "POSITION", "COMMIT",
                "APPLIED", "SNAPSHOT", "ACCOUNTS", "TOTAL", "STATE"});
   for (size_t i = 0; i < answers.size(); ++i) {
     const Branch& branch = (*branches)[i];
     const v1::BranchStatus& s = answers[i].branch;
-    const uint32_t number = s.branch() ? s.branch() : branch.target.branch;
+    const uint64_t number = s.branch() ? s.branch() : branch.target.branch.value;
     const std::string id = number ? std::to_string(number) : "-";
     if (!answers[i].status.ok()) {
       exit_code = kExitUnavailable;
-      if (context.json) {
-        std::cout << Json{{"branch", branch.target.branch},
-                          {"address", branch.target.address},
-                          {"error", Why(answers[i].status)}}
-                         .dump()
-                  << "\n";
+      if (context.json()) {
+        std::cout << LineOf(Json{{"branch", branch.target.branch.value},
+                                 {"address", branch.target.address},
+                                 {"error", Why(answers[i].status)}});
       } else {
         Complain(branch, answers[i].status);
         table.Add({id, branch.target.address, "no answer", "-", "-", "-", "-", "-", "-", "-", "-",
@@ -116,19 +81,22 @@ int ShowStatus(const Context& context) {
       }
       continue;
     }
-    if (context.json) {
-      Json line = ToJson(s);
+    if (context.json()) {
+      Json line =
+          Pick(s, {"branch", "role", "term", "leader", "ready", "position", "commit_index",
+                   "applied_index", "last_index", "snapshot_index", "accounts", "sessions",
+                   "balance_total", "state=state_digest", "history=history_digest", "version"});
       line["address"] = branch.target.address;
-      std::cout << line.dump() << "\n";
+      std::cout << LineOf(line);
       continue;
     }
     table.Add({id, branch.target.address, s.role(), std::to_string(s.term()),
                s.leader() ? std::to_string(s.leader()) : "-", s.ready() ? "yes" : "no",
-               std::to_string(s.log_index()), std::to_string(s.commit_index()),
+               std::to_string(s.position()), std::to_string(s.commit_index()),
                std::to_string(s.applied_index()), std::to_string(s.snapshot_index()),
                std::to_string(s.accounts()), std::to_string(s.balance_total()), s.state_digest()});
   }
-  if (!context.json) table.Print(std::cout);
+  if (!context.json()) table.Print(std::cout);
   return exit_code;
 }
 
@@ -145,19 +113,16 @@ int ShowMembers(const Context& context) {
   Table table({"BRANCH", "ADDRESS", "VOTER", "LEADER"});
   for (const v1::Member& member : answer->branch.members()) {
     const bool leads = member.branch() == answer->branch.leader();
-    if (context.json) {
-      std::cout << Json{{"branch", member.branch()},
-                        {"address", member.address()},
-                        {"voter", member.voter()},
-                        {"leader", leads}}
-                       .dump()
-                << "\n";
+    if (context.json()) {
+      Json line = Pick(member, {"branch", "address", "voter"});
+      line["leader"] = leads;
+      std::cout << LineOf(line);
     } else {
       table.Add({std::to_string(member.branch()), member.address(), member.voter() ? "yes" : "no",
                  leads ? "yes" : "no"});
     }
   }
-  if (!context.json) table.Print(std::cout);
+  if (!context.json()) table.Print(std::cout);
   return kExitOk;
 }
 
@@ -176,7 +141,7 @@ int ShowHealth(const Context& context) {
       grpc::health::v1::HealthCheckResponse response;
       request.set_service(service);
       const grpc::Status status = branch.health->Check(&call, request, &response);
-      states[i].emplace_back(status.ok() ? Name(response.status()) : "no_answer");
+      states[i].push_back(status.ok() ? WordOf(response.status()) : "no_answer");
     }
   });
   int exit_code = kExitOk;
@@ -185,16 +150,15 @@ int ShowHealth(const Context& context) {
     for (size_t s = 0; s < services.size(); ++s) {
       if (states[i][s] != "serving") exit_code = kExitUnavailable;
       const std::string& address = (*branches)[i].target.address;
-      if (context.json) {
-        std::cout
-            << Json{{"address", address}, {"service", services[s]}, {"health", states[i][s]}}.dump()
-            << "\n";
+      if (context.json()) {
+        std::cout << LineOf(
+            Json{{"address", address}, {"service", services[s]}, {"health", states[i][s]}});
       } else {
         table.Add({address, services[s].empty() ? "(all)" : services[s], states[i][s]});
       }
     }
   }
-  if (!context.json) table.Print(std::cout);
+  if (!context.json()) table.Print(std::cout);
   return exit_code;
 }
 
@@ -210,11 +174,9 @@ int TakeSnapshots(const Context& context) {
     if (!status.ok()) {
       Complain(branch, status);
       exit_code = kExitUnavailable;
-    } else if (context.json) {
-      std::cout << Json{{"address", branch.target.address},
-                        {"snapshot_index", reply.snapshot_index()}}
-                       .dump()
-                << "\n";
+    } else if (context.json()) {
+      std::cout << LineOf(
+          Json{{"address", branch.target.address}, {"snapshot_index", reply.snapshot_index()}});
     } else {
       std::cout << fmt::format("{}: snapshot at log entry {}\n", branch.target.address,
                                reply.snapshot_index());
@@ -238,9 +200,9 @@ int TransferLeadership(const Context& context, uint32_t to) {
     const grpc::Status status = (*bank)[i].admin->TransferLeadership(&call, request, &reply);
     if (status.ok()) {
       const uint32_t from = answers[i].branch.branch();
-      std::cout << (context.json ? Json{{"from", from}, {"to", to}}.dump() + "\n"
-                                 : fmt::format("branch {} has handed over{}\n", from,
-                                               to == 0 ? "" : fmt::format(" to branch {}", to)));
+      std::cout << (context.json() ? LineOf(Json{{"from", from}, {"to", to}})
+                                   : fmt::format("branch {} has handed over{}\n", from,
+                                                 to == 0 ? "" : fmt::format(" to branch {}", to)));
       return kExitOk;
     }
     Complain((*bank)[i], status);

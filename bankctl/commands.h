@@ -3,24 +3,23 @@
 #pragma once
 
 #include <chrono>
-#include <concepts>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "bankctl/bank.h"
+#include "bankctl/json.h"
 
 namespace bank::bankctl {
 
 enum class Form { kTable, kJson, kCsv };
 
 struct Context {
-  std::vector<Target> targets;
+  std::vector<net::BranchAddress> targets;
   net::TlsFiles tls;
-  bool json = false;  // form == kJson
   Form form = Form::kTable;
   std::chrono::milliseconds timeout{5000};
 
+  bool json() const { return form == Form::kJson; }
   Deadline DeadlineFromNow() const { return std::chrono::system_clock::now() + timeout; }
 };
 
@@ -75,9 +74,5 @@ absl::StatusOr<std::vector<Branch>> WholeBank(const Context& context);
 std::string IsoTime(int64_t unix_ns);    // UTC, milliseconds
 std::string LocalTime(int64_t unix_ns);  // HH:MM:SS
 std::string NumberOf(double value);      // for people
-// For JSON, as protobuf's JSON mapping has it: many readers' numbers end at 2^53, and times in
-// nanoseconds are beyond.
-inline std::string LargeNumber(std::integral auto value) { return std::to_string(value); }
-std::string_view EventWord(v1::Event::Kind kind);
 
 }  // namespace bank::bankctl

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "bankctl/commands.h"
 #include "bankctl/ledger_agreement.h"
@@ -66,16 +65,12 @@ std::vector<BranchAnswer> AskAll(std::vector<Branch>& branches, Deadline deadlin
   return answers;
 }
 
+// A line of a history (docs/HISTORY.md), which calls the position its log_index.
 std::string Line(const v1::BranchStatus& status) {
-  return nlohmann::ordered_json{{"type", "digest"},
-                                {"branch", status.branch()},
-                                {"log_index", status.log_index()},
-                                {"applied_index", status.applied_index()},
-                                {"state", status.state_digest()},
-                                {"history", status.history_digest()},
-                                {"accounts", status.accounts()},
-                                {"balance_total", status.balance_total()}}
-      .dump();
+  Json line = {{"type", "digest"}};
+  line.update(Pick(status, {"branch", "log_index=position", "applied_index", "state=state_digest",
+                            "history=history_digest", "accounts", "balance_total"}));
+  return LineOf(line);
 }
 
 }  // namespace
@@ -88,11 +83,7 @@ int CompareDigests(const Context& context, const std::string& output) {
     return kExitUsage;
   }
   auto branches = Connect(context.targets, context.tls);
-  if (!branches.ok()) {
-    std::cerr << "bankctl: " << branches.status().message() << "\n";
-    return branches.status().code() == absl::StatusCode::kPermissionDenied ? kExitDenied
-                                                                           : kExitBadInput;
-  }
+  if (!branches.ok()) return Fail(branches.status());
   LedgerAgreement agreement;
   const std::vector<BranchAnswer> answers =
       AskAll(*branches, context.DeadlineFromNow(), &agreement);
@@ -100,7 +91,7 @@ int CompareDigests(const Context& context, const std::string& output) {
   std::string lines;
   for (size_t i = 0; i < answers.size(); ++i) {
     if (answers[i].state.ok()) {
-      lines += Line(answers[i].status) + "\n";
+      lines += Line(answers[i].status);
     } else {
       std::cerr << fmt::format("bankctl: {}: {}\n", (*branches)[i].target.address,
                                answers[i].state.error_message());

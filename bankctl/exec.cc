@@ -9,7 +9,6 @@
 #include <csignal>
 #include <iostream>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
 
@@ -32,10 +31,6 @@ constexpr size_t kMessageBytesMax = 1'024;
 std::string NewId() {
   std::random_device random;
   return fmt::format("ctl-{:08x}{:08x}{:08x}", random(), random(), random());
-}
-
-std::string OutcomeName(v1::CommandResult::Outcome outcome) {
-  return absl::AsciiStrToLower(v1::CommandResult::Outcome_Name(outcome));
 }
 
 int ExitCodeOf(const v1::CommandResult& result, bool verifies) {
@@ -152,26 +147,17 @@ class Printer {
     }
     std::cout << std::flush;
     std::cerr << fmt::format(
-        "bankctl: {}: {}{}{}{}{}\n", name, OutcomeName(result.outcome()),
+        "bankctl: {}: {}{}{}{}{}\n", name, WordOf(result.outcome()),
         result.exit_status() > 1 ? fmt::format(" (exit status {})", result.exit_status()) : "",
         message.empty() ? "" : ": ", message, again);
   }
 
   void PrintJson(const std::string& name, const Agent& agent, const v1::CommandResult& result) {
-    std::cout
-        << nlohmann::ordered_json{{"id", id_},
-                                  {"agent", name},
-                                  {"command", text_},
-                                  {"outcome", OutcomeName(result.outcome())},
-                                  {"exit_status", result.exit_status()},
-                                  {"message", result.message()},
-                                  {"truncated", result.truncated()},
-                                  {"repeated", result.repeated()},
-                                  {"started_unix_nanos", LargeNumber(result.started_unix_nanos())},
-                                  {"ended_unix_nanos", LargeNumber(result.ended_unix_nanos())},
-                                  {"output", agent.output}}
-               .dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
-        << std::endl;
+    Json line = {{"id", id_}, {"agent", name}, {"command", text_}};
+    line.update(Pick(result, {"outcome", "exit_status", "message", "truncated", "repeated",
+                              "started_unix_nanos", "ended_unix_nanos"}));
+    line["output"] = agent.output;
+    std::cout << LineOf(line) << std::flush;
   }
 
   const bool json_;
@@ -349,7 +335,7 @@ int Exec(const Context& context, const ExecOptions& options) {
   }
   interrupt.Watch([&] { Cancel(*branches, request.id(), request.issuer()); });
 
-  Printer printer(context.json, agents->size() != 1, request.id(), *command);
+  Printer printer(context.json(), agents->size() != 1, request.id(), *command);
   const Deadline give_up = std::chrono::system_clock::now() +
                            std::chrono::milliseconds(request.deadline_ms()) + kPatience;
   bool sent = false;  // by at least one call, perhaps

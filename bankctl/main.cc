@@ -7,6 +7,7 @@
 #include <iostream>
 #include <optional>
 
+#include "absl/strings/str_join.h"
 #include "bankctl/commands.h"
 #include "bankctl/exec.h"
 #include "common/decimal.h"
@@ -133,14 +134,13 @@ int Main(int argc, const char* const* argv) {
   const FlagSet& watch = flags.AddCommand("watch", "a live view of the whole bank");
 
   if (auto exit_code = flags.Parse(argc, argv)) return *exit_code;
-  auto targets = ParseTargets(at);
+  auto targets = net::ParseBranchAddresses(absl::StrJoin(at, ","), net::Ids::kOptional);
   if (!targets.ok()) {
-    std::cerr << "bankctl: " << targets.status().message() << "\n";
+    std::cerr << "bankctl: --at: " << targets.status().message() << "\n";
     return kExitUsage;
   }
   context.targets = *std::move(targets);
-  context.json = form == "json";
-  context.form = context.json ? Form::kJson : form == "csv" ? Form::kCsv : Form::kTable;
+  context.form = form == "json" ? Form::kJson : form == "csv" ? Form::kCsv : Form::kTable;
   if (context.form == Form::kCsv && !metrics.called()) {
     std::cerr << "bankctl: -w csv is for metrics only\n";
     return kExitUsage;

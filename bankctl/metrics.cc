@@ -8,7 +8,6 @@
 #include <cmath>
 #include <cstdio>
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <tuple>
 
@@ -19,8 +18,6 @@
 
 namespace bank::bankctl {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 std::string Quoted(const std::string& cell) {
   if (cell.find_first_of(",\"\n\r") == std::string::npos) return cell;
@@ -40,27 +37,21 @@ Json ToJson(double value) {
 }
 
 Json ToJson(const Sample& sample) {
-  Json attributes = Json::object();
-  for (const auto& [key, value] : sample.series->attributes()) attributes[key] = value;
-  return {{"time", IsoTime(sample.time_unix_ns)},
-          {"time_unix_nanos", LargeNumber(sample.time_unix_ns)},
-          {"hostname", sample.agent.hostname()},
-          {"branch", sample.agent.branch()},
-          {"agent", sample.agent.agent()},
-          {"metric", sample.series->metric()},
-          {"attributes", std::move(attributes)},
-          {"value", ToJson(sample.value)},
-          {"unit", sample.series->unit()},
-          {"sequence", sample.sequence},
-          {"incarnation", LargeNumber(sample.agent.incarnation())}};
+  Json json = {{"time", IsoTime(sample.time_unix_ns)},
+               {"time_unix_nanos", std::to_string(sample.time_unix_ns)}};
+  json.update(Pick(sample.agent, {"hostname", "branch", "agent"}));
+  json["metric"] = sample.series->metric();
+  json["attributes"] = Json::object();
+  for (const auto& [key, value] : sample.series->attributes()) json["attributes"][key] = value;
+  json["value"] = ToJson(sample.value);
+  json["unit"] = sample.series->unit();
+  json["sequence"] = sample.sequence;
+  json.update(Pick(sample.agent, {"incarnation"}));
+  return json;
 }
 
 Json ToJson(const v1::Gap& gap) {
-  return {{"gap", gap.reason()},
-          {"agent", gap.agent()},
-          {"incarnation", LargeNumber(gap.incarnation())},
-          {"first_sequence", gap.first_sequence()},
-          {"last_sequence", gap.last_sequence()}};
+  return Pick(gap, {"gap=reason", "agent", "incarnation", "first_sequence", "last_sequence"});
 }
 
 std::string ToText(const v1::Gap& gap) {
@@ -76,15 +67,15 @@ std::string ToLine(const Sample& sample, Form form) {
   const std::string value = fmt::format("{}", sample.value);
   switch (form) {
     case Form::kJson:
-      return ToJson(sample).dump();
+      return LineOf(ToJson(sample));
     case Form::kCsv:
-      return fmt::format("{},{},{},{},{},{},{},{},{},{}", IsoTime(sample.time_unix_ns),
+      return fmt::format("{},{},{},{},{},{},{},{},{},{}\n", IsoTime(sample.time_unix_ns),
                          Quoted(sample.agent.hostname()), sample.agent.branch(),
                          sample.agent.agent(), Quoted(sample.series->metric()), Quoted(attributes),
                          value, Quoted(sample.series->unit()), sample.sequence,
                          sample.agent.incarnation());
     default:
-      return fmt::format("{} {:<10} {}{} = {} {}", LocalTime(sample.time_unix_ns),
+      return fmt::format("{} {:<10} {}{} = {} {}\n", LocalTime(sample.time_unix_ns),
                          sample.agent.agent(), sample.series->metric(),
                          attributes.empty() ? "" : "{" + attributes + "}", NumberOf(sample.value),
                          sample.series->unit() == "1" ? "" : sample.series->unit());
@@ -142,7 +133,7 @@ int ShowMetrics(const Context& context, const MetricsOptions& options) {
   while (reader.Next(&update)) {
     for (const v1::Gap& gap : update.gaps) {
       if (context.form == Form::kJson) {
-        std::cout << ToJson(gap).dump() << "\n";
+        std::cout << LineOf(ToJson(gap));
       } else {
         std::cerr << ToText(gap) << "\n";
       }
@@ -151,7 +142,7 @@ int ShowMetrics(const Context& context, const MetricsOptions& options) {
       if (table) {
         rows.push_back(std::move(sample));
       } else {
-        std::cout << ToLine(sample, context.form) << "\n";
+        std::cout << ToLine(sample, context.form);
       }
     }
     std::cout.flush();
@@ -190,18 +181,13 @@ int ShowEvents(const Context& context, const EventsOptions& options) {
       if (!printed.emplace(event.agent(), event.incarnation(), event.number()).second) continue;
       if (context.form == Form::kTable) {
         std::cout << fmt::format("{} {:<9} {}", LocalTime(event.time_unix_nanos()),
-                                 EventWord(event.kind()), event.text())
+                                 WordOf(event.kind()), event.text())
                   << std::endl;
       } else {
-        std::cout << Json{{"time", IsoTime(event.time_unix_nanos())},
-                          {"time_unix_nanos", LargeNumber(event.time_unix_nanos())},
-                          {"agent", event.agent()},
-                          {"kind", EventWord(event.kind())},
-                          {"text", event.text()},
-                          {"number", event.number()},
-                          {"incarnation", LargeNumber(event.incarnation())}}
-                         .dump()
-                  << std::endl;
+        Json line = {{"time", IsoTime(event.time_unix_nanos())}};
+        line.update(
+            Pick(event, {"time_unix_nanos", "agent", "kind", "text", "number", "incarnation"}));
+        std::cout << LineOf(line) << std::flush;
       }
       if (!std::cout) return kExitOk;
     }
@@ -216,27 +202,6 @@ int ShowEvents(const Context& context, const EventsOptions& options) {
   }
   std::cerr << "bankctl: " << fault << "\n";
   return kExitUnavailable;
-}
-
-std::string_view EventWord(v1::Event::Kind kind) {
-  switch (kind) {
-    case v1::Event::ELECTION:
-      return "election";
-    case v1::Event::JOINED:
-      return "joined";
-    case v1::Event::LOST:
-      return "lost";
-    case v1::Event::READINESS:
-      return "readiness";
-    case v1::Event::CUSTOMER:
-      return "customer";
-    case v1::Event::COMMAND:
-      return "command";
-    case v1::Event::SNAPSHOT:
-      return "snapshot";
-    default:
-      return "other";
-  }
 }
 
 }  // namespace bank::bankctl

@@ -47,11 +47,7 @@ std::string AwaitServing(Branch& branch, Deadline deadline) {
 
 int WaitReady(const Context& context) {
   auto branches = Connect(context.targets, context.tls);
-  if (!branches.ok()) {
-    std::cerr << "bankctl: " << branches.status().message() << "\n";
-    return branches.status().code() == absl::StatusCode::kPermissionDenied ? kExitDenied
-                                                                           : kExitBadInput;
-  }
+  if (!branches.ok()) return Fail(branches.status());
   const Deadline deadline = context.DeadlineFromNow();
   std::vector<std::string> faults(branches->size());
   ForEach(*branches, [&](size_t i, Branch& branch) { faults[i] = AwaitServing(branch, deadline); });

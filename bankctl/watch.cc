@@ -10,7 +10,6 @@
 #include <deque>
 #include <iostream>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <thread>
@@ -25,7 +24,6 @@
 namespace bank::bankctl {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using std::chrono::steady_clock;
 
 constexpr size_t kEventsKept = 100;
@@ -90,21 +88,10 @@ struct View {
   }
 };
 
-std::string_view StateWord(v1::MetricUpdate::Life::State state) {
-  switch (state) {
-    case v1::MetricUpdate::Life::LIVE:
-      return "live";
-    case v1::MetricUpdate::Life::SUSPECT:
-      return "suspect";
-    default:
-      return "dead";
-  }
-}
-
 // What is said of the live branches' ledgers in one word, and the newest write.
 struct Ledgers {
   std::string_view word = "unknown";
-  uint64_t log_index = 0;
+  uint64_t position = 0;
   int64_t total = 0;
 };
 
@@ -114,8 +101,8 @@ Ledgers LedgersOf(const View& view) {
   for (const auto& [key, agent] : view.agents) {
     if (!agent.is_branch() || !agent.live()) continue;
     live.emplace_back(agent.status().branch());
-    if (agent.status().log_index() >= ledgers.log_index) {
-      ledgers.log_index = agent.status().log_index();
+    if (agent.status().position() >= ledgers.position) {
+      ledgers.position = agent.status().position();
       ledgers.total = agent.status().balance_total();
     }
   }
@@ -170,7 +157,7 @@ void Draw(const View& view, const std::string& address, const std::string& fault
   lines.push_back(fmt::format("{} of {} branches live, {}   {}   by {}", live, branches, leader,
                               LocalTime(std::chrono::nanoseconds(now).count()), address));
   const Ledgers ledgers = LedgersOf(view);
-  lines.push_back(fmt::format("money {}, write {}, ledgers {}{}", ledgers.total, ledgers.log_index,
+  lines.push_back(fmt::format("money {}, write {}, ledgers {}{}", ledgers.total, ledgers.position,
                               ledgers.word, fault.empty() ? "" : "   (no answer: " + fault + ")"));
   lines.emplace_back();
   lines.push_back(fmt::format("{:<10} {:<7} {:<9} {:<5} {:>9} {:>6} {:>8} {:>7} {:>4} {:>4}",
@@ -182,9 +169,9 @@ void Draw(const View& view, const std::string& address, const std::string& fault
     const bool told = is_branch && agent.live();
     lines.push_back(fmt::format(
         "{:<10.10} {:<7} {:<9} {:<5} {:>9} {:>6} {:>8} {:>7} {:>4} {:>4}", key.second,
-        StateWord(agent.life.life().state()), told ? status.role() : "-",
+        WordOf(agent.life.life().state()), told ? status.role() : "-",
         told ? (status.ready() ? "yes" : "no") : "-",
-        is_branch ? std::to_string(status.log_index()) : "-",
+        is_branch ? std::to_string(status.position()) : "-",
         told && agent.Lag() ? NumberOf(*agent.Lag()) : "-",
         told ? Cell(agent.OperationsPerSecond()) : "-", told ? Cell(agent.P99()) : "-",
         agent.live() ? Cell(agent.Cpu()) : "-", agent.live() ? Cell(agent.Memory()) : "-"));
@@ -195,7 +182,7 @@ void Draw(const View& view, const std::string& address, const std::string& fault
   for (size_t i = view.events.size() - shown; i < view.events.size(); ++i) {
     const v1::Event& event = view.events[i];
     lines.push_back(fmt::format("{} {:<9} {}", LocalTime(event.time_unix_nanos()),
-                                EventWord(event.kind()), event.text()));
+                                WordOf(event.kind()), event.text()));
   }
   // From the top over what was there, so that nothing flickers.
   std::string frame = "\x1b[H";
@@ -213,13 +200,10 @@ void PrintJson(const View& view, const std::string& fault) {
     Json line{{"agent", key.second},
               {"branch", agent.life.agent().branch()},
               {"hostname", agent.life.agent().hostname()},
-              {"state", StateWord(agent.life.life().state())}};
+              {"state", WordOf(agent.life.life().state())}};
     if (agent.is_branch()) {
-      line["role"] = agent.status().role();
-      line["term"] = agent.status().term();
-      line["ready"] = agent.status().ready();
-      line["log_index"] = agent.status().log_index();
-      line["digest"] = agent.status().state_digest();
+      line.update(
+          Pick(agent.status(), {"role", "term", "ready", "position", "digest=state_digest"}));
     }
     const auto add = [&](const char* name, const std::optional<double>& value) {
       if (value) line[name] = *value;
@@ -234,11 +218,11 @@ void PrintJson(const View& view, const std::string& fault) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   Json line{{"time", IsoTime(std::chrono::nanoseconds(now).count())},
             {"ledgers", ledgers.word},
-            {"log_index", ledgers.log_index},
+            {"position", ledgers.position},
             {"balance_total", ledgers.total},
             {"agents", std::move(agents)}};
   if (!fault.empty()) line["fault"] = fault;
-  std::cout << line.dump() << std::endl;
+  std::cout << LineOf(line) << std::flush;
 }
 
 // What is seen, filled by a thread that reads and shown by one that draws.

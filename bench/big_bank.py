@@ -96,7 +96,7 @@ def quantile(values, q):
 def probing(town, action):
     """Runs `action` between the probes; what they saw meanwhile, in milliseconds."""
     # Waits for what will never be, for a millisecond: the driver's thread takes it in and gives it up.
-    read = pb.Request(request="query", consistency=pb.AT_LEAST, minimum_index=1 << 62, deadline_ms=1)
+    read = pb.Request(request="query", consistency=pb.AT_LEAST, minimum_position=1 << 62, deadline_ms=1)
     write = pb.Request(request="deposit", money=1)
     reads = {i: Probe(lambda stub=connect(town.address(i)): stub.MsgDelivery(read, timeout=60), 0.002, grpc.StatusCode.DEADLINE_EXCEEDED)
              for i in town.ids}

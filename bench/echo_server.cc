@@ -32,11 +32,11 @@ class EchoStream final : public grpc::ServerBidiReactor<v1::Batch, v1::BatchRepl
     }
     v1::BatchReply reply;
     const int size = batch_.kind_size();
-    reply.set_first_log_index(1);
+    reply.set_first_position(1);
     reply.set_first_sequence(batch_.first_sequence());
     reply.mutable_code()->Resize(size, v1::OK);
     reply.mutable_money()->Resize(size, 400);
-    reply.mutable_log_index_step()->Resize(size, 1);
+    reply.mutable_position_step()->Resize(size, 1);
     replies_.push_back(std::move(reply));
     if (replies_.size() == 1) StartWrite(&replies_.front());
     StartRead(&batch_);
@@ -73,7 +73,7 @@ class EchoService final : public v1::Customer::CallbackService {
                                         const v1::Request* request, v1::Reply* reply) override {
     reply->set_success(true);
     reply->set_money(request->money());
-    reply->set_log_index(++calls_);
+    reply->set_position(++calls_);
     reply->set_branch(1);
     auto* reactor = context->DefaultReactor();
     reactor->Finish(grpc::Status::OK);

@@ -27,12 +27,14 @@ struct StrongId {
 
 // A branch's number in its bank, from 1, for all time; 0 is "none". An address is not an identity.
 using BranchId = StrongId<struct BranchIdTag>;
+// As its field on the wire, and as the ids of the exercise's inputs.
+inline constexpr uint64_t kBranchIdMax = UINT32_MAX;
 // Leader epoch of the consensus engine, from 1.
 using Term = StrongId<struct TermTag>;
 // Position of an entry in the engine's log, from 1; 0 is "before the log". An entry holds a batch.
 using LogIndex = StrongId<struct LogIndexTag>;
 // Position of one write in the bank's total order, from 1, dense; 0 is "before the first write".
-// This is the `log_index` that customers see on a receipt.
+// It is what a customer's receipt names.
 using Position = StrongId<struct PositionTag>;
 // A session: bits that a branch drew at random, so that nobody else can name it. 0 is "no session".
 using SessionId = StrongId<struct SessionIdTag>;

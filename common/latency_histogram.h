@@ -2,7 +2,7 @@
 //
 // Record() is two relaxed atomic additions, without locks or allocations. Reading gives a
 // LatencyCounts: a plain value, which can be merged with others and from which an earlier one can
-// be taken away, so that a quantile can be of the last interval. Quantiles are at most 6.25 % above
+// be taken away, so that a quantile can be of the last interval. Quantiles are at most 1.6 % above
 // the true value, never below it. Nanoseconds; what is longer than 18 minutes counts as that.
 #pragma once
 
@@ -19,12 +19,22 @@
 namespace bank {
 
 struct LatencyCounts {
-  using Buckets = LogLinear<4>;
+  using Buckets = LogLinear<6>;
   static constexpr int64_t kHighestNs = (int64_t{1} << 40) - 1;
   static constexpr size_t kBuckets = Buckets::BucketOf(kHighestNs) + 1;
 
   std::array<uint64_t, kBuckets> buckets{};
   uint64_t sum_ns = 0;
+
+  static constexpr int64_t Clamped(int64_t ns) { return std::clamp<int64_t>(ns, 0, kHighestNs); }
+  static constexpr size_t BucketOf(int64_t ns) {
+    return Buckets::BucketOf(static_cast<uint64_t>(Clamped(ns)));
+  }
+
+  void Add(int64_t ns) {
+    ++buckets[BucketOf(ns)];
+    sum_ns += static_cast<uint64_t>(Clamped(ns));
+  }
 
   uint64_t count() const {
     uint64_t all = 0;
@@ -71,10 +81,9 @@ class LatencyHistogram {
  public:
   // `times`: how many took so long, as the operations of one batch do.
   void Record(int64_t ns, uint64_t times = 1) {
-    const int64_t value = std::clamp<int64_t>(ns, 0, LatencyCounts::kHighestNs);
-    buckets_[LatencyCounts::Buckets::BucketOf(static_cast<uint64_t>(value))].fetch_add(
-        times, std::memory_order_relaxed);
-    sum_ns_.fetch_add(static_cast<uint64_t>(value) * times, std::memory_order_relaxed);
+    buckets_[LatencyCounts::BucketOf(ns)].fetch_add(times, std::memory_order_relaxed);
+    sum_ns_.fetch_add(static_cast<uint64_t>(LatencyCounts::Clamped(ns)) * times,
+                      std::memory_order_relaxed);
   }
 
   // What is recorded meanwhile may be in it or not.

@@ -8,6 +8,7 @@
 
 #include "common/decimal.h"
 #include "common/flags.h"
+#include "common/one_line.h"
 
 namespace bank::net {
 namespace {
@@ -73,7 +74,7 @@ void AddTlsFlags(FlagSet& flags, TlsFiles& files) {
 absl::StatusOr<std::string> HostOf(std::string_view address) {
   const auto bad = [&] {
     return absl::InvalidArgumentError(
-        fmt::format("'{}' is not an address: expected host:port", address));
+        fmt::format("'{}' is not an address: expected host:port", OneLine(address)));
   };
   if (address.starts_with("unix:")) {
     if (address.size() == 5) return bad();

@@ -9,6 +9,7 @@
 
 #include "branch/replication/role_name.h"
 #include "common/clock.h"
+#include "common/hex.h"
 
 namespace bank::console {
 namespace {
@@ -136,8 +137,6 @@ const replication::ReplicatorStatus* StatusOf(const telemetry::AgentView* agent)
   return known ? &*agent->status : nullptr;
 }
 
-std::string HexDigest(uint64_t digest) { return fmt::format("{:016x}", digest); }
-
 Json BranchJson(BranchId id, const telemetry::AgentView* agent, bool leads) {
   Json branch = {
       {"id", id.value},
@@ -148,8 +147,8 @@ Json BranchJson(BranchId id, const telemetry::AgentView* agent, bool leads) {
     branch["role"] = replication::RoleName(status->role);
     branch["term"] = status->term.value;
     branch["ready"] = status->ready;
-    branch["log_index"] = status->ledger.position.value;
-    branch["digest"] = HexDigest(status->ledger.state_digest);
+    branch["position"] = status->ledger.position.value;
+    branch["digest"] = HexDigits(status->ledger.state_digest);
   }
   if (IsLive(agent) && agent->newest != nullptr) {
     const Json values = ValuesOf(*agent->newest);
@@ -199,10 +198,10 @@ Agreement::Verdict View::CompareIn(const std::vector<telemetry::AgentView>& agen
     const replication::ReplicatorStatus* status = StatusOf(agent);
     if (status == nullptr || !IsLive(agent)) continue;
     live.push_back(id);
-    agreement_.Note(id, status->applied_index, HexDigest(status->ledger.state_digest));
+    agreement_.Note(id, status->applied_index, HexDigits(status->ledger.state_digest));
     if (status->checkpoints == nullptr) continue;
     for (const replication::Checkpoint& checkpoint : *status->checkpoints) {
-      agreement_.Note(id, checkpoint.index, HexDigest(checkpoint.state_digest));
+      agreement_.Note(id, checkpoint.index, HexDigits(checkpoint.state_digest));
     }
   }
   return agreement_.Judge(live, sources_.members.size());

@@ -4,7 +4,7 @@
 //   {"t": ms, "branch": who is asked, "serves": bool,
 //    "money": {"state": "holds|partial|unknown|broken", "detail": "...", "total": "400" or null},
 //    "balances": [["shared", "400"], ...], "accounts": 1,
-//    "branches": [{"id", "host", "liveness", "leads", "role", "term", "ready", "log_index", "lag",
+//    "branches": [{"id", "host", "liveness", "leads", "role", "term", "ready", "position", "lag",
 //                  "digest", "ops", "ops_read", "ops_write", "p50", "p99"}, ...],
 //    "points": [{"b": branch, "t": ms, "v": {"ops": 12.5, ...}}, ...],
 //    "events": [{"t", "agent", "incarnation", "number", "kind", "text"}, ...]}

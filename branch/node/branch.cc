@@ -127,16 +127,8 @@ CommandsOptions Branch::MakeCommandsOptions(uint64_t bank) {
     spdlog::set_level(spdlog::level::from_str(level));
     return absl::OkStatus();
   };
-  actions.take_snapshot = [this](int64_t deadline_ns, std::function<void(absl::Status)> done) {
-    order_->admin().TakeSnapshot(deadline_ns, std::move(done));
-  };
-  actions.transfer_leadership = [this](BranchId to, std::function<void(absl::Status)> done) {
-    order_->admin().TransferLeadership(to, std::move(done));
-  };
-  actions.read_ledger = [this](absl::FunctionRef<void(const ledger::Ledger&)> read) {
-    order_->admin().ReadLedger(read);
-  };
-  actions.status = [this] { return order_->replicator().GetStatus(); };
+  actions.replicator = &order_->replicator();
+  actions.admin = &order_->admin();
   return options;
 }
 
@@ -170,18 +162,9 @@ absl::Status Branch::Listen() {
                                     .connection_tracker = &monitoring_->connection_tracker()};
   customer_service_ = std::make_unique<rpc::CustomerService>(service);
   exercise_service_ = std::make_unique<rpc::ExerciseService>(service);
-  admin_service_ = std::make_unique<rpc::AdminService>(
-      config_.self, config_.driver.initial_members, order_->replicator(),
-      rpc::AdminActions{.take_snapshot =
-                            [this](int64_t deadline_ns, std::function<void(absl::Status)> done) {
-                              order_->admin().TakeSnapshot(deadline_ns, std::move(done));
-                            },
-                        .transfer_leadership =
-                            [this](BranchId to, std::function<void(absl::Status)> done) {
-                              order_->admin().TransferLeadership(to, std::move(done));
-                            }},
-      clock_);
-  monitor_service_ = std::make_unique<MonitorService>(&monitoring_->streams(), &commands_->calls());
+  admin_service_ = std::make_unique<rpc::AdminService>(config_.self, config_.driver.initial_members,
+                                                       order_->replicator(), order_->admin(), clock_);
+  monitor_service_ = std::make_unique<MonitorService>(monitoring_->streams(), commands_->calls());
   std::vector<grpc::Service*> services = {customer_service_.get(), exercise_service_.get(),
                                           admin_service_.get(), monitor_service_.get()};
   for (grpc::Service* service_of_order : order_->services()) services.push_back(service_of_order);

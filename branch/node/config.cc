@@ -4,25 +4,21 @@
 
 #include <algorithm>
 #include <iostream>
-#include <limits>
 #include <random>
 #include <set>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/str_split.h"
+#include "absl/strings/str_join.h"
 #include "branch/telemetry/collectors/sampler.h"
 #include "common/bytes.h"
-#include "common/decimal.h"
 #include "common/exit_code.h"
 #include "common/flags.h"
+#include "net/address_list.h"
 #include "xxhash.h"
 
 namespace bank::node {
 namespace {
 
-// As its field on the wire, and as the ids of the exercise's inputs.
-constexpr uint64_t kBranchIdMax = std::numeric_limits<uint32_t>::max();
 constexpr size_t kVotersMax = 5;
 
 constexpr const char* kExamples = R"(
@@ -39,41 +35,13 @@ Every member of a bank is started with the same members and initial balance. SIG
 Exit codes: 0 stopped as asked; 1 usage; 2 bad configuration; 3 unavailable (port in use, folder in use, disk error);
 5 denied (plaintext beyond loopback); 6 the data folder is damaged, or an old copy (see --rebuild).)";
 
+absl::Status InFlag(std::string_view flag, const absl::Status& wrong) {
+  return absl::InvalidArgumentError(fmt::format("{}: {}", flag, std::string(wrong.message())));
+}
+
 size_t VotersOf(size_t members) {
   if (members >= kVotersMax) return kVotersMax;
   return std::min<size_t>(members, 3);
-}
-
-// Listening at port 0 means "any free port"; dialling it means nothing.
-bool IsAnyPort(std::string_view address) {
-  return net::HostOf(address).value_or("unix") != "unix" &&
-         address.substr(address.rfind(':') + 1).find_first_not_of('0') == std::string_view::npos;
-}
-
-// 'ID=host:port', given to the flag `flag`.
-absl::StatusOr<std::pair<BranchId, std::string>> ParseAddress(absl::string_view part,
-                                                              std::string_view flag) {
-  const size_t equals = part.find('=');
-  const absl::string_view number = part.substr(0, equals);
-  const auto id =
-      ParseDecimal<uint64_t>(std::string_view(number.data(), number.size()), 1, kBranchIdMax);
-  if (equals == absl::string_view::npos || !id) {
-    return absl::InvalidArgumentError(
-        fmt::format("{}: '{}' is not ID=host:port with an id from 1 to {}", flag, std::string(part),
-                    kBranchIdMax));
-  }
-  std::string address(part.substr(equals + 1));
-  if (auto host = net::HostOf(address); !host.ok()) {
-    return absl::InvalidArgumentError(
-        fmt::format("{}: branch {}: {}", flag, *id, std::string(host.status().message())));
-  }
-  if (IsAnyPort(address)) {
-    return absl::InvalidArgumentError(
-        fmt::format("{}: branch {} is at port 0, where nobody can reach it: name the port it "
-                    "listens on",
-                    flag, *id));
-  }
-  return std::pair(BranchId(*id), std::move(address));
 }
 
 // What flags alone cannot say. One line.
@@ -114,7 +82,7 @@ absl::Status Complete(std::string_view peers, const std::vector<std::string>& di
           fmt::format("{}: {}", flag, std::string(host.status().message())));
     }
   }
-  if (!config.monitor.empty() && IsAnyPort(config.monitor)) {
+  if (net::IsAnyPort(config.monitor)) {
     return absl::InvalidArgumentError(
         fmt::format("--monitor: nobody listens at port 0 ('{}')", config.monitor));
   }
@@ -132,20 +100,13 @@ absl::Status Complete(std::string_view peers, const std::vector<std::string>& di
 }  // namespace
 
 absl::StatusOr<std::vector<replication::Member>> ParsePeers(std::string_view peers) {
+  auto parsed = net::ParseBranchAddresses(peers, net::Ids::kRequired);
+  if (!parsed.ok()) return InFlag("--peers", parsed.status());
   std::vector<replication::Member> members;
-  std::set<uint64_t> ids;
   std::set<std::string> addresses;
-  const absl::string_view text(peers.data(), peers.size());
-  for (absl::string_view part : absl::StrSplit(text, ',')) {
-    part = absl::StripAsciiWhitespace(part);
-    auto parsed = ParseAddress(part, "--peers");
-    if (!parsed.ok()) return parsed.status();
-    auto& [id, address] = *parsed;
-    if (!ids.insert(id.value).second) {
-      return absl::InvalidArgumentError(fmt::format("--peers names branch {} twice", id.value));
-    }
+  for (auto& [id, address] : *parsed) {
     if (!addresses.insert(address).second) {
-      return absl::InvalidArgumentError(fmt::format("--peers names {} twice", address));
+      return absl::InvalidArgumentError(fmt::format("--peers: {} is named twice", address));
     }
     members.push_back({.id = id, .address = std::move(address), .voter = false});
   }
@@ -158,20 +119,18 @@ absl::StatusOr<std::vector<replication::Member>> ParsePeers(std::string_view pee
 absl::StatusOr<std::map<BranchId, std::string>> ParseDial(
     const std::vector<std::string>& dial, const std::vector<replication::Member>& initial_members,
     BranchId self) {
+  if (dial.empty()) return std::map<BranchId, std::string>();
+  auto parsed = net::ParseBranchAddresses(absl::StrJoin(dial, ","), net::Ids::kRequired);
+  if (!parsed.ok()) return InFlag("--dial", parsed.status());
   std::map<BranchId, std::string> addresses;
-  for (const std::string& part : dial) {
-    auto parsed = ParseAddress(absl::string_view(part.data(), part.size()), "--dial");
-    if (!parsed.ok()) return parsed.status();
-    auto& [id, address] = *parsed;
+  for (auto& [id, address] : *parsed) {
     const bool other = id != self && std::any_of(initial_members.begin(), initial_members.end(),
                                                  [&](const auto& m) { return m.id == id; });
     if (!other) {
       return absl::InvalidArgumentError(
           fmt::format("--dial: branch {} is none of the others in --peers", id.value));
     }
-    if (!addresses.emplace(id, std::move(address)).second) {
-      return absl::InvalidArgumentError(fmt::format("--dial names branch {} twice", id.value));
-    }
+    addresses.emplace(id, std::move(address));
   }
   return addresses;
 }

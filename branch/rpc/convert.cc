@@ -78,7 +78,7 @@ teller::Operation OperationOf(Kind kind, const v1::Request& request) {
           .sequence = request.sequence(),
           .answered_below = request.answered_below(),
           .consistency = ConsistencyOf(request.consistency()),
-          .minimum_position = Position(request.minimum_index()),
+          .minimum_position = Position(request.minimum_position()),
           .clock = request.clock()};
 }
 
@@ -121,7 +121,7 @@ std::string_view MessageOf(Code code) {
 void FillReply(const ledger::Outcome& outcome, BranchId branch, v1::Reply* reply) {
   reply->set_success(outcome.code == Code::kOk);
   reply->set_money(outcome.balance);
-  reply->set_log_index(outcome.position.value);
+  reply->set_position(outcome.position.value);
   reply->set_branch(static_cast<uint32_t>(branch.value));
   if (outcome.replayed) reply->set_replayed(true);
   if (outcome.code == Code::kOk) return;
@@ -207,12 +207,12 @@ void FillBatchReply(const teller::BatchReply& result, v1::BatchReply* reply) {
   if (count == 0) return;
   auto* codes = reply->mutable_code();
   auto* money = reply->mutable_money();
-  auto* steps = reply->mutable_log_index_step();
+  auto* steps = reply->mutable_position_step();
   codes->Reserve(count);
   money->Reserve(count);
   steps->Reserve(count);
   uint64_t before = result.outcomes[0].position.value;
-  reply->set_first_log_index(before);
+  reply->set_first_position(before);
   for (const ledger::Outcome& outcome : result.outcomes) {
     codes->AddAlreadyReserved(static_cast<int>(outcome.code));
     money->AddAlreadyReserved(outcome.balance);

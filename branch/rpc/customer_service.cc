@@ -115,7 +115,7 @@ grpc::ServerUnaryReactor* CustomerService::OpenSession(grpc::CallbackServerConte
                               [call = *call, reply](const teller::TellerReply& result) {
                                 if (result.fate == teller::Fate::kApplied) {
                                   reply->set_session(result.session.value);
-                                  reply->set_log_index(result.outcome.position.value);
+                                  reply->set_position(result.outcome.position.value);
                                   reply->set_window(call.service.teller.session_window());
                                 }
                                 call.Finish(result);

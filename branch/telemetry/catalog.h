@@ -81,7 +81,7 @@ inline constexpr Metric kRaftLag{"bank.raft.lag", "1",
 inline constexpr Metric kRaftElections{"bank.raft.elections", "1",
     "Leaders that this branch has seen since it started, one for each term that had one"};
 inline constexpr Metric kRaftLeader{"bank.raft.leader", "1", "1 if this branch leads, else 0"};
-inline constexpr Metric kLogIndex{"bank.log_index", "1",
+inline constexpr Metric kPosition{"bank.position", "1",
     "Position of the last write in this branch's ledger, as on customers' receipts"};
 inline constexpr Metric kDiskSyncDuration{"bank.disk.sync.duration", "ms",
     "Time that the log took to become durable, in the last interval (quantile); absent if there was nothing to write"};

@@ -47,7 +47,7 @@ absl::Status BankClient::OpenSession(BranchId first) {
     }
     if (status.ok()) {
       session_ = SessionId(reply.session());
-      opened_at_ = Position(reply.log_index());
+      opened_at_ = Position(reply.position());
       window_ = reply.window();
       next_sequence_ = 1;
       return absl::OkStatus();
@@ -162,9 +162,9 @@ Answer BankClient::MakeAnswer(const RetryPolicy& retry_policy, const history::Id
   }
   if (answer.ending != Ending::kOk) return answer;
   answer.balance = reply.money();
-  answer.index = Position(reply.log_index());
+  answer.position = Position(reply.position());
   answer.replayed = reply.replayed();
-  seen_ = std::max(seen_, answer.index);
+  seen_ = std::max(seen_, answer.position);
   return answer;
 }
 
@@ -174,7 +174,7 @@ void BankClient::Record(const history::Operation& operation, const Answer& answe
   if (answer.ending == Ending::kOk) {
     completion.result = ResultName(answer.code);
     completion.balance = answer.balance;
-    completion.index = answer.index;
+    completion.index = answer.position;
     completion.replayed = answer.replayed;
   } else {
     completion.reason = answer.reason;

@@ -26,7 +26,7 @@ struct Answer {
   history::Ending ending = history::Ending::kInfo;
   v1::ResultCode code = v1::OK;  // kOk only; refusals are answers
   int64_t balance = 0;           // kOk only
-  Position index;                // kOk only: the receipt
+  Position position;             // kOk only: the receipt
   bool replayed = false;
   BranchId branch;     // who answered; 0: nobody
   std::string reason;  // one line unless kOk with code OK
@@ -63,7 +63,7 @@ class BankClient {
   // What became, for all time, of a key; also of another client's. NotApplied is a kFail.
   Answer Lookup(SessionId session, uint64_t sequence, BranchId first);
 
-  // The highest index that an answer showed: what a query `at least` has to see.
+  // The highest position that an answer showed: what a query `at least` has to see.
   Position seen() const { return seen_; }
   SessionId session() const { return session_; }
   // The place in the bank's order at which the session was opened: no secret, unlike its id.

@@ -3,46 +3,15 @@
 #include <fmt/format.h>
 #include <grpcpp/client_context.h>
 
-#include <set>
-
-#include "absl/strings/ascii.h"
-#include "absl/strings/str_split.h"
-#include "common/decimal.h"
 #include "customer/client/wire.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 
 namespace bank::client {
 
-absl::StatusOr<std::vector<BranchAddress>> ParseAddresses(std::string_view text) {
-  std::vector<BranchAddress> addresses;
-  std::set<uint64_t> ids;
-  for (absl::string_view part : absl::StrSplit(absl::string_view(text.data(), text.size()), ',')) {
-    part = absl::StripAsciiWhitespace(part);
-    uint32_t id = static_cast<uint32_t>(addresses.size() + 1);
-    absl::string_view address = part;
-    if (const size_t equals = part.find('='); equals != part.npos) {
-      const auto named = ParseDecimal<uint32_t>(std::string_view(part.data(), equals), 1);
-      if (!named) {
-        return absl::InvalidArgumentError(
-            fmt::format("'{}' is not [ID=]host:port", std::string(part)));
-      }
-      id = *named;
-      address = part.substr(equals + 1);
-    }
-    std::string plain(address);
-    if (auto host = net::HostOf(plain); !host.ok()) return host.status();
-    if (!ids.insert(id).second) {
-      return absl::InvalidArgumentError(fmt::format("branch {} is named twice", id));
-    }
-    addresses.push_back({BranchId(id), std::move(plain)});
-  }
-  return addresses;
-}
-
-absl::StatusOr<std::vector<Branch>> Connect(const std::vector<BranchAddress>& addresses,
+absl::StatusOr<std::vector<Branch>> Connect(const std::vector<net::BranchAddress>& addresses,
                                             const net::TlsFiles& tls, net::Connection connection) {
   std::vector<Branch> branches;
-  for (const BranchAddress& address : addresses) {
+  for (const net::BranchAddress& address : addresses) {
     auto channel = net::MakeChannel(address.address, tls, net::ChannelKind::kCustomer, connection);
     if (!channel.ok()) return channel.status();
     branches.push_back(

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -14,19 +13,11 @@
 #include "bank/v1/customer.grpc.pb.h"
 #include "common/clock.h"
 #include "common/ids.h"
+#include "net/address_list.h"
 #include "net/channel.h"
 #include "net/security.h"
 
 namespace bank::client {
-
-struct BranchAddress {
-  BranchId branch;
-  std::string address;  // host:port
-};
-
-// '1=localhost:50051,2=localhost:50052' or, numbered from 1, 'localhost:50051,localhost:50052'.
-// InvalidArgument says which part is wrong.
-absl::StatusOr<std::vector<BranchAddress>> ParseAddresses(std::string_view text);
 
 struct Branch {
   BranchId id;
@@ -36,7 +27,7 @@ struct Branch {
 };
 
 // Connects lazily; fails only on what net::MakeChannel refuses.
-absl::StatusOr<std::vector<Branch>> Connect(const std::vector<BranchAddress>& addresses,
+absl::StatusOr<std::vector<Branch>> Connect(const std::vector<net::BranchAddress>& addresses,
                                             const net::TlsFiles& tls,
                                             net::Connection connection = net::Connection::kShared);
 

@@ -85,7 +85,7 @@ void FillRequest(const history::Operation& operation, const history::Identity& i
         break;
       case history::Freshness::kAtLeast:
         request->set_consistency(v1::AT_LEAST);
-        request->set_minimum_index(operation.minimum.value);
+        request->set_minimum_position(operation.minimum.value);
         break;
       case history::Freshness::kLocal:
         request->set_consistency(v1::LOCAL);

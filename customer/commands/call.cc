@@ -43,8 +43,8 @@ class Call final : public Command {
                              .ShowDefault();
     const Flag to = flags_.Add("--to", operation_.to, "the account a transfer goes to")
                         .Check(WhyNotAccountName);
-    minimum_ = flags_.Add("--minimum-index", operation_.minimum.value,
-                          "query --consistency at-least: a log_index seen earlier");
+    minimum_ = flags_.Add("--minimum-position", operation_.minimum.value,
+                          "query --consistency at-least: a position seen earlier");
     const Flag session = flags_.Add("--session", session_, "lookup: the key's session");
     const Flag sequence = flags_.Add("--sequence", sequence_, "lookup: the key's sequence");
     const Flag freshness = AddFreshnessFlag(flags_, operation_.freshness);
@@ -69,7 +69,7 @@ class Call final : public Command {
                       fmt::format("{} takes no {} (see --help)", operation_name_, flag.name()));
     }
     if (minimum_.given() && operation_.freshness != history::Freshness::kAtLeast) {
-      return Complain(kExitUsage, "--minimum-index needs --consistency at-least");
+      return Complain(kExitUsage, "--minimum-position needs --consistency at-least");
     }
     if (const std::string missing = Missing(); !missing.empty()) {
       return Complain(kExitUsage,
@@ -106,7 +106,7 @@ class Call final : public Command {
     }
     if (operation_name_ == "query") {
       const bool at_least = operation_.freshness == history::Freshness::kAtLeast;
-      return at_least && !minimum_.given() ? "--minimum-index" : "";
+      return at_least && !minimum_.given() ? "--minimum-position" : "";
     }
     if (operation_name_ == "open") return "";
     if (!amount_.given()) return "an AMOUNT";
@@ -123,7 +123,7 @@ class Call final : public Command {
                                            {"success", answer.success()},
                                            {"result", result},
                                            {"balance", answer.balance},
-                                           {"index", answer.index.value},
+                                           {"position", answer.position.value},
                                            {"branch", answer.branch.value},
                                            {"session", answer.identity.session.value},
                                            {"sequence", answer.identity.sequence},
@@ -131,8 +131,8 @@ class Call final : public Command {
                                            {"reason", answer.reason}};
       std::cout << json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
     } else if (answer.ending == Ending::kOk) {
-      fmt::print("{} {} money {} index {} branch {}{}\n", operation_name_,
-                 answer.success() ? "True" : "False", answer.balance, answer.index.value,
+      fmt::print("{} {} money {} position {} branch {}{}\n", operation_name_,
+                 answer.success() ? "True" : "False", answer.balance, answer.position.value,
                  answer.branch.value, answer.reason.empty() ? "" : " (" + answer.reason + ")");
     } else {
       fmt::print("{} {} session {} sequence {}\n", operation_name_, result,
@@ -143,9 +143,9 @@ class Call final : public Command {
       // Of a write not "unavailable": whoever repeated the call would have it done twice.
       return Complain(operation_name_ == "query" ? kExitUnavailable : kExitUnknown,
                       fmt::format("standard output could not be written; {}: {}, session {} "
-                                  "sequence {} index {}",
+                                  "sequence {} position {}",
                                   operation_name_, result, answer.identity.session.value,
-                                  answer.identity.sequence, answer.index.value));
+                                  answer.identity.sequence, answer.position.value));
     }
     // A refusal has told its reason above.
     return exit_code == kExitOk || exit_code == kExitRefused ? exit_code

@@ -48,6 +48,8 @@ struct BankFlags {
 
   void AddTo(FlagSet& flags);
   client::Patience patience() const;
+  // The branches of --at, those without an id numbered by their place.
+  absl::StatusOr<std::vector<net::BranchAddress>> Addresses() const;
   absl::StatusOr<std::vector<client::Branch>> Connect() const;
   // What an output must not be: `more`, and the files of these flags.
   std::vector<std::string> FilesInUse(std::vector<std::string> more) const;

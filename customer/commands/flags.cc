@@ -42,11 +42,15 @@ client::Patience BankFlags::patience() const {
   return patience;
 }
 
+absl::StatusOr<std::vector<net::BranchAddress>> BankFlags::Addresses() const {
+  auto addresses = net::ParseBranchAddresses(at, net::Ids::kByPlace);
+  if (addresses.ok()) return addresses;
+  return absl::InvalidArgumentError("--at: " + std::string(addresses.status().message()));
+}
+
 absl::StatusOr<std::vector<client::Branch>> BankFlags::Connect() const {
-  auto addresses = client::ParseAddresses(at);
-  if (!addresses.ok()) {
-    return absl::InvalidArgumentError("--at: " + std::string(addresses.status().message()));
-  }
+  auto addresses = Addresses();
+  if (!addresses.ok()) return addresses.status();
   return client::Connect(*addresses, tls);
 }
 

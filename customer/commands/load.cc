@@ -141,10 +141,8 @@ class Load final : public Command {
  private:
   // Waits for the branches, connects, opens the sessions and the history.
   absl::Status Prepare(std::optional<OutputPlace> history) {
-    const auto addresses = client::ParseAddresses(bank_.at);
-    if (!addresses.ok()) {
-      return absl::InvalidArgumentError("--at: " + std::string(addresses.status().message()));
-    }
+    const auto addresses = bank_.Addresses();
+    if (!addresses.ok()) return addresses.status();
     auto shared = client::Connect(*addresses, bank_.tls);
     if (!shared.ok()) return shared.status();
     const client::BankClient::Options options{
@@ -224,7 +222,7 @@ class Load final : public Command {
     const double seconds = static_cast<double>(tally.elapsed_ns) / 1e9;
     const double rate = seconds > 0 ? static_cast<double>(tally.operations()) / seconds : 0;
     auto quantile_us = [&](double share) {
-      return static_cast<double>(tally.latency_ns.Quantile(share)) / 1e3;
+      return static_cast<double>(tally.QuantileNs(share)) / 1e3;
     };
     if (json_) {
       nlohmann::ordered_json json = {{"mode", mode_ == Mode::kUnary ? "unary" : "stream"},
@@ -236,7 +234,7 @@ class Load final : public Command {
                                      {"p50_us", quantile_us(0.5)},
                                      {"p99_us", quantile_us(0.99)},
                                      {"p999_us", quantile_us(0.999)},
-                                     {"max_us", static_cast<double>(tally.latency_ns.max()) / 1e3}};
+                                     {"max_us", static_cast<double>(tally.latency_ns_max) / 1e3}};
       for (const auto& [result, count] : tally.results) json["results"][result] = count;
       std::cout << json.dump() << "\n";
       return;
@@ -245,7 +243,7 @@ class Load final : public Command {
                rate, tally.retries);
     fmt::print("latency p50 {:.2f} ms  p99 {:.2f} ms  p99.9 {:.2f} ms  max {:.2f} ms\n",
                quantile_us(0.5) / 1e3, quantile_us(0.99) / 1e3, quantile_us(0.999) / 1e3,
-               static_cast<double>(tally.latency_ns.max()) / 1e6);
+               static_cast<double>(tally.latency_ns_max) / 1e6);
     for (const auto& [result, count] : tally.results) fmt::print("{:<20} {}\n", result, count);
   }
 

@@ -96,10 +96,8 @@ class Replay final : public Command {
                                 kDefaultPortBase + branch.value);
       }
     }
-    auto addresses = client::ParseAddresses(bank_.at);
-    if (!addresses.ok()) {
-      return absl::InvalidArgumentError("--at: " + std::string(addresses.status().message()));
-    }
+    const auto addresses = bank_.Addresses();
+    if (!addresses.ok()) return addresses.status();
     std::set<BranchId> known;
     for (const auto& address : *addresses) known.insert(address.branch);
     for (const script::Entry& entry : script_.entries) {

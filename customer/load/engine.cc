@@ -94,7 +94,9 @@ void Engine::Settled(const Pending& pending, const history::Completion& completi
     options_.recorder->Complete(pending.identity, pending.operation, completion, branch);
   }
   last_settled_ns_ = NowNs();
-  tally_.latency_ns.Add(last_settled_ns_ - start_ns);
+  const int64_t latency_ns = last_settled_ns_ - start_ns;
+  tally_.latency.Add(latency_ns);
+  tally_.latency_ns_max = std::max(tally_.latency_ns_max, latency_ns);
   const std::string_view result = ResultOf(completion);
   const auto found = tally_.results.find(result);
   if (found != tally_.results.end()) {

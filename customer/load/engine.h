@@ -6,6 +6,7 @@
 
 #include <grpcpp/completion_queue.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <map>
@@ -14,10 +15,10 @@
 #include <string>
 
 #include "common/clock.h"
+#include "common/latency_histogram.h"
 #include "customer/client/retry_policy.h"
 #include "customer/history/event.h"
 #include "customer/history/recorder.h"
-#include "customer/load/histogram.h"
 #include "customer/load/workload.h"
 
 namespace bank::load {
@@ -31,11 +32,16 @@ class Event {
 
 struct Tally {
   std::map<std::string, uint64_t, std::less<>> results;  // by name; "not_applied", "unknown" too
-  Histogram latency_ns;
+  LatencyCounts latency;
+  int64_t latency_ns_max = 0;
   uint64_t retries = 0;
   int64_t elapsed_ns = 0;
 
-  uint64_t operations() const { return latency_ns.count(); }
+  uint64_t operations() const { return latency.count(); }
+  // The latency that the given share of all does not exceed, 0 < share <= 1; 0 if there are none.
+  int64_t QuantileNs(double share) const {
+    return std::min(latency_ns_max, latency.QuantileNs(share).value_or(0));
+  }
 };
 
 // One operation under way.

@@ -136,14 +136,14 @@ class StreamWorker final : public Worker {
   }
 
   void Finish(Group& group, const v1::BatchReply* reply, Ending ending, const std::string& reason) {
-    int64_t index = reply != nullptr ? static_cast<int64_t>(reply->first_log_index()) : 0;
+    int64_t index = reply != nullptr ? static_cast<int64_t>(reply->first_position()) : 0;
     for (size_t i = 0; i < group.operations.size(); ++i) {
       const Pending& pending = group.operations[i];
       history::Completion completion{.ending = ending, .reason = reason};
       if (reply != nullptr) {
         const auto k = static_cast<int>(i);
         const v1::ResultCode code = reply->code(k);
-        if (i > 0) index += reply->log_index_step(k);
+        if (i > 0) index += reply->position_step(k);
         const ReplyKind kind = client::KindOf(code);
         completion.result = client::ResultName(code);
         completion.balance = reply->money(k);
@@ -240,7 +240,7 @@ class StreamWorker final : public Worker {
     const int count = group->batch.kind_size();
     const bool whole = reply_.first_sequence() == group->batch.first_sequence() &&
                        reply_.code_size() == count && reply_.money_size() == count &&
-                       reply_.log_index_step_size() == count;
+                       reply_.position_step_size() == count;
     if (reply_.fate() == v1::BatchReply::APPLIED && whole) {
       Finish(*group, &reply_, Ending::kOk, "");
     } else {

@@ -162,7 +162,7 @@ void Slot::Finish() {
   if (completion.ending == history::Ending::kOk) {
     completion.result = client::ResultName(reply_.code());
     completion.balance = reply_.money();
-    completion.index = Position(reply_.log_index());
+    completion.index = Position(reply_.position());
     completion.replayed = reply_.replayed();
   } else {
     reason =

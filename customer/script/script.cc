@@ -33,7 +33,7 @@ struct AllPairs : nlohmann::ordered_map<Key, Value, Less, Allocator> {
 using Json = nlohmann::basic_json<AllPairs>;
 
 constexpr int64_t kMoneyMax = std::numeric_limits<int64_t>::max();
-constexpr int64_t kIdMax = std::numeric_limits<uint32_t>::max();
+constexpr int64_t kIdMax = kBranchIdMax;
 
 // Where in the input we are, for complaints: grows from the left, "in.json: element 3, event 1".
 struct Place {

@@ -141,7 +141,7 @@ class HostileClient(unittest.TestCase):
             for stub in self.stubs:
                 again = self.deliver(stub, deposit(session, sequence))
                 self.assertTrue(again.replayed)
-                self.assertEqual((again.code, again.money, again.log_index), (told.code, told.money, told.log_index))
+                self.assertEqual((again.code, again.money, again.position), (told.code, told.money, told.position))
         self.check_plain_deposits(20)
 
 

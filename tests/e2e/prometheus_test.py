@@ -107,7 +107,7 @@ class PrometheusTest(unittest.TestCase):
                     lambda v: v and v[0] > 0)
                 self.assertLess(slowest[0], 10)
                 # The same money everywhere, once all have applied everything.
-                prometheus.await_values("max(bank_log_index) - min(bank_log_index)", lambda v: v == [0])
+                prometheus.await_values("max(bank_position) - min(bank_position)", lambda v: v == [0])
                 self.assertEqual(
                     prometheus.values("max(bank_balance_total) - min(bank_balance_total)"), [0])
                 memory = prometheus.values("max(system_memory_utilization_percent)")[0]

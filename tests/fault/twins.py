@@ -110,7 +110,7 @@ class Twins:
         self.check_balance(operation, amount, reply)
         self.answers[self.sequence] = (operation, amount, reply)
         self.events.append({"type": "ok", **asked, "result": result_name(reply.code, self.messages), "balance": reply.money,
-                            "index": reply.log_index, "branch": reply.branch, "ns": time.monotonic_ns()})
+                            "index": reply.position, "branch": reply.branch, "ns": time.monotonic_ns()})
 
     def check_balance(self, operation, amount, reply):
         code, expected = self.messages.OK, self.balance
@@ -127,7 +127,7 @@ class Twins:
 
     @staticmethod
     def same(one, other):
-        return (one.code, one.money, one.log_index) == (other.code, other.money, other.log_index)
+        return (one.code, one.money, one.position) == (other.code, other.money, other.position)
 
     def check_again(self, sequence, reply):
         operation, amount, first = self.answers[sequence]

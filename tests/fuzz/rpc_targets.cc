@@ -5,9 +5,9 @@
 #include "branch/rpc/convert.h"
 #include "branch/teller/teller.h"
 #include "common/check.h"
-#include "common/clock.h"
 #include "tests/fuzz/target.h"
 #include "tests/support/seeded_entropy.h"
+#include "tests/support/test_clock.h"
 
 namespace bank::fuzz {
 namespace {
@@ -18,11 +18,6 @@ using ledger::Kind;
 
 constexpr BranchId kBranch{1};
 constexpr int64_t kInTimeNs = 1'000'000'000;
-
-class StoppedClock final : public Clock {
- public:
-  int64_t NowNs() const override { return 0; }
-};
 
 // A bank of one branch that has decided everything before it is asked.
 class OneBranch final : public replication::Replicator {
@@ -74,7 +69,7 @@ struct ServiceContext {
                    });
   }
 
-  StoppedClock clock;
+  TestClock clock{0};
   OneBranch bank;
   SeededEntropy entropy;
   teller::Teller teller{{}, bank, clock, entropy};
@@ -151,7 +146,7 @@ void RunBatch(std::string_view bytes) {
   BANK_CHECK(conserved.ok()) << conserved;
   if (reply.fate() != v1::BatchReply::APPLIED) {
     CheckRefusal(absl::AbortedError(reply.message()));
-    BANK_CHECK(reply.code_size() + reply.money_size() + reply.log_index_step_size() == 0);
+    BANK_CHECK(reply.code_size() + reply.money_size() + reply.position_step_size() == 0);
     BANK_CHECK(desk.bank.ledger().summary().balance_total == before.balance_total);
     return;
   }
@@ -167,17 +162,17 @@ void RunBatch(std::string_view bytes) {
     return;
   }
   BANK_CHECK(reply.code_size() == count && reply.money_size() == count &&
-             reply.log_index_step_size() == count)
+             reply.position_step_size() == count)
       << reply.ShortDebugString();
   ServiceContext single;
-  uint64_t index = reply.first_log_index();
+  uint64_t index = reply.first_position();
   for (int i = 0; i < count; ++i) {
-    index += static_cast<uint64_t>(reply.log_index_step(i));
+    index += static_cast<uint64_t>(reply.position_step(i));
     std::string reason;
     const std::optional<v1::Reply> alone = Deliver(single, RequestOf(batch, i), &reason);
     BANK_CHECK(alone.has_value()) << reason;
     BANK_CHECK(alone->code() == reply.code(i) && alone->money() == reply.money(i) &&
-               alone->log_index() == index)
+               alone->position() == index)
         << "operation " << i << ": " << alone->ShortDebugString() << " but in the batch "
         << reply.code(i) << " " << reply.money(i) << " " << index;
   }
@@ -246,7 +241,7 @@ std::vector<std::string> RequestSeeds() {
     request.set_session(1);
     request.set_sequence(1);
     request.set_consistency(v1::AT_LEAST);
-    request.set_minimum_index(3);
+    request.set_minimum_position(3);
     seeds.push_back(request.SerializeAsString());
   }
   return seeds;

@@ -190,7 +190,7 @@ class Bank:
 
     def wait_for_position(self, branch, position):
         """Until `branch` has applied that far. Asks again and again: each answer takes its time."""
-        while self.status(branch)["log_index"] < position:
+        while self.status(branch)["position"] < position:
             pass
 
     def serving(self, branch):

@@ -69,7 +69,7 @@ void FakeBranch::Do(const v1::Request& request, v1::Reply* reply) {
     reply->set_code(found == books_->balances.end() ? v1::UNKNOWN_ACCOUNT : v1::OK);
     reply->set_success(reply->code() == v1::OK);
     reply->set_money(reply->success() ? found->second : 0);
-    reply->set_log_index(books_->position);
+    reply->set_position(books_->position);
     return;
   }
   if (auto before = books_->outcomes.find(key);
@@ -99,7 +99,7 @@ void FakeBranch::Do(const v1::Request& request, v1::Reply* reply) {
   reply->set_code(code);
   reply->set_success(code == v1::OK);
   reply->set_money(found == books_->balances.end() ? 0 : found->second);
-  reply->set_log_index(++books_->position);
+  reply->set_position(++books_->position);
   if (key.first != 0) books_->outcomes[key] = *reply;
 }
 
@@ -161,11 +161,11 @@ grpc::Status FakeBranch::Stream(grpc::ServerContext*,
         } else {
           Do(request, &reply);
         }
-        const auto index = static_cast<int64_t>(reply.log_index());
-        if (i == 0) answer.set_first_log_index(index);
+        const auto index = static_cast<int64_t>(reply.position());
+        if (i == 0) answer.set_first_position(index);
         answer.add_code(reply.code());
         answer.add_money(reply.money());
-        answer.add_log_index_step(i == 0 ? 0 : index - last_index);
+        answer.add_position_step(i == 0 ? 0 : index - last_index);
         last_index = index;
       }
     }
@@ -183,7 +183,7 @@ grpc::Status FakeBranch::OpenSession(grpc::ServerContext*, const v1::OpenSession
   std::lock_guard lock(books_->mutex);
   reply->set_session(++books_->position);
   reply->set_window(16'384);
-  reply->set_log_index(books_->position);
+  reply->set_position(books_->position);
   return grpc::Status::OK;
 }
 

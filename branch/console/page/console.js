@@ -159,7 +159,7 @@ function showBranch(branch, index) {
   fact("operations", known(branch.ops) ? count(branch.ops) + "/s" : "–");
   fact("latency, 99 %", known(branch.p99) ? milliseconds(branch.p99) + " ms" : "–");
   fact("lag", known(branch.lag) ? count(branch.lag) + (branch.lag === 1 ? " entry" : " entries") : "–");
-  fact("log index", count(branch.log_index));
+  fact("position", count(branch.position));
   fact("digest", branch.digest || "–");
   card.append(facts);
   return card;

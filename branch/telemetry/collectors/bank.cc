@@ -64,7 +64,7 @@ void BankCollector::CollectStatus(const replication::ReplicatorStatus& status,
   add(applied_index_, status.applied_index.value);
   add(lag_, status.known_commit_index.value - status.applied_index.value);
   add(leader_, status.role == replication::Role::kLeader ? 1 : 0);
-  add(log_index_, status.ledger.position.value);
+  add(position_, status.ledger.position.value);
   add(snapshot_index_, status.snapshot_index.value);
   add(accounts_, status.ledger.accounts);
   add(sessions_, status.ledger.sessions);

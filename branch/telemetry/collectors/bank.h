@@ -56,7 +56,7 @@ class BankCollector final : public Collector {
   const SeriesPtr applied_index_ = MakeSeries(kRaftAppliedIndex);
   const SeriesPtr lag_ = MakeSeries(kRaftLag);
   const SeriesPtr leader_ = MakeSeries(kRaftLeader);
-  const SeriesPtr log_index_ = MakeSeries(kLogIndex);
+  const SeriesPtr position_ = MakeSeries(kPosition);
   const SeriesPtr snapshot_index_ = MakeSeries(kSnapshotIndex);
   const SeriesPtr accounts_ = MakeSeries(kAccounts);
   const SeriesPtr sessions_ = MakeSeries(kSessions);

@@ -14,7 +14,7 @@ v1::BranchStatus At(uint32_t branch, uint64_t position, uint64_t applied, const 
                     const std::string& history = "00000000000000f0") {
   v1::BranchStatus status;
   status.set_branch(branch);
-  status.set_log_index(position);
+  status.set_position(position);
   status.set_applied_index(applied);
   status.set_state_digest(state);
   status.set_history_digest(history);

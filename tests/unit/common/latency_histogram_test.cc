@@ -15,7 +15,7 @@ TEST(LatencyHistogram, QuantilesAreWithinTheStatedError) {
     histogram.Record(ns);
     const int64_t found = *histogram.Read().QuantileNs(0.5);
     EXPECT_GE(found, ns);
-    EXPECT_LE(static_cast<double>(found), static_cast<double>(ns) * 1.0625) << ns;
+    EXPECT_LE(static_cast<double>(found), static_cast<double>(ns) * 1.016) << ns;
   }
 }
 
@@ -25,9 +25,9 @@ TEST(LatencyHistogram, QuantilesOfAThousandValues) {
   const LatencyCounts counts = histogram.Read();
   EXPECT_EQ(counts.count(), 1000u);
   EXPECT_EQ(counts.sum_ns, 500'500'000u);
-  EXPECT_NEAR(static_cast<double>(*counts.QuantileNs(0.5)), 500e3, 500e3 * 0.0625);
-  EXPECT_NEAR(static_cast<double>(*counts.QuantileNs(0.99)), 990e3, 990e3 * 0.0625);
-  EXPECT_NEAR(static_cast<double>(*counts.QuantileNs(1)), 1000e3, 1000e3 * 0.0625);
+  EXPECT_NEAR(static_cast<double>(*counts.QuantileNs(0.5)), 500e3, 500e3 * 0.016);
+  EXPECT_NEAR(static_cast<double>(*counts.QuantileNs(0.99)), 990e3, 990e3 * 0.016);
+  EXPECT_NEAR(static_cast<double>(*counts.QuantileNs(1)), 1000e3, 1000e3 * 0.016);
 }
 
 TEST(LatencyHistogram, NothingRecordedHasNoQuantile) {
@@ -60,7 +60,7 @@ TEST(LatencyHistogram, ADifferenceIsOfTheIntervalAlone) {
 TEST(LatencyHistogram, CountsAtMostAreExactAtPowersOfTwo) {
   LatencyHistogram histogram;
   for (int64_t ns = 0; ns < 4096; ++ns) histogram.Record(ns);
-  for (const int64_t limit : {15L, 255L, 1023L, 2047L, 4095L}) {
+  for (const int64_t limit : {15L, 63L, 255L, 1023L, 2047L, 4095L}) {
     EXPECT_EQ(histogram.Read().CountAtMost(limit), static_cast<uint64_t>(limit) + 1);
   }
 }

@@ -72,7 +72,7 @@ TEST_F(BankClientTest, AnswersCarryTheReceipt) {
   EXPECT_EQ(answer.balance, 470);
   EXPECT_EQ(answer.branch, BranchId(2));
   EXPECT_EQ(answer.identity.sequence, 1U);
-  EXPECT_EQ(client_->seen(), answer.index);
+  EXPECT_EQ(client_->seen(), answer.position);
   const Answer query = client_->Perform({.op = Op::kQuery}, BranchId(1));
   EXPECT_EQ(query.balance, 470);
   EXPECT_EQ(query.identity.sequence, 0U);
@@ -82,9 +82,9 @@ TEST_F(BankClientTest, AnswersCarryTheReceipt) {
 TEST_F(BankClientTest, WhatWasSeenIsNeverForgotten) {
   const Answer first = client_->Perform(kDeposit, BranchId(1));
   const Answer second = client_->Perform(kDeposit, BranchId(1));
-  ASSERT_GT(second.index, first.index);
+  ASSERT_GT(second.position, first.position);
   client_->Lookup(first.identity.session, first.identity.sequence, BranchId(1));
-  EXPECT_EQ(client_->seen(), second.index);
+  EXPECT_EQ(client_->seen(), second.position);
 }
 
 TEST_F(BankClientTest, CallsAnsweredOnlyWhatIs) {
@@ -232,20 +232,6 @@ TEST_F(BankClientTest, TheHistoryHasOneLineForAllAttempts) {
   EXPECT_NE(lines[1].find(R"("type":"invoke","process":4,"id":1,)"), std::string::npos) << lines[1];
   EXPECT_NE(lines[2].find(R"("result":"ok","balance":470,)"), std::string::npos) << lines[2];
   EXPECT_NE(lines[2].find(R"("replayed":true,"branch":)"), std::string::npos) << lines[2];
-}
-
-TEST(Addresses, Table) {
-  auto good = ParseAddresses("3=localhost:1, 1=127.0.0.1:2");
-  ASSERT_TRUE(good.ok());
-  EXPECT_EQ((*good)[0].branch, BranchId(3));
-  EXPECT_EQ((*good)[1].address, "127.0.0.1:2");
-  good = ParseAddresses("localhost:1,localhost:2");
-  ASSERT_TRUE(good.ok());
-  EXPECT_EQ((*good)[1].branch, BranchId(2));
-  for (const char* bad : {"", "x=localhost:1", "0=localhost:1", "1=localhost:1,1=localhost:2",
-                          "localhost", "1=localhost:99999", "localhost:1,"}) {
-    EXPECT_FALSE(ParseAddresses(bad).ok()) << bad;
-  }
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Goal: a history says what happened, in order, whoever writes it. Method: recorded lines are read
 // back as text and as JSON; several threads record at once; parts are merged.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
@@ -100,8 +101,11 @@ TEST(Recorder, SeveralThreadsGiveWholeLinesInOrder) {
 
 TEST(Recorder, ErrorsAreTold) {
   SteadyClock clock;
-  EXPECT_FALSE(FindOutput("/nowhere/history", {}).ok());
-  EXPECT_FALSE(Recorder::Open(*FindOutput("/dev/full", {}), {}, clock).ok());
+  EXPECT_THAT(std::string(FindOutput("/nowhere/history", {}).status().message()),
+              ::testing::StartsWith("/nowhere/history: "));
+  EXPECT_THAT(
+      std::string(Recorder::Open(*FindOutput("/dev/full", {}), {}, clock).status().message()),
+      ::testing::HasSubstr("No space left on device"));
 }
 
 // A file that may not grow takes part of a write, without an error; the rest is told as lost.

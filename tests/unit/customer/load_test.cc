@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <deque>
 
-#include "customer/load/histogram.h"
+#include "absl/strings/str_cat.h"
+
 #include "customer/load/pace.h"
 #include "customer/load/worker.h"
 #include "customer/load/workload.h"
@@ -15,21 +16,15 @@ namespace {
 
 using history::Op;
 
-TEST(Histogram, QuantilesAreWithinTheirError) {
-  Histogram histogram;
-  EXPECT_EQ(histogram.Quantile(0.5), 0);
-  for (int64_t value = 1; value <= 1'000'000; ++value) histogram.Add(value);
-  for (double share : {0.001, 0.5, 0.9, 0.99, 0.999}) {
-    const double exact = share * 1e6;
-    EXPECT_GE(static_cast<double>(histogram.Quantile(share)), exact);
-    EXPECT_LE(static_cast<double>(histogram.Quantile(share)), exact * 1.016);
-  }
-  EXPECT_EQ(histogram.Quantile(1), 1'000'000);
-  histogram.Add(-5);
-  histogram.Add(INT64_MAX);
-  EXPECT_EQ(histogram.max(), INT64_MAX);
-  EXPECT_EQ(histogram.Quantile(1), INT64_MAX);
-  EXPECT_EQ(histogram.count(), 1'000'002U);
+TEST(Tally, QuantilesNeverPassTheLongest) {
+  Tally tally;
+  EXPECT_EQ(tally.QuantileNs(0.5), 0);
+  for (int64_t ns = 1; ns <= 1'000'000; ++ns) tally.latency.Add(ns);
+  tally.latency_ns_max = 1'000'000;
+  EXPECT_EQ(tally.operations(), 1'000'000u);
+  EXPECT_EQ(tally.QuantileNs(1), 1'000'000);
+  EXPECT_GE(tally.QuantileNs(0.5), 500'000);
+  EXPECT_LE(tally.QuantileNs(0.5), 508'000);
 }
 
 TEST(Pace, GrowsToTheMostWhileAnswersComeSoon) {
@@ -95,9 +90,12 @@ TEST(Workload, DrawsByWeightAndRepeatsBySeed) {
 
 TEST(Workload, BadMixesAreRefused) {
   for (const char* bad :
-       {"", "deposit", "deposit=", "deposit=-1", "steal=1", "deposit=0", "open=1"}) {
-    EXPECT_FALSE(ParseMix(bad).ok()) << bad;
+       {"", "deposit", "deposit=", "deposit=-1", "steal=1", "open=1", "deposit=1000001"}) {
+    EXPECT_EQ(ParseMix(bad).status().message(),
+              absl::StrCat("'", bad, "' is not query, deposit, withdraw or transfer with =WEIGHT"));
   }
+  EXPECT_EQ(ParseMix("deposit=0,query=0").status().message(), "all weights are zero");
+  EXPECT_TRUE(ParseMix("deposit=1000000").ok());
 }
 
 TEST(Sequences, AnsweredBelowIsTheOldestUnanswered) {

@@ -262,7 +262,7 @@ TEST_F(Program, CustomersSeeTheirOwnWrites) {
   std::lock_guard lock(books_->mutex);
   std::vector<uint64_t> minima;
   for (const v1::Request& request : books_->requests) {
-    if (request.request() == "query") minima.push_back(request.minimum_index());
+    if (request.request() == "query") minima.push_back(request.minimum_position());
   }
   ASSERT_EQ(minima.size(), 4u);
   EXPECT_EQ(minima[0], 0u) << "what the bank held before the run";
@@ -313,7 +313,7 @@ TEST_F(Program, WhatACallDoesNotReadItRefuses) {
        {"call deposit 5 --session 7 --sequence 1", "call deposit 5 --sequence 1",
         "call deposit 5 --account ''", "call deposit 5 --to other", "call transfer 5 --to ''",
         "call withdraw 5 --consistency local", "call query 5", "call query --to shared",
-        "call query --minimum-index 3", "call query --consistency at-least",
+        "call query --minimum-position 3", "call query --consistency at-least",
         "call query --session 7", "call lookup 5 --session 7 --sequence 1",
         "call lookup --session 7 --sequence 1 --account shared", "load --account ''",
         "load --batch 10", "load --account shared --opening-balance 5",

@@ -148,7 +148,7 @@ TEST(Wire, RequestsCarryKeyAndFreshness) {
                .minimum = Position(9)},
               {.session = SessionId(3), .sequence = 4}, 2, &query);
   EXPECT_EQ(query.consistency(), v1::AT_LEAST);
-  EXPECT_EQ(query.minimum_index(), 9u);
+  EXPECT_EQ(query.minimum_position(), 9u);
   EXPECT_EQ(query.session(), 0u) << "queries need no key";
   v1::Request transfer;
   FillRequest({.op = history::Op::kTransfer, .account = "a", .to = "b", .amount = 5},

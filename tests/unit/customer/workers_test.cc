@@ -24,7 +24,7 @@ class Workers : public ::testing::Test {
   using Maker = decltype(MakeStreamWorker);
 
   // A worker to branches at `addresses`, with two deposits of 1, or two batches of 5, in flight.
-  Tally Run(Maker* make, const std::vector<client::BranchAddress>& addresses, uint64_t operations,
+  Tally Run(Maker* make, const std::vector<net::BranchAddress>& addresses, uint64_t operations,
             client::Patience patience, history::Op op = history::Op::kDeposit,
             uint32_t in_flight = 2, uint64_t window = 1000) {
     auto branches = client::Connect(addresses, {});

@@ -7,6 +7,9 @@
 
 #include <limits>
 
+#include "absl/strings/escaping.h"
+#include "bank/v1/admin.pb.h"
+
 namespace bank::rpc {
 namespace {
 
@@ -37,7 +40,7 @@ TEST(Request, EveryFieldIsTaken) {
   request.set_sequence(7);
   request.set_answered_below(4);
   request.set_consistency(v1::AT_LEAST);
-  request.set_minimum_index(8);
+  request.set_minimum_position(8);
   const teller::Operation operation = OperationOf(Kind::kTransfer, request);
   EXPECT_EQ(operation.kind, Kind::kTransfer);
   EXPECT_EQ(operation.account, "from");
@@ -63,10 +66,26 @@ TEST(Reply, CarriesTheOutcome) {
     EXPECT_TRUE(v1::ResultCode_IsValid(code));
     EXPECT_EQ(reply.message().empty(), code == 0);
     EXPECT_EQ(reply.money(), INT64_MAX);
-    EXPECT_EQ(reply.log_index(), 7u);
+    EXPECT_EQ(reply.position(), 7u);
     EXPECT_EQ(reply.branch(), 3u);
     EXPECT_TRUE(reply.replayed());
   }
+}
+
+// Bytes of clients that know the position by the name it had before, `log_index`.
+TEST(Wire, NumbersOfThePositionAreThoseOfOldClients) {
+  const auto parsed = [](auto message, const char* hex) {
+    EXPECT_TRUE(message.ParseFromString(absl::HexStringToBytes(hex)));
+    EXPECT_TRUE(message.GetReflection()->GetUnknownFields(message).empty());
+    return message;
+  };
+  EXPECT_EQ(parsed(v1::Reply(), "08012007").position(), 7u);
+  EXPECT_EQ(parsed(v1::OpenSessionReply(), "1807").position(), 7u);
+  EXPECT_EQ(parsed(v1::Request(), "0a0571756572794807").minimum_position(), 7u);
+  EXPECT_EQ(parsed(v1::BatchReply(), "280a").first_position(), 10u);
+  EXPECT_THAT(parsed(v1::BatchReply(), "3202000d").position_step(), ElementsAre(0, -7));
+  EXPECT_EQ(parsed(v1::StatusRequest(), "0807").minimum_position(), 7u);
+  EXPECT_EQ(parsed(v1::BranchStatus(), "3007").position(), 7u);
 }
 
 TEST(Reply, BadRequestShowsALittleOfWhatCame) {
@@ -144,8 +163,8 @@ TEST(Batch, StepsLeadFromOneReceiptToTheNext) {
   FillBatchReply({.fate = teller::Fate::kApplied,
                   .outcomes = {outcome(10), outcome(11), outcome(4), outcome(12)}},
                  &reply);
-  EXPECT_EQ(reply.first_log_index(), 10u);
-  EXPECT_THAT(reply.log_index_step(), ElementsAre(0, 1, -7, 8));
+  EXPECT_EQ(reply.first_position(), 10u);
+  EXPECT_THAT(reply.position_step(), ElementsAre(0, 1, -7, 8));
   EXPECT_EQ(reply.code_size(), 4);
   EXPECT_EQ(reply.money_size(), 4);
   EXPECT_EQ(reply.replayed_size(), 0) << "costs nothing when nothing was answered again";

@@ -37,10 +37,7 @@ class Services : public ::testing::Test {
         service_{teller_, inflight_limit_, clock_, BranchId(7), metrics_, openings_},
         customer_(service_),
         exercise_(service_),
-        admin_(BranchId(7), {{BranchId(7), "localhost:1", true}}, replicator_,
-               AdminActions{
-                   .take_snapshot = [](int64_t, auto done) { done(absl::OkStatus()); },
-                   .transfer_leadership = [](BranchId, auto done) { done(absl::OkStatus()); }},
+        admin_(BranchId(7), {{BranchId(7), "localhost:1", true}}, replicator_, replicator_,
                clock_) {
     auto server =
         Server::Start({.listen = "127.0.0.1:0", .tls = {}}, {&customer_, &exercise_, &admin_});
@@ -108,7 +105,7 @@ TEST_F(Services, QueryDepositWithdraw) {
   EXPECT_EQ(deposit.branch(), 7u);
   const v1::Reply withdraw = Ask("withdraw", 70);
   EXPECT_EQ(withdraw.money(), 500);
-  EXPECT_GT(withdraw.log_index(), deposit.log_index());
+  EXPECT_GT(withdraw.position(), deposit.position());
   const v1::Reply refused = Ask("withdraw", 501);
   EXPECT_FALSE(refused.success());
   EXPECT_EQ(refused.code(), v1::INSUFFICIENT_FUNDS);
@@ -220,7 +217,7 @@ TEST_F(Services, OneConnectionOpensOnlySoManySessions) {
     if (i < 20) {
       EXPECT_TRUE(status.ok()) << status.error_message();
       EXPECT_TRUE(ids.insert(session.session()).second);
-      EXPECT_GT(session.session(), session.log_index() << 32);
+      EXPECT_GT(session.session(), session.position() << 32);
     } else {
       EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
       EXPECT_THAT(status.error_message(), HasSubstr("20 sessions an hour"));
@@ -245,14 +242,14 @@ TEST_F(Services, SessionsAndLookup) {
   ASSERT_TRUE(Call(deposit, &again).ok());
   EXPECT_FALSE(first.replayed());
   EXPECT_TRUE(again.replayed());
-  EXPECT_EQ(first.log_index(), again.log_index());
+  EXPECT_EQ(first.position(), again.position());
   v1::LookupRequest key;
   key.set_session(session.session());
   key.set_sequence(1);
   v1::Reply found;
   grpc::ClientContext lookup;
   ASSERT_TRUE(stub_->Lookup(&lookup, key, &found).ok());
-  EXPECT_EQ(found.log_index(), first.log_index());
+  EXPECT_EQ(found.position(), first.position());
   key.set_sequence(2);
   grpc::ClientContext lookup_other;
   ASSERT_TRUE(stub_->Lookup(&lookup_other, key, &found).ok());
@@ -350,7 +347,7 @@ TEST_F(Services, StreamAnswersInOrderAndEndsWhenAllIsAnswered) {
     ASSERT_TRUE(stream->Read(&reply));
     ASSERT_EQ(reply.fate(), v1::BatchReply::APPLIED);
     ASSERT_THAT(reply.money(), ElementsAre(balance + i, balance + 2 * i, balance + 3 * i));
-    EXPECT_THAT(reply.log_index_step(), ElementsAre(0, 1, 1));
+    EXPECT_THAT(reply.position_step(), ElementsAre(0, 1, 1));
     balance += 3 * i;
   }
   ASSERT_TRUE(stream->Read(&reply));
@@ -435,7 +432,7 @@ TEST_F(Services, StatusWaitsForAnIndex) {
   EXPECT_EQ(status.state_digest().size(), 16u);
   EXPECT_EQ(status.members_size(), 1);
   v1::StatusRequest request;
-  request.set_minimum_index(status.log_index() + 1);
+  request.set_minimum_position(status.position() + 1);
   grpc::ClientContext late;
   EXPECT_EQ(admin->Status(&late, request, &status).error_code(),
             grpc::StatusCode::DEADLINE_EXCEEDED);
