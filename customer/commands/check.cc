@@ -6,9 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "common/exit_code.h"
+#include "common/whole_file.h"
+#include "course/project.h"
+#include "course/script.h"
 #include "customer/commands/commands.h"
-#include "customer/replay/files.h"
-#include "customer/script/script.h"
 
 namespace bank::customer {
 namespace {
@@ -18,33 +19,41 @@ class Check final : public Command {
   explicit Check(FlagSet& program)
       : Command(program, "check", "say whether an input is acceptable, without a bank") {
     flags_.Add("INPUT", input_, "an input of the exercise").Required();
+    flags_.Add("--project", project_, "1, 2 or 3; else what the input's form says").Between(1, 3);
     AddFormatFlag(flags_, json_);
   }
 
   int Run() override {
-    auto text = replay::ReadInput(input_);
+    auto text = ReadWholeFile(input_);
     if (!text.ok()) return Complain(kExitBadInput, std::string(text.status().message()));
     auto script = script::ParseScript(input_, *text);
     if (!script.ok()) return Complain(kExitBadInput, std::string(script.status().message()));
+    absl::StatusOr<script::Project> project =
+        project_ != 0 ? absl::StatusOr<script::Project>(static_cast<script::Project>(project_))
+                      : script::RecognizeProject(input_, *script);
+    if (!project.ok()) return Complain(kExitBadInput, std::string(project.status().message()));
     std::vector<uint64_t> branches;
     for (BranchId branch : script->branches) branches.push_back(branch.value);
     size_t operations = 0;
     for (const script::Entry& entry : script->entries) operations += entry.operations.size();
     if (json_) {
-      const nlohmann::ordered_json shape = {{"branches", branches},
+      const nlohmann::ordered_json shape = {{"project", static_cast<int>(*project)},
+                                            {"branches", branches},
                                             {"balance", script->balance},
                                             {"entries", script->entries.size()},
                                             {"operations", operations}};
       std::cout << shape.dump() << "\n";
     } else {
-      fmt::print("branches {}\nbalance {}\ncustomer entries {}\noperations {}\n",
-                 fmt::join(branches, " "), script->balance, script->entries.size(), operations);
+      fmt::print("{}\nbranches {}\nbalance {}\ncustomer entries {}\noperations {}\n",
+                 script::ProjectName(*project), fmt::join(branches, " "), script->balance,
+                 script->entries.size(), operations);
     }
     return kExitOk;
   }
 
  private:
   std::string input_;
+  int project_ = 0;  // 0: not given
   bool json_ = false;
 };
 

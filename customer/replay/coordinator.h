@@ -12,7 +12,7 @@
 #include "common/exit_code.h"
 #include "customer/replay/order.h"
 #include "customer/script/answers.h"
-#include "customer/script/script.h"
+#include "course/script.h"
 
 namespace bank::replay {
 

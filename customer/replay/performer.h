@@ -7,7 +7,7 @@
 #include "customer/client/bank_client.h"
 #include "customer/history/event.h"
 #include "customer/replay/report.h"
-#include "customer/script/script.h"
+#include "course/script.h"
 
 namespace bank::replay {
 
