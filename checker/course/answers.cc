@@ -91,6 +91,18 @@ std::optional<GivenElement> ElementOf(const Json& value, size_t number) {
   return element;
 }
 
+bool HasClocks(const Json& element) {
+  if (FieldOf(element, {"logical-clock", "clock", "data"}) != nullptr) return true;
+  const Json* list = FieldOf(element, {"events", "recv"});
+  return list != nullptr && list->is_array() && !list->empty() &&
+         FieldOf(list->front(), {"logical-clock"}) != nullptr;
+}
+
+bool IsBranch(const Json& element) {
+  const std::string type = WordOf(element, {"type"});
+  return (type == "branch" || type == "bank") && FieldOf(element, {"balance"}) != nullptr;
+}
+
 bool SameAnswer(const Given& a, const Given& b) {
   const auto equal = [](const Json* x, const Json* y) {
     return x == nullptr || y == nullptr ? x == y : *x == *y;
@@ -240,6 +252,7 @@ class Matcher {
     }
     for (size_t j = 0; j < given.size(); ++j) {
       if (used[j]) continue;
+      ++grade_->values;
       grade_->Add(
           given[j]->place,
           fmt::format("an answer to nothing: the input has {} events for customer {}, the output "
@@ -361,15 +374,18 @@ absl::StatusOr<Answers> MatchAnswers(std::string_view name, const Script& script
                                      Grade* grade) {
   std::vector<GivenElement> given;
   bool clocks = false;
+  bool is_input = false;
   for (size_t i = 0; i < elements.size(); ++i) {
-    clocks = clocks || FieldOf(elements[i], {"logical-clock", "clock", "data"}) != nullptr;
+    clocks = clocks || HasClocks(elements[i]);
+    is_input = is_input || IsBranch(elements[i]);
     const std::optional<GivenElement> element = ElementOf(elements[i], i + 1);
     if (element) given.push_back(*element);
   }
-  if (given.empty() || clocks) {
+  if (given.empty() || clocks || is_input) {
     return script::Place{std::string(name)}.Error(
-        clocks ? "it has logical clocks: an output of project 2"
-               : "nothing in it is a customer with its answers (\"id\" and \"recv\")");
+        clocks     ? "it has logical clocks: an output of project 2"
+        : is_input ? "it has branches with balances: an input, not an output"
+                   : "nothing in it is a customer with its answers (\"id\" and \"recv\")");
   }
   size_t bare = 0;
   for (size_t i = 0; i < elements.size(); ++i) {

@@ -21,9 +21,9 @@ namespace bank::checker::course {
 
 // The answer to one operation.
 struct Told {
-  bool is_read = false;  // it is there and says what its kind of operation is to say
-  bool success = false;  // of deposits and withdrawals
-  int64_t balance = 0;   // of queries
+  bool is_read = false;    // it is there and says what its kind of operation is to say
+  bool success = false;    // of deposits and withdrawals
+  int64_t balance = 0;     // of queries
   std::string place = {};  // in the output: "element 2, event 1"; "": it is not there
 };
 

@@ -198,7 +198,7 @@ class AtOnceJudge {
   }
 
   // A balance that no choice of the others' writes adds up to is wrong by itself.
-  bool DropUnreachable(std::vector<Line>* lines, const std::vector<std::string>& with) {
+  bool DropUnreachable(std::vector<Line>* lines) {
     const std::vector<Chain> chains = ChainsOf(*lines);
     bool found = false;
     for (size_t entry = 0; entry < lines->size(); ++entry) {
@@ -209,7 +209,7 @@ class AtOnceJudge {
         if (CanReach(script_.balance, chains, entry, i, step.amount) != false) continue;
         found = true;
         --grade_->values_right;
-        std::vector<std::string> events = with;
+        std::vector<std::string> events;
         for (size_t j = 0; j < i; ++j) {
           if (line.chain[j].kind == Step::Kind::kAdd)
             events.push_back(Shown(entry, line.operations[j]));
@@ -220,6 +220,56 @@ class AtOnceJudge {
                         "of the others' writes adds up to that from {}",
                         script_.entries[entry].customer, step.amount, script_.balance),
             std::move(events));
+        Drop(&line, i);
+      }
+    }
+    return found;
+  }
+
+  // A result that cannot be whatever the order: refused although there is always enough, or taken
+  // although there is never enough.
+  bool DropImpossible(std::vector<Line>* lines) {
+    std::vector<std::pair<Wide, Wide>> reach;  // the least and the most of each entry's sums
+    for (const Line& line : *lines) {
+      Wide sum = 0;
+      std::pair<Wide, Wide> bounds = {0, 0};
+      for (const Step& step : line.chain) {
+        if (step.kind == Step::Kind::kAdd) sum += step.amount;
+        bounds = {std::min(bounds.first, sum), std::max(bounds.second, sum)};
+      }
+      reach.push_back(bounds);
+    }
+    bool found = false;
+    for (size_t entry = 0; entry < lines->size(); ++entry) {
+      Line& line = (*lines)[entry];
+      Wide least = script_.balance;
+      Wide most = script_.balance;
+      for (size_t other = 0; other < lines->size(); ++other) {
+        if (other == entry) continue;
+        least += reach[other].first;
+        most += reach[other].second;
+      }
+      for (size_t i = 0; i < line.chain.size();) {
+        const Step step = line.chain[i];
+        const bool in_vain = step.kind == Step::Kind::kBelow && least >= step.amount;
+        const bool too_much = step.kind == Step::Kind::kAdd && most + step.amount < 0;
+        if (!in_vain && !too_much) {
+          if (step.kind == Step::Kind::kAdd) {
+            least += step.amount;
+            most += step.amount;
+          }
+          ++i;
+          continue;
+        }
+        found = true;
+        --grade_->values_right;
+        const Wide bound =
+            std::min(in_vain ? least : most, Wide(std::numeric_limits<int64_t>::max()));
+        grade_->Add(Place(entry, line.operations[i]),
+                    fmt::format("it says \"{}\", but in every order the balance is at {} {} then",
+                                in_vain ? "fail" : "success", in_vain ? "least" : "most",
+                                static_cast<int64_t>(bound)),
+                    {Shown(entry, line.operations[i])});
         Drop(&line, i);
       }
     }
@@ -252,7 +302,7 @@ class AtOnceJudge {
     if (SpentTwice(lines)) return;
     OrderFound found = FindOrder(script_.balance, ChainsOf(lines), out_of_time_);
     while (found != OrderFound::kYes) {
-      if (DropUnreachable(&lines, {})) {
+      if (DropImpossible(&lines) || DropUnreachable(&lines)) {
         found = FindOrder(script_.balance, ChainsOf(lines), out_of_time_);
         continue;
       }

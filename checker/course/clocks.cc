@@ -387,7 +387,8 @@ class ClockJudge {
     }
     if (events.empty()) return;
     const std::string what = fmt::format(
-        "part 3 is not grouped by request and ordered by clock within a request at {} places",
+        "part 3 is not grouped by request and ordered by clock within each request, {} of its "
+        "events stand elsewhere",
         events.size());
     if (strict_) {
       grade_->Add("", what, std::move(events));

@@ -83,25 +83,55 @@ class Search {
  public:
   Search(int64_t start, const std::vector<Chain>& chains, const std::function<bool()>& out_of_time)
       : out_of_time_(out_of_time) {
-    State state;
+    State& state = start_;
     state.balance = start;
     Wide end = start;
+    Wide sum = 0;
+    size_t count = 0;
     bool drifts = false;
     for (const Chain& chain : chains) {
       state.rests.push_back(rests_.Of(chain));
       for (const Step& step : chain) {
-        if (Adds(step)) end += step.amount;
+        if (Adds(step)) {
+          end += step.amount;
+          sum += step.amount < 0 ? -Wide(step.amount) : Wide(step.amount);
+          ++count;
+        }
         drifts = drifts || step.kind == Step::Kind::kDrift;
       }
     }
-    if (drifts || (end >= 0 && end <= kMax)) Push(std::move(state));
+    if (count != 0) typical_ = static_cast<int64_t>(sum / static_cast<Wide>(count)) + 1;
+    may_end_ = drifts || (end >= 0 && end <= kMax);
   }
 
+  // Tries again and again from the start, each time twice as long and less bound to what looks
+  // best; the first try that comes to its end without an order has seen all there is.
   OrderFound Run() {
+    if (!may_end_) return OrderFound::kNo;
+    for (size_t limit = kStatesFirst; limit <= kStatesMax; limit *= 2) {
+      const OrderFound found = Try(limit);
+      if (found != OrderFound::kOutOfTime || is_over_) return found;
+      noise_ = noise_ % 4 + 1;
+    }
+    return OrderFound::kOutOfTime;
+  }
+
+ private:
+  static constexpr int kFill = 8;
+  static constexpr size_t kStatesFirst = 1'000;
+  static constexpr size_t kStatesMax = 2'048'000;
+
+  OrderFound Try(size_t limit) {
+    seen_.clear();
+    frames_.clear();
+    Push(start_);
     size_t steps = 0;
     while (!found_ && !frames_.empty()) {
-      if (++steps % 64 == 0 && out_of_time_()) return OrderFound::kOutOfTime;
-      if (seen_.size() > kStatesMax) return OrderFound::kOutOfTime;
+      if (++steps % 64 == 0 && out_of_time_()) {
+        is_over_ = true;
+        return OrderFound::kOutOfTime;
+      }
+      if (seen_.size() > limit) return OrderFound::kOutOfTime;
       Frame& frame = frames_.back();
       if (frame.tried == frame.choices.size()) {
         frames_.pop_back();
@@ -115,9 +145,6 @@ class Search {
     }
     return found_ ? OrderFound::kYes : OrderFound::kNo;
   }
-
- private:
-  static constexpr size_t kStatesMax = 2'000'000;
 
   struct State {
     Wide balance = 0;
@@ -211,6 +238,10 @@ class Search {
     if (!seen_.insert(key).second || IsLost(state)) return;
     Frame frame;
     absl::flat_hash_set<uint32_t> kinds;
+    fronts_.clear();
+    for (const uint32_t rest : state.rests) {
+      if (rest != 0 && Adds(rests_[rest].step)) fronts_.insert(rests_[rest].step.amount);
+    }
     for (size_t chain = 0; chain < state.rests.size(); ++chain) {
       const uint32_t number = state.rests[chain];
       const Rest& rest = rests_[number];
@@ -223,19 +254,41 @@ class Search {
     frames_.push_back(std::move(frame));
   }
 
-  // Small: the chain's own next sight is due, or another's is after this step.
-  Wide Urgency(const Rest& rest, const State& state) const {
+  // The smaller the better: something is seen after this step; or after one more; or the chain's
+  // own next sight is due soon. Chains that see nothing any more fill gaps.
+  Wide Urgency(const Rest& rest, const State& state) {
     const Wide after = state.balance + rest.step.amount;
+    int sights = 0;
+    for (const uint32_t other : state.rests) {
+      if (other != 0 && Sees(rests_[other].step, after)) ++sights;
+    }
+    random_ = MixBits(random_ + 0x9e3779b97f4a7c15ULL);
+    if (sights != 0) return -10 * sights - static_cast<Wide>(random_ % 8);
     for (const uint32_t other : state.rests) {
       const Step& step = rests_[other].step;
-      if (other != 0 && step.kind == Step::Kind::kSee && step.amount == after) return -1;
+      if (other == 0 || step.kind != Step::Kind::kSee) continue;
+      const Wide missing = step.amount - after;
+      if (missing >= -kMax && missing <= kMax && fronts_.contains(static_cast<int64_t>(missing))) {
+        return -static_cast<Wide>(random_ % 8);
+      }
     }
-    if (!rest.looks_next) return Wide(kMax);
-    const Wide distance = rest.due - state.balance;
-    return distance < 0 ? -distance : distance;
+    Wide distance = kFill * typical_;
+    if (rest.looks_next) {
+      distance = rest.due - state.balance;
+      if (distance < 0) distance = -distance;
+    }
+    if (noise_ != 0) distance += static_cast<Wide>(random_ % 1024) * typical_ * noise_ / 512;
+    return distance;
   }
 
   const std::function<bool()>& out_of_time_;
+  bool is_over_ = false;
+  absl::flat_hash_set<int64_t> fronts_;
+  State start_;
+  bool may_end_ = false;
+  int noise_ = 0;
+  int64_t typical_ = 1;  // amount
+  uint64_t random_ = 1;
   Rests rests_;
   std::vector<Frame> frames_;
   absl::flat_hash_set<std::pair<uint64_t, uint64_t>> seen_;

@@ -64,6 +64,7 @@ void JudgeRefusals(const script::Script& script, const std::vector<Request>& req
     }
   }
   if (end < 0) {
+    ++grade->values;
     std::vector<std::string> events;
     for (size_t i = 0; i < requests.size(); ++i) {
       if (carried[i] && requests[i].interface == Interface::kWithdraw) {
@@ -94,6 +95,7 @@ void JudgeRefusals(const script::Script& script, const std::vector<Request>& req
     }
     if (least < request.money) continue;
     found = true;
+    grade->values += 2 * (script.branches.size() - 1);
     grade->Add(
         "",
         fmt::format("nothing is propagated for request {}, as if it had been refused, but in "
@@ -109,6 +111,7 @@ void JudgeRefusals(const script::Script& script, const std::vector<Request>& req
         "not every order of the withdrawals was tried in the time given (--budget-ms)");
     return;
   }
+  ++grade->values;
   std::vector<std::string> events;
   for (size_t i = 0; i < requests.size(); ++i) {
     if (requests[i].interface != Interface::kWithdraw) continue;

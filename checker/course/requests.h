@@ -30,7 +30,8 @@ std::string DescribeRequest(const script::Script& script, const Request& request
 
 // What an output says became of a request: it was carried to the other branches, or it was not.
 // A withdrawal that was not carried must be one that can have failed, and those that were cannot
-// together have taken more than there was. `carried` has one value for each request.
+// together have taken more than there was. `carried` has one value for each request. What had to be
+// propagated for a request and is not counts as values that are not right.
 void JudgeRefusals(const script::Script& script, const std::vector<Request>& requests,
                    const std::vector<bool>& carried, const std::function<bool()>& out_of_time,
                    Grade* grade);
