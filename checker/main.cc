@@ -3,8 +3,10 @@
 #include <chrono>
 #include <iostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "checker/course_command.h"
 #include "checker/jepsen/jepsen.h"
 #include "checker/judge.h"
 #include "checker/page_file.h"
@@ -24,6 +26,7 @@ Examples:
   checker store/latest/history.edn
   checker --foreign-writers -w json mine.jsonl
   zcat history.jsonl.gz | checker -
+  checker course input.json output.json         answers to the course's files: checker course --help
 
 Exit codes: 0 consistent, 1 usage, 2 bad input, 4 undecided, 6 inconsistent. A timeline that cannot
 be written is told on stderr and changes none of them.
@@ -48,6 +51,9 @@ bool TellNoTimeline(const absl::Status& status) {
 }
 
 int Main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "course") {
+    return bank::checker::CourseMain(argc - 1, argv + 1);
+  }
   bank::checker::JudgeOptions options;
   bank::checker::JepsenOptions jepsen_options;
   std::string format = "table";

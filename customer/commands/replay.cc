@@ -17,6 +17,7 @@
 #include "common/exit_code.h"
 #include "common/flags.h"
 #include "common/output_file.h"
+#include "common/whole_file.h"
 #include "customer/client/bank_client.h"
 #include "customer/commands/commands.h"
 #include "customer/history/merge.h"
@@ -67,7 +68,7 @@ class Replay final : public Command {
   }
 
   int Run() override {
-    auto text = replay::ReadInput(input_);
+    auto text = ReadWholeFile(input_);
     if (!text.ok()) return Complain(kExitBadInput, std::string(text.status().message()));
     auto parsed = script::ParseScript(input_, *text);
     if (!parsed.ok()) return Complain(kExitBadInput, std::string(parsed.status().message()));

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "common/exit_code.h"
+#include "course/script.h"
 #include "customer/replay/order.h"
 #include "customer/script/answers.h"
-#include "customer/script/script.h"
 
 namespace bank::replay {
 

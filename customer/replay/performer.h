@@ -4,10 +4,10 @@
 #include <functional>
 #include <string>
 
+#include "course/script.h"
 #include "customer/client/bank_client.h"
 #include "customer/history/event.h"
 #include "customer/replay/report.h"
-#include "customer/script/script.h"
 
 namespace bank::replay {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "customer/script/script.h"
+#include "course/script.h"
 
 namespace bank::script {
 

@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "common/check.h"
-#include "customer/script/lenient_json.h"
-#include "customer/script/script.h"
+#include "course/lenient_json.h"
+#include "course/script.h"
 #include "tests/fuzz/target.h"
 
 namespace bank::fuzz {

@@ -9,8 +9,8 @@ const std::vector<FuzzTarget>& FuzzTargets() {
   static const std::vector<FuzzTarget> targets = [] {
     std::vector<FuzzTarget> all;
     for (std::span<const FuzzTarget> some :
-         {CheckerTargets(), LedgerTargets(), PeersTargets(), RemoteCommandTargets(), RpcTargets(),
-          ScriptTargets(), StorageTargets(), TelemetryTargets()}) {
+         {CheckerTargets(), CourseTargets(), LedgerTargets(), PeersTargets(), RemoteCommandTargets(),
+          RpcTargets(), ScriptTargets(), StorageTargets(), TelemetryTargets()}) {
       all.insert(all.end(), some.begin(), some.end());
     }
     return all;

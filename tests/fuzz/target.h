@@ -28,6 +28,7 @@ const std::vector<FuzzTarget>& FuzzTargets();
 const FuzzTarget* FindFuzzTarget(std::string_view name);
 
 std::span<const FuzzTarget> CheckerTargets();
+std::span<const FuzzTarget> CourseTargets();
 std::span<const FuzzTarget> LedgerTargets();
 std::span<const FuzzTarget> PeersTargets();
 std::span<const FuzzTarget> RemoteCommandTargets();

@@ -11,7 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "customer/script/script.h"
+#include "course/project.h"
+#include "course/script.h"
 
 namespace bank::script {
 namespace {
@@ -116,6 +117,53 @@ TEST(ScriptDatadriven, OtherEncodingsAreNamed) {
   EXPECT_TRUE(ParseScript("in.json", "\xEF\xBB\xBF" + text).ok());
 }
 
+// The project's name, or why it cannot be told.
+std::string ProjectOf(const std::string& text) {
+  const absl::StatusOr<Script> script = ParseScript("in.json", text);
+  if (!script.ok()) return std::string(script.status().message());
+  const absl::StatusOr<Project> project = RecognizeProject("in.json", *script);
+  return project.ok() ? std::string(ProjectName(*project))
+                      : std::string(project.status().message());
+}
+
+TEST(ScriptDatadriven, TheProjectIsToldByTheForm) {
+  const std::string branches =
+      R"({"id":1,"type":"branch","balance":4},{"id":2,"type":"branch","balance":4}])";
+  const auto of = [&](const std::string& list, const std::string& events) {
+    return ProjectOf(R"([{"id":1,"type":"customer",")" + list + R"(":[)" + events + "]}," +
+                     branches);
+  };
+  const std::string query = R"({"interface":"query"})";
+  const std::string deposit = R"({"interface":"deposit","money":1})";
+  const std::string at_branch = R"({"interface":"query","branch":2})";
+  const std::string at_dest = R"({"interface":"query","dest":2})";
+  EXPECT_EQ(of("events", query), "project 1 (one replicated balance)");
+  EXPECT_EQ(of("events", ""), "project 1 (one replicated balance)");
+  EXPECT_EQ(ProjectOf("[" + branches), "project 1 (one replicated balance)");
+  EXPECT_EQ(of("customer-requests", deposit), "project 2 (logical clocks)");
+  EXPECT_EQ(of("Customer_Requests", deposit), "project 2 (logical clocks)");
+  EXPECT_EQ(of("events", at_branch), "project 3 (client-centric consistency)");
+  EXPECT_EQ(of("events", at_dest), "project 3 (client-centric consistency)");
+  EXPECT_EQ(of("events", query + "," + at_branch), "project 3 (client-centric consistency)");
+  EXPECT_EQ(
+      of("customer-requests", deposit + "," + query),
+      "in.json: its form fits no project: it has \"customer-requests\" as in project 2, whose "
+      "requests are deposits and withdrawals alone, and element 1 (customer 1), event 2 is a "
+      "query; say which project it is (--project)");
+  EXPECT_EQ(
+      of("customer-requests", R"({"interface":"deposit","money":1,"branch":2})"),
+      "in.json: its form fits two projects: it has \"customer-requests\" as in project 2, and "
+      "element 1 (customer 1), event 1 names a branch as in project 3; say which project it is "
+      "(--project)");
+  EXPECT_EQ(
+      ProjectOf(R"([{"id":1,"type":"customer","events":[)" + deposit +
+                R"(]},{"id":2,"type":"customer","customer-requests":[)" + deposit + "]}," +
+                branches),
+      "in.json: its form fits two projects: element 2 (customer 2) has \"customer-requests\" as "
+      "in project 2, element 1 (customer 1) has \"events\" as in projects 1 and 3; say which "
+      "project it is (--project)");
+}
+
 TEST(ScriptDatadriven, FilesUnderInput) {
   for (const char* folder : {"input", "input/forms"}) {
     for (const auto& item : fs::directory_iterator(fs::path(BANK_SOURCE_DIR) / folder)) {
@@ -126,14 +174,16 @@ TEST(ScriptDatadriven, FilesUnderInput) {
   size_t malformed = 0;
   for (const auto& item : fs::directory_iterator(BANK_SOURCE_DIR "/input/malformed")) {
     const std::string name = item.path().filename();
-    absl::StatusOr<Script> script = ParseScript(name, Read(item.path()));
-    ASSERT_FALSE(script.ok()) << name;
-    const std::string message(script.status().message());
+    const absl::StatusOr<Script> script = ParseScript(name, Read(item.path()));
+    const absl::Status refusal =
+        script.ok() ? RecognizeProject(name, *script).status() : script.status();
+    ASSERT_FALSE(refusal.ok()) << name;
+    const std::string message(refusal.message());
     EXPECT_EQ(message.rfind(name + ": ", 0), 0U) << message;
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
     ++malformed;
   }
-  EXPECT_GE(malformed, 12U);
+  EXPECT_GE(malformed, 17U);
 }
 
 }  // namespace

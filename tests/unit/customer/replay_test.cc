@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "common/exit_code.h"
+#include "common/whole_file.h"
 #include "customer/replay/coordinator.h"
 #include "customer/replay/files.h"
 #include "customer/replay/order.h"
@@ -165,7 +166,7 @@ class Program : public ::testing::Test {
     return std::string(BANK_SOURCE_DIR) + "/input/" + name;
   }
   static std::string Expected(const std::string& name) {
-    return ReadInput(Input("expected/" + name)).value_or("missing");
+    return ReadWholeFile(Input("expected/" + name)).value_or("missing");
   }
   std::string Files() const {
     return " --output " + folder_ + "/out.json --history " + folder_ + "/history";
@@ -351,7 +352,7 @@ TEST_F(Program, TheEnvironmentMovesNoMoney) {
 TEST_F(Program, AnOutputThatCannotBeIsKnownBeforeTheFirstOperation) {
   std::filesystem::copy(Input("three_branches.json"), folder_ + "/input.json");
   std::filesystem::create_symlink("input.json", folder_ + "/link");
-  const std::string input = ReadInput(folder_ + "/input.json").value();
+  const std::string input = ReadWholeFile(folder_ + "/input.json").value();
   for (const std::string flag : {"--output", "--history"}) {
     for (const std::string name : {"input.json", "link", "nowhere/file", "."}) {
       EXPECT_EQ(Run("replay " + folder_ + "/input.json --at " + at() + " " + flag + " " + folder_ +
@@ -368,7 +369,7 @@ TEST_F(Program, AnOutputThatCannotBeIsKnownBeforeTheFirstOperation) {
   EXPECT_EQ(Run("load --operations 1 --at " + at() + " --history " + folder_ + "/nowhere/file"),
             kExitUsage);
   EXPECT_TRUE(Requests().empty());
-  EXPECT_EQ(ReadInput(folder_ + "/input.json").value(), input);
+  EXPECT_EQ(ReadWholeFile(folder_ + "/input.json").value(), input);
   EXPECT_FALSE(Exists("same"));
 }
 

@@ -1,4 +1,4 @@
-// Script: what an input file of the exercise asks for, checked as a whole.
+// Script: what an input file of the course asks for, checked as a whole; of any of its projects.
 //
 // An input is one JSON array of customers and branches; docs/INPUT.md lists the forms that are
 // accepted and what is refused. Pure: text in, values or one line of complaint out.
@@ -23,12 +23,15 @@ struct Operation {
   int64_t money = 0;          // minor units, >= 0; 0 for queries. Zero is for the bank to refuse
   BranchId branch;            // where it is to be sent
   bool branch_named = false;  // the event itself named the branch
+  std::optional<int64_t> id = std::nullopt;  // of the event or request: a name in outputs, no key
 };
 
 // One customer element. The same customer may have several.
 struct Entry {
   uint64_t customer = 0;  // from 1
   std::vector<Operation> operations;
+  size_t element = 0;              // its number in the input, from 1
+  bool customer_requests = false;  // the list is called so, as in project 2, and not `events`
 
   // Operations before the queries that end the entry: what `converged` runs before its barrier.
   size_t CountBeforeFinalQueries() const;

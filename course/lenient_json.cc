@@ -1,4 +1,4 @@
-#include "customer/script/lenient_json.h"
+#include "course/lenient_json.h"
 
 #include <algorithm>
 #include <array>
