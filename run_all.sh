@@ -11,10 +11,16 @@ usage: ./run_all.sh [INPUT.json] [options]         replay the customers of INPUT
        ./run_all.sh --serve [options]              leave a bank up until Ctrl-C
        ./run_all.sh --restart N [options]          start branch N of the bank that is up again
 
-  INPUT.json                 an input of the exercise (default: input/three_branches.json)
-  --order ORDER              sequential (default), converged or concurrent
+  INPUT.json                 an input of the course (default: input/three_branches.json); its form
+                             says to which of the three projects it belongs
+  --project N                1, 2 or 3, whatever the form says
+  --order ORDER              sequential (default), converged (project 1) or concurrent; project 2 is
+                             always concurrent
   --output FILE              where the answers go (default: in the run's folder)
-  --replicator NAME          raft (default)
+  --form FORM                projects 2 and 3: now (default) or 2021, the older form of the answers
+  --files N                  project 2: one (default), or three: FILE.1.json to FILE.3.json
+  --guarantees WHICH         project 3: all (default) or none
+  --replicator NAME          raft (default; projects 1 and 3) or lamport (default for project 2)
   --tls                      mutual TLS with a throw-away authority made for this run
   --base-port P              branch i listens at P+i (default: free ports; with --serve 50050);
                              with --restart: of the bank at these ports, if several are up
@@ -56,7 +62,7 @@ while [ $# -gt 0 ]; do
   case "$1" in
     --help | -h) usage; exit 0 ;;
     --tls | --serve | --no-build) note "$1" yes ;;
-    --order | --output | --replicator | --base-port | --out | --branches | --initial-balance | --data | --restart)
+    --project | --form | --files | --guarantees | --order | --output | --replicator | --base-port | --out | --branches | --initial-balance | --data | --restart)
       note "$1" "${2-}"
       shift ;;
     -*) die 1 "unknown option '$1' (see --help)" ;;
@@ -66,13 +72,13 @@ while [ $# -gt 0 ]; do
 done
 
 # A flag that would have no effect is refused.
-mode=replay takes=" INPUT --order --output --replicator --tls --base-port --out --no-build "
+mode=replay takes=" INPUT --project --form --files --guarantees --order --output --replicator --tls --base-port --out --no-build "
 if [ -n "${given[--serve]+x}" ]; then
   mode=serve takes=" --serve --branches --initial-balance --data --replicator --tls --base-port --out --no-build "
 elif [ -n "${given[--restart]+x}" ]; then
   mode=restart takes=" --restart --base-port --out "
 fi
-for flag in INPUT --order --output --replicator --tls --base-port --out --no-build --serve --branches --initial-balance --data --restart; do
+for flag in INPUT --project --form --files --guarantees --order --output --replicator --tls --base-port --out --no-build --serve --branches --initial-balance --data --restart; do
   [ -z "${given[$flag]+x}" ] || [[ $takes == *" $flag "* ]] || case "$mode $flag" in
     "replay "*) die 1 "$flag needs --serve (see --help)" ;;
     *" INPUT") die 1 "--$mode takes no input: '${given[INPUT]}'" ;;
@@ -93,7 +99,11 @@ number() { # FLAG MIN MAX: what was given is a decimal number, without a sign or
   die 1 "$1: '$value' is not a number from $2 to $3"
 }
 choice --order sequential converged concurrent
-choice --replicator raft
+choice --form now 2021
+choice --files one three
+choice --guarantees all none
+choice --replicator raft lamport
+number --project 1 3
 number --base-port 1 65535
 number --branches 1 200
 number --initial-balance 0 9223372036854775807
@@ -129,10 +139,14 @@ out=$(absolute "${given[--out]-${BANK_OUT-}}")
 [ -z "${given[--tls]+x}" ] || set -- "$@" --tls
 case "$mode" in
   replay)
-    set -- "$@" --input "$(absolute "${given[INPUT]-$PWD/input/three_branches.json}")" --order "${given[--order]-sequential}"
+    set -- "$@" --input "$(absolute "${given[INPUT]-$PWD/input/three_branches.json}")"
+    for flag in --project --form --files --guarantees --order --replicator; do
+      [ -z "${given[$flag]+x}" ] || set -- "$@" "$flag" "${given[$flag]}"
+    done
     [ -z "${given[--output]+x}" ] || set -- "$@" --output "$(absolute "${given[--output]}")" ;;
   serve)
     set -- "$@" --branches "${given[--branches]-3}" --initial-balance "${given[--initial-balance]-400}"
+    set -- "$@" --replicator "${given[--replicator]-raft}"
     [ -z "${given[--data]+x}" ] || set -- "$@" --data "$(absolute "${given[--data]}")" ;;
   restart) set -- "$@" --branch "${given[--restart]}" ;;
 esac

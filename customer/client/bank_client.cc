@@ -69,6 +69,7 @@ Answer BankClient::Perform(const history::Operation& operation, BranchId first) 
   v1::Request request;
   // One operation at a time: all below this one are settled.
   FillRequest(operation, identity, identity.sequence, &request);
+  if (write && options_.logical_clock) request.set_clock(++logical_clock_);
 
   const int64_t start_ns = clock_.NowNs();
   RetryPolicy retry_policy(options_.patience,

@@ -48,6 +48,7 @@ class Check final : public Command {
     for (const script::Entry& entry : script->entries) operations += entry.operations.size();
     if (json_) {
       const nlohmann::ordered_json shape = {{"project", static_cast<int>(*project)},
+                                            {"project_name", script::ProjectName(*project)},
                                             {"branches", branches},
                                             {"balance", script->balance},
                                             {"entries", script->entries.size()},

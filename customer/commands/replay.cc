@@ -1,11 +1,14 @@
 // customer replay INPUT: customer processes perform the customer entries of the input, in the order
-// asked for. With --entry K it performs that one alone.
+// asked for. With --entry K it performs that one alone. What is written depends on the course's
+// project to which the input belongs.
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
 #include <csignal>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
 #include <iostream>
 #include <map>
@@ -22,16 +25,19 @@
 #include "customer/commands/commands.h"
 #include "customer/history/merge.h"
 #include "customer/history/recorder.h"
+#include "customer/replay/clocks.h"
 #include "customer/replay/coordinator.h"
 #include "customer/replay/files.h"
 #include "customer/replay/performer.h"
 #include "customer/replay/worker.h"
+#include "customer/script/logical_clocks.h"
 
 namespace bank::customer {
 namespace {
 
 using replay::Order;
 using replay::Report;
+using script::Project;
 
 const std::map<std::string, Order> kOrders = {{"sequential", Order::kSequential},
                                               {"converged", Order::kConverged},
@@ -45,6 +51,16 @@ class Replay final : public Command {
     flags_.Add("INPUT", input_, "an input of the exercise").Required();
     order_given_ =
         AddChoice(flags_, "--order", kOrders, order_, "sequential, converged or concurrent");
+    project_given_ = flags_.Add("--project", project_, "1, 2 or 3; else what the input's form says")
+                         .Between(1, 3)
+                         .OfOneCall();
+    form_given_ = AddChoice(flags_, "--form", kForms, form_,
+                            "of the answers of projects 2 and 3: now, or as it was in 2021");
+    files_given_ = AddChoice(flags_, "--files", kFiles, files_,
+                             "project 2: one, or three: NAME.1.json, NAME.2.json, NAME.3.json");
+    guarantees_given_ =
+        AddChoice(flags_, "--guarantees", kGuarantees, guarantees_,
+                  "project 3: all, or none: then a customer reads what its branch has at the moment");
     output_given_ =
         flags_.Add("--output", output_, "where the answers go, in the exercise's format")
             .OfOneCall();
@@ -62,7 +78,7 @@ class Replay final : public Command {
         .ExactlyValues(2)
         .Positive()
         .Group("");
-    AddFreshnessFlag(flags_, freshness_);
+    freshness_given_ = AddFreshnessFlag(flags_, freshness_);
     AddFormatFlag(flags_, json_);
     bank_.AddTo(flags_);
   }
@@ -81,6 +97,7 @@ class Replay final : public Command {
     if (entry_ > 0 && order_given_.given()) {
       return Complain(kExitUsage, "--order is of all entries, and --entry is one");
     }
+    if (const int status = ChooseProject(); status != kExitOk) return status;
     absl::Status status = CompleteAddresses();
     if (status.ok()) status = FindOutputs();
     if (!status.ok()) return Complain(kExitUsage, std::string(status.message()));
@@ -89,6 +106,70 @@ class Replay final : public Command {
   }
 
  private:
+  enum class Form { kNow, k2021 };
+  enum class Files { kOne, kThree };
+  enum class Guarantees { kAll, kNone };
+  static inline const std::map<std::string, Form> kForms = {{"now", Form::kNow},
+                                                            {"2021", Form::k2021}};
+  static inline const std::map<std::string, Files> kFiles = {{"one", Files::kOne},
+                                                             {"three", Files::kThree}};
+  static inline const std::map<std::string, Guarantees> kGuarantees = {
+      {"all", Guarantees::kAll}, {"none", Guarantees::kNone}};
+
+  // What the project changes. The exit code; all has been said.
+  int ChooseProject() {
+    project_kind_ = static_cast<Project>(project_);
+    if (!project_given_.given()) {
+      auto project = script::RecognizeProject(input_, script_);
+      if (!project.ok()) return Complain(kExitBadInput, std::string(project.status().message()));
+      project_kind_ = *project;
+    }
+    const bool clocks = project_kind_ == Project::kLogicalClocks;
+    const bool sessions = project_kind_ == Project::kClientCentric;
+    for (const auto& [flag, fits] : {std::pair(&form_given_, clocks || sessions),
+                                     {&files_given_, clocks},
+                                     {&guarantees_given_, sessions},
+                                     {&freshness_given_, !clocks},
+                                     {&order_given_, !clocks || !conducted_.empty()}}) {
+      if (!flag->given() || fits) continue;
+      return Complain(kExitUsage, fmt::format("{} has no effect on an input of {}", flag->name(),
+                                              script::ProjectName(project_kind_)));
+    }
+    if (clocks) return PrepareClocks();
+    if (sessions) {
+      if (order_ == Order::kConverged) {
+        return Complain(kExitUsage, "--order converged is of project 1");
+      }
+      if (!freshness_given_.given()) {
+        freshness_ = guarantees_ == Guarantees::kAll ? history::Freshness::kAtLeast
+                                                     : history::Freshness::kLocal;
+      } else if (guarantees_given_.given()) {
+        return Complain(kExitUsage, "--guarantees and --consistency say the same: give one");
+      }
+    }
+    return kExitOk;
+  }
+
+  int PrepareClocks() {
+    for (const script::Entry& entry : script_.entries) {
+      for (const script::Operation& operation : entry.operations) {
+        if (operation.interface != script::Interface::kQuery) continue;
+        return Complain(kExitBadInput,
+                        fmt::format("{}: customer {}: project 2 has deposits and withdrawals only, "
+                                    "and this is a query",
+                                    input_, entry.customer));
+      }
+    }
+    if (files_ == Files::kThree && form_ == Form::k2021) {
+      return Complain(kExitUsage, "--files three is not of the form of 2021");
+    }
+    order_ = Order::kConcurrent;  // what the project is about
+    // An attempt at another branch would be another event.
+    bank_.no_failover = true;
+    bank_.attempt_timeout_s = bank_.operation_timeout_s;
+    return kExitOk;
+  }
+
   // Without --at, branch i is at port 50050 + i of this machine.
   absl::Status CompleteAddresses() {
     if (!bank_.at_given.given()) {
@@ -118,12 +199,24 @@ class Replay final : public Command {
       auto place = FindOutput(output_, in_use);
       if (!place.ok()) return Named("--output", place.status());
       output_place_ = *std::move(place);
+      for (size_t i = 1; files_ == Files::kThree && i <= 3; ++i) {
+        auto part = FindOutput(PartName(i), in_use);
+        if (!part.ok()) return Named("--output", part.status());
+        part_places_.push_back(*std::move(part));
+      }
     }
     if (!history_given_.given()) return absl::OkStatus();
     auto place = FindOutput(history_, bank_.FilesInUse({input_, output_}));
     if (!place.ok()) return Named("--history", place.status());
     history_place_ = *std::move(place);
     return absl::OkStatus();
+  }
+
+  // answers.json: answers.1.json
+  std::string PartName(size_t part) const {
+    const std::filesystem::path path(output_);
+    return (path.parent_path() / path.stem()).string() + fmt::format(".{}", part) +
+           path.extension().string();
   }
 
   static absl::Status Named(std::string_view flag, const absl::Status& status) {
@@ -181,7 +274,8 @@ class Replay final : public Command {
                                .failover = !bank_.no_failover,
                                .process = number + 1,
                                .recorder = recorder,
-                               .seed = number + 1});
+                               .seed = number + 1,
+                               .logical_clock = project_kind_ == Project::kLogicalClocks});
     const replay::PerformOptions perform{
         .barrier = !conducted_.empty() && order_ == Order::kConverged,
         .ready_ns_max = static_cast<int64_t>(ready_timeout_s_ * 1e9),
@@ -268,10 +362,10 @@ class Replay final : public Command {
                                         std::to_string(share.last + 1),
                                         "--order",
                                         order,
+                                        "--project",
+                                        std::to_string(static_cast<int>(project_kind_)),
                                         "--at",
                                         bank_.at,
-                                        "--consistency",
-                                        std::string(FreshnessName(freshness_)),
                                         "--attempt-timeout",
                                         fmt::format("{}", bank_.attempt_timeout_s),
                                         "--operation-timeout",
@@ -281,6 +375,9 @@ class Replay final : public Command {
     auto add = [&](const char* flag, const std::string& value) {
       if (!value.empty()) command.insert(command.end(), {flag, value});
     };
+    if (project_kind_ != Project::kLogicalClocks) {
+      add("--consistency", std::string(FreshnessName(freshness_)));
+    }
     if (!parts_.empty()) add("--history", HistoryPart(share));
     add("--tls-cert", bank_.tls.certificate);
     add("--tls-key", bank_.tls.key);
@@ -316,7 +413,43 @@ class Replay final : public Command {
   }
 
   int Deliver(const std::vector<script::EntryAnswers>& entries) {
-    const std::string output = script::FormatOutput(entries);
+    if (project_kind_ == Project::kLogicalClocks && entry_ == 0) return DeliverClocks(entries);
+    if (project_kind_ == Project::kClientCentric && entry_ == 0) {
+      return Write(form_ == Form::k2021 ? script::FormatFinalBalances(entries)
+                                        : script::FormatOutputByEvent(script_, entries));
+    }
+    return Write(script::FormatOutput(entries));
+  }
+
+  int DeliverClocks(const std::vector<script::EntryAnswers>& entries) {
+    Position last;
+    for (const script::EntryAnswers& entry : entries) {
+      for (const script::Answer& answer : entry.answers) last = std::max(last, answer.position);
+    }
+    auto branches = bank_.Connect();
+    if (!branches.ok()) return Complain(kExitUsage, std::string(branches.status().message()));
+    const auto events = replay::ListClockEvents(*branches, last);
+    if (!events.ok()) {
+      return Complain(kExitUnavailable, std::string(events.status().message()));
+    }
+    if (form_ == Form::k2021) {
+      const auto blocks = script::FormatClockBlocks(script_, entries, *events);
+      if (blocks.ok()) return Write(*blocks);
+      return Complain(kExitInconsistent, std::string(blocks.status().message()));
+    }
+    const script::ClockParts parts = script::FormatClocks(script_, entries, *events);
+    if (files_ == Files::kOne || json_) return Write(script::JoinParts(parts));
+    for (size_t i = 0; i < part_places_.size(); ++i) {
+      const std::string* const part =
+          std::array{&parts.customers, &parts.branches, &parts.flat}.at(i);
+      const absl::Status status =
+          WriteOutput(std::move(part_places_[i]), fmt::format("[{}]\n", *part));
+      if (!status.ok()) return Complain(kExitUnavailable, std::string(status.message()));
+    }
+    return kExitOk;
+  }
+
+  int Write(const std::string& output) {
     if (json_) std::cout << output << std::flush;
     if (!output_place_) return kExitOk;
     const absl::Status status = WriteOutput(*std::exchange(output_place_, {}), output);
@@ -330,6 +463,16 @@ class Replay final : public Command {
   std::string output_;
   Flag output_given_;
   std::optional<OutputPlace> output_place_;
+  std::vector<OutputPlace> part_places_;  // --files three
+  int project_ = 1;
+  Flag project_given_;
+  Project project_kind_ = Project::kOneBalance;
+  Form form_ = Form::kNow;
+  Flag form_given_;
+  Files files_ = Files::kOne;
+  Flag files_given_;
+  Guarantees guarantees_ = Guarantees::kAll;
+  Flag guarantees_given_;
   std::string history_;
   Flag history_given_;
   std::optional<OutputPlace> history_place_;
@@ -339,6 +482,7 @@ class Replay final : public Command {
   std::vector<size_t> conducted_;  // the first and the last entry, from 1; empty: not conducted
   bool json_ = false;
   history::Freshness freshness_ = history::Freshness::kLinearizable;
+  Flag freshness_given_;
   BankFlags bank_;
   script::Script script_;
   std::map<std::string, int64_t> initial_;  // accounts and balances before the run

@@ -23,6 +23,10 @@ history::Operation ToOperation(const script::Operation& scripted, const PerformO
       operation.op = history::Op::kQuery;
       operation.freshness = options.freshness;
       if (options.freshness == history::Freshness::kAtLeast) operation.minimum = seen;
+      // Whoever has seen nothing yet comes after everybody who has been answered.
+      if (operation.freshness == history::Freshness::kAtLeast && seen == Position()) {
+        operation.freshness = history::Freshness::kLinearizable;
+      }
       break;
     case Interface::kDeposit:
       operation.op = history::Op::kDeposit;
@@ -113,9 +117,14 @@ int PerformEntry(const script::Entry& entry, client::BankClient& client, const C
     const Answer answer =
         client.Perform(ToOperation(scripted, options, client.seen()), scripted.branch);
     if (!IsResult(answer, scripted.interface)) return fail(Failure(entry, i, answer));
-    coordinator.tell({.type = Report::Type::kAnswer,
-                      .answer = {scripted.interface, answer.success(),
-                                 scripted.interface == Interface::kQuery ? answer.balance : 0}});
+    coordinator.tell(
+        {.type = Report::Type::kAnswer,
+         .answer = {.interface = scripted.interface,
+                    .success = answer.success(),
+                    .balance = scripted.interface == Interface::kQuery ? answer.balance : 0,
+                    .session = answer.identity.session,
+                    .sequence = answer.identity.sequence,
+                    .position = answer.position}});
   }
   coordinator.tell({.type = Report::Type::kDone});
   return kExitOk;

@@ -24,6 +24,9 @@ Report FromJson(const Json& json) {
     report.answer.interface = static_cast<script::Interface>(json.at("interface").get<int>());
     report.answer.success = json.at("success").get<bool>();
     report.answer.balance = json.at("balance").get<int64_t>();
+    report.answer.session = SessionId(json.at("session").get<uint64_t>());
+    report.answer.sequence = json.at("sequence").get<uint64_t>();
+    report.answer.position = Position(json.at("position").get<uint64_t>());
   } else if (report.type == Report::Type::kFailed) {
     report.exit_code = json.at("exit_code").get<int>();
     report.reason = json.at("reason").get<std::string>();
@@ -39,6 +42,9 @@ std::string FormatReport(const Report& report) {
     json["interface"] = static_cast<int>(report.answer.interface);
     json["success"] = report.answer.success;
     json["balance"] = report.answer.balance;
+    json["session"] = report.answer.session.value;
+    json["sequence"] = report.answer.sequence;
+    json["position"] = report.answer.position.value;
   } else if (report.type == Report::Type::kFailed) {
     json["exit_code"] = report.exit_code;
     json["reason"] = report.reason;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/ids.h"
 #include "course/script.h"
 
 namespace bank::script {
@@ -15,6 +16,9 @@ struct Answer {
   Interface interface = Interface::kQuery;
   bool success = false;
   int64_t balance = 0;  // queries: minor units
+  SessionId session = {};    // writes: the key
+  uint64_t sequence = 0;     // writes: the key's second half
+  Position position = {};    // where it stands in the bank's order
 
   bool operator==(const Answer&) const = default;
 };
@@ -27,6 +31,13 @@ struct EntryAnswers {
 // Project 1's output, one element per entry, and an end of line:
 // [{"id":1,"recv":[{"interface":"query","balance":400},{"interface":"withdraw","result":"fail"}]}]
 std::string FormatOutput(const std::vector<EntryAnswers>& entries);
+
+// Project 3's output since fall 2023: an element per event, with the branch that it went to.
+// [{"id":1,"recv":[{"interface":"deposit","branch":3,"result":"success"}]},...]
+std::string FormatOutputByEvent(const Script& script, const std::vector<EntryAnswers>& entries);
+// The older form: an element per entry, with the balance that its last query saw; entries without a
+// query are left out. [{"id":1,"balance":0}]
+std::string FormatFinalBalances(const std::vector<EntryAnswers>& entries);
 
 // One answer as the report prints it: "id 1 query True money 400", "id 2 deposit True".
 std::string FormatReportLine(uint64_t customer, const Answer& answer);

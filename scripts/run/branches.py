@@ -85,8 +85,8 @@ class Branch:
 class Branches:
     """Use as a context manager: leaving it stops every branch."""
 
-    def __init__(self, bin_folder, folder, ports, balance, data, tls, http_above=None):
-        self.bin, self.balance, self.data, self.tls, self.http_above = bin_folder, balance, data, tls, http_above
+    def __init__(self, bin_folder, folder, ports, balance, data, replicator, tls, http_above=None):
+        self.bin, self.balance, self.data, self.replicator, self.tls, self.http_above = bin_folder, balance, data, replicator, tls, http_above
         self.all = {number: Branch(number, port, folder / f"branch-{number}.log") for number, port in ports.items()}
         self.waiter = Waiter()
         self.unclean = []  # "branch 3 with exit code 6"
@@ -110,7 +110,8 @@ class Branches:
 
     def start(self, branch):
         command = [self.bin / "branch", "--id", str(branch.id), "--listen", branch.address, "--peers", self.addresses,
-                   "--data", self.data / f"branch-{branch.id}", "--initial-balance", str(self.balance), *self.tls]
+                   "--data", self.data / f"branch-{branch.id}", "--initial-balance", str(self.balance),
+                   "--replicator", self.replicator, *self.tls]
         if self.http_above is not None:
             command += ["--http", self.http(branch)]
         branch.listens = branch.told = False

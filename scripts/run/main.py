@@ -18,6 +18,9 @@ import serving
 USAGE, BAD_INPUT, UNAVAILABLE = 1, 2, 3
 START_ATTEMPTS = 3  # free ports may be taken between the look and the start
 SERVE_BASE = 50050
+WAYS = {"raft": "consensus (raft)", "lamport": "logical clocks (lamport)"}
+PASSED_ON = ("order", "form", "files", "guarantees")  # flags of run_all.sh that are the customers'
+OF_PROJECTS = {"order": (1, 3), "form": (2, 3), "files": (2,), "guarantees": (3,)}
 
 
 class Stop(Exception):
@@ -36,8 +39,8 @@ def shown(path):
 class Run:
     """One run: its folder, the flags of its TLS, its branches."""
 
-    def __init__(self, options, ids, balance):
-        self.options, self.ids, self.balance = options, ids, balance
+    def __init__(self, options, ids, balance, replicator):
+        self.options, self.ids, self.balance, self.replicator = options, ids, balance, replicator
         if options.base_port is not None:
             ports.fixed(options.base_port, ids, self.serves)  # refused before anything is made
         self.folder = folder.make(options.out)
@@ -57,7 +60,7 @@ class Run:
             chosen = ports.free(self.ids) if self.options.base_port is None else ports.fixed(self.options.base_port, self.ids, self.serves)
             at = list(chosen.values())
             print(f"starting {len(at)} branch{'es' if len(at) > 1 else ''} at localhost:{at[0]}..{at[-1]}", flush=True)
-            bank = branches.Branches(self.options.bin, self.folder, chosen, self.balance, data, self.tls, ports.HTTP_ABOVE if self.serves else None)
+            bank = branches.Branches(self.options.bin, self.folder, chosen, self.balance, data, self.replicator, self.tls, ports.HTTP_ABOVE if self.serves else None)
             try:
                 bank.start_all()
                 bank.await_listening()
@@ -84,17 +87,46 @@ class Run:
                 raise
 
 
+def replicator_of(project, given):
+    if project == 2 and given == "raft":
+        raise Stop(USAGE, "--replicator raft: project 2 is about logical clocks, which lamport keeps")
+    return given or ("lamport" if project == 2 else "raft")
+
+
+def refuse_without_effect(shape, options):
+    for flag, projects in OF_PROJECTS.items():
+        if getattr(options, flag) and shape["project"] not in projects:
+            raise Stop(USAGE, f"--{flag} has no effect on an input of {shape['project_name']}")
+
+
+def judged_as(project, options):
+    """How `checker course` is to judge the answers."""
+    return [] if project == 2 else ["--order", options.order or "sequential"]
+
+
+def outputs_of(output, options):
+    if options.files != "three":
+        return [output]
+    return [output.with_name(f"{output.stem}.{part}{output.suffix}") for part in (1, 2, 3)]
+
+
 def replay(options):
     output = ["--output", options.output] if options.output else []
-    check = subprocess.run([options.bin / "customer", "check", options.input, *output, "-w", "json"], stdout=subprocess.PIPE)
+    project = ["--project", str(options.project)] if options.project else []
+    check = subprocess.run([options.bin / "customer", "check", options.input, *project, *output, "-w", "json"], stdout=subprocess.PIPE)
     if check.returncode != 0:
         raise Stop(check.returncode)  # it has said why
     shape = json.loads(check.stdout)
-    run = Run(options, shape["branches"], shape["balance"])
+    replicator = replicator_of(shape["project"], options.replicator)
+    refuse_without_effect(shape, options)
+    print(f"{shape['project_name']}, {'as told' if options.project else 'by the form of the input'}; branches agree by {WAYS[replicator]}", flush=True)
+    run = Run(options, shape["branches"], shape["balance"], replicator)
     output = options.output or run.folder / "output.json"
     history, digests, log = run.folder / "history.jsonl", run.folder / "digests.jsonl", run.folder / "digests.log"
     with run.start() as bank:
-        status = run.program("customer", "replay", options.input, "--order", options.order, "--at", bank.addresses, "--output", output, "--history", history)
+        given = [word for flag in PASSED_ON if getattr(options, flag) for word in (f"--{flag}", getattr(options, flag))]
+        status = run.program("customer", "replay", options.input, "--project", str(shape["project"]), *given, "--at", bank.addresses,
+                             "--output", output, "--history", history)
         if status != 0:
             print(f"run_all.sh: the customers ended with exit code {status} (logs: {shown(run.folder)})", file=sys.stderr)
         with open(log, "wb") as said:
@@ -104,6 +136,9 @@ def replay(options):
             raise Stop(UNAVAILABLE, f"the branches' digests could not be read (logs: {shown(run.folder)})")
         run.tls = []  # the checker reads files
         verdict = run.program("checker", history, "--digests", digests, "--html", run.folder / "timeline.html")
+        if status == 0:
+            verdict = run.program("checker", "course", "--project", str(shape["project"]), *judged_as(shape["project"], options), options.input,
+                                  *outputs_of(output, options)) or verdict
     print(f"output: {shown(output)}   history, timeline, logs: {shown(run.folder)}/", flush=True)
     if status or verdict:
         raise Stop(status or verdict)
@@ -114,7 +149,7 @@ def replay(options):
 def serve(options):
     if options.base_port is None:
         options.base_port = SERVE_BASE
-    run = Run(options, list(range(1, options.branches + 1)), options.initial_balance)
+    run = Run(options, list(range(1, options.branches + 1)), options.initial_balance, options.replicator)
     with run.start() as bank:
         serving.say(f"the bank serves; account 'shared' was opened with {options.initial_balance}")
         serving.say(f"branches: {bank.addresses}")
@@ -150,10 +185,13 @@ def parse():
             mode.add_argument("--branch", type=int, required=True)
             continue
         mode.add_argument("--tls", action="store_true")
+        mode.add_argument("--replicator")
         if name == "replay":
             mode.add_argument("--input", type=pathlib.Path, required=True)
-            mode.add_argument("--order", required=True)
+            mode.add_argument("--project", type=int)
             mode.add_argument("--output", type=pathlib.Path)
+            for flag in PASSED_ON:
+                mode.add_argument(f"--{flag}")
         else:
             mode.add_argument("--branches", type=int, required=True)
             mode.add_argument("--initial-balance", type=int, required=True)

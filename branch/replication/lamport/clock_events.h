@@ -25,7 +25,9 @@ std::optional<Movement> MovementOf(std::string_view batch);
 struct ClockEvent {
   uint64_t number = 0;  // of this branch's events, from 1
   uint64_t clock = 0;
-  enum class What { kReceivedFromCustomer, kSentToBranch, kReceivedFromBranch };
+  // kAnsweredByBranch is no event of the exercise as it is since 2023, and no tick: a propagation
+  // of this branch is known to have arrived.
+  enum class What { kReceivedFromCustomer, kSentToBranch, kReceivedFromBranch, kAnsweredByBranch };
   What what = What::kReceivedFromCustomer;
   BranchId partner;  // 0: a customer
   ledger::Kind kind = ledger::Kind::kDeposit;

@@ -121,6 +121,12 @@ void Core::MergeClock(uint64_t sent_clock, BranchId from, const Movement& moveme
   events_.Add(clock_, ClockEvent::What::kReceivedFromBranch, from, movement);
 }
 
+void Core::NoteAnswer(BranchId from, const OwnWrite& write) {
+  if (const auto movement = MovementOf(BatchOf(write.entry))) {
+    events_.Add(clock_, ClockEvent::What::kAnsweredByBranch, from, *movement);
+  }
+}
+
 // --- Saying ---------------------------------------------------------------------------------------
 
 std::optional<Request> Core::Next(BranchId to) {
@@ -188,6 +194,11 @@ void Core::OnReply(BranchId from, Reply reply) {
        it != own_.end() && it->first <= std::min(reply.received, self.received); ++it) {
     OwnWrite& write = it->second;
     if (write.index.value == 0) write.needs[i] = std::min(reply.last_own, write.stamp);
+    if (!write.sent_clocks.empty()) NoteAnswer(peer.id, write);
+  }
+  for (auto it = own_.upper_bound(peer.acked_decided);
+       it != own_.end() && it->first <= std::min(reply.decided, self.delivered); ++it) {
+    if (!it->second.decision_clocks.empty()) NoteAnswer(peer.id, it->second);
   }
   peer.acked_received = std::max(peer.acked_received, std::min(reply.received, self.received));
   peer.acked_decided = std::max(peer.acked_decided, std::min(reply.decided, self.delivered));

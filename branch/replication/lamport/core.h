@@ -135,6 +135,7 @@ class Core {
   void Receive(BranchId from, Write write);
   void ReceiveDecision(BranchId from, const Decision& decision);
   void MergeClock(uint64_t sent_clock, BranchId from, const Movement& movement);
+  void NoteAnswer(BranchId from, const OwnWrite& write);
   void Tick(std::vector<uint64_t>* clocks, const Movement& movement);
   // Applies and decides all that can be.
   void Advance();
