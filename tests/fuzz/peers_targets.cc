@@ -132,8 +132,9 @@ std::vector<std::string> MessageSeeds() {
       ReadProbeResult{Term(9), 70'000},
       LostLog{Term(9), LogIndex(3)},
       LogBehindAcknowledged{Term(9), LogIndex(300)},
-      BootstrapQuery{.term = Term(9), .holds = true, .lost = true, .asks = true},
-      NoMember{Term(9), LogIndex(300)}};
+      NoMember{Term(9), LogIndex(300)},
+      Challenge{Term(9), 70'000},
+      ChallengeResult{Term(9), 70'000, LogIndex(300), LogIndex(17), true, true}};
   std::vector<std::string> seeds;
   for (const Message& message : messages) {
     seeds.push_back(peers::ToWire(message).SerializeAsString());
