@@ -8,6 +8,7 @@ while there is none and before the bank was ever founded. Then the bank elects a
 also after a restart on the same folders. He forges no entries and no votes: only a certificate keeps
 those out.
 """
+import tempfile
 import unittest
 
 import bank
@@ -45,6 +46,7 @@ class Lies(unittest.TestCase):
                 for name in of.ids:
                     if name == told:
                         continue
+                    self.assertEqual(of.running(), of.ids, of.logs())
                     term = of.status(told)["term"]
                     self.tell(liar, told, name, message("log_behind_acknowledged", term=term, acknowledged=FAR_AHEAD),
                               message("log_behind_acknowledged", term=term + 1, acknowledged=FAR_AHEAD))
@@ -74,7 +76,7 @@ class Lies(unittest.TestCase):
             self.expect_takes_deposits(of)
 
     def test_a_new_bank_is_founded_all_the_same(self):
-        of = bank.Bank()
+        of = bank.Bank(folder=self.enterContext(tempfile.TemporaryDirectory()))
         self.addCleanup(of.stop)
         of.start([1, 2], wait=False)  # they wait for the third
         for told in (1, 2):

@@ -34,12 +34,13 @@ class Stranger:
         return PEERS.Hello(**{**dict(bank=self.number, connection=self.next_connection, protocol=1), **fields})
 
     def say(self, to, *messages, **hello):
-        """On a stream of its own; returns the status code and text it ends with."""
-        first = PEERS.PeerMessage(hello=self.hello(**{"receiver": to, **hello}))
-        answers = self.stub(to).Messages(iter([first, *messages]), timeout=DEADLINE_S)
-        try:
-            for _ in answers:
-                pass
-            return grpc.StatusCode.OK, ""
-        except grpc.RpcError as error:
-            return error.code(), error.details()
+        """On a stream of its own; returns the status code and text it ends with. Says it again if the branch itself has cut in."""
+        while True:
+            first = PEERS.PeerMessage(hello=self.hello(**{"receiver": to, **hello}))
+            try:
+                for _ in self.stub(to).Messages(iter([first, *messages]), timeout=DEADLINE_S):
+                    pass
+                return grpc.StatusCode.OK, ""
+            except grpc.RpcError as error:
+                if error.code() != grpc.StatusCode.ABORTED:
+                    return error.code(), error.details()
