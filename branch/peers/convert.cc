@@ -157,6 +157,7 @@ v1::PeerMessage ToWire(const Message& message) {
                  },
                  [&](const replication::AppendEntriesResult& m) {
                    auto* w = wire.mutable_append_entries_result();
+                   w->set_life(m.life);
                    w->set_version(m.version);
                    w->set_term(m.term.value);
                    w->set_rejected(m.rejected.value);
@@ -204,6 +205,7 @@ v1::PeerMessage ToWire(const Message& message) {
                    w->set_no_member_since(m.no_member_since.value);
                    w->set_holds(m.holds);
                    w->set_lost(m.lost);
+                   w->set_life(m.life);
                  }},
       message);
   return wire;
@@ -243,7 +245,8 @@ absl::StatusOr<Message> FromWire(BranchId from, v1::PeerMessage wire) {
           of_older_term ? LogIndex(w.rejected()) : b.AnyIndex("rejected", w.rejected()),
           b.AnyIndex("last_log_index", w.last_log_index()),
           b.To<uint16_t>("features", w.features()),
-          b.To<uint16_t>("capacity", w.capacity())};
+          b.To<uint16_t>("capacity", w.capacity()),
+          b.To<uint64_t>("life", w.life(), replication::kNonceMax)};
       return b.Result(m);
     }
     case v1::PeerMessage::kTimeoutNow: {
@@ -298,7 +301,8 @@ absl::StatusOr<Message> FromWire(BranchId from, v1::PeerMessage wire) {
           .acknowledged = b.AnyIndex("acknowledged", w.acknowledged()),
           .no_member_since = b.AnyIndex("no_member_since", w.no_member_since()),
           .holds = w.holds(),
-          .lost = w.lost()});
+          .lost = w.lost(),
+          .life = b.Nonce("life", w.life())});
     }
     case v1::PeerMessage::kIntroduction:
     case v1::PeerMessage::kHello:

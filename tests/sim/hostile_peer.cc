@@ -59,7 +59,11 @@ void HostilePeer::Lie(BranchProcess& told, BranchId from) {
                                       .holds = random_.OneIn(2),
                                       .lost = random_.OneIn(2)},
          &count.answers_guessed);
-  } else if (dice < 90) {
+  } else if (dice < 85) {
+    replication::AppendEntriesResult made_up{1, status.term, {}, status.last_index, 0, 0};
+    made_up.life = random_.Below(100);
+    Tell(told, from, made_up, &count.acknowledgements_made_up);
+  } else if (dice < 92) {
     Tell(told, from, replication::ReadProbeResult{status.term, 1 + random_.Below(1000)},
          &count.read_confirmations_guessed);
   } else {

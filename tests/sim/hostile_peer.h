@@ -5,7 +5,7 @@
 // wiped branch for a new one, or a new one for a wiped one; and no read is older than it may be.
 // What costs an election at worst it says until it is told to be quiet; the rest to the end.
 //
-// It makes up no entries, no snapshots and no votes: only a certificate keeps those out.
+// It makes up no entries, snapshots or votes: only a certificate keeps those out.
 #pragma once
 
 #include "tests/sim/branch_process.h"

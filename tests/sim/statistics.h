@@ -81,6 +81,7 @@ namespace bank::sim {
   X(lies_of_a_leader, true)            \
   X(lies_of_terms, true)               \
   X(answers_guessed, true)             \
+  X(acknowledgements_made_up, true)    \
   X(read_confirmations_guessed, true)  \
   X(elections_provoked, true)          \
   X(challenges, true)                  \

@@ -222,6 +222,9 @@ class BankOf {
     if (const auto* challenge = std::get_if<Challenge>(&message)) {
       nonces[{from.value, to.value}] = challenge->nonce;
     }
+    if (const auto* result = std::get_if<AppendEntriesResult>(&message)) {
+      lives[from.value] = result->life;
+    }
     if (!cut.contains({from.value, to.value}) && (!drop || !drop(from, to, message))) {
       network_[{from.value, to.value}].push_back(std::move(message));
     }
@@ -380,6 +383,7 @@ class BankOf {
   std::set<std::pair<uint64_t, uint64_t>> cut;
   // Of the newest challenge, by who asks and who is asked.
   std::map<std::pair<uint64_t, uint64_t>, uint64_t> nonces;
+  std::map<uint64_t, uint64_t> lives;  // as in what each acknowledged last
   std::set<uint64_t> asleep;  // stopped: no timer fires, and what is sent to them gets lost
   // True loses the message.
   std::function<bool(BranchId from, BranchId to, const Message&)> drop;

@@ -12,6 +12,11 @@
 // An answer can be late, but it is true of some moment since the question. What is built on it
 // bears that: what was acknowledged in a term stays acknowledged in it, a newer membership than the
 // answer's wins, and of the answers to a new branch the newest counts.
+//
+// Acknowledgements are too many to ask each back, and made-up ones would let a leader commit what
+// nobody holds, and confirm to a branch that it lost it. So each carries the life of its process, a
+// random number that only those hear whom the branch answers. A leader counts those of the life
+// that it was told in a call-back; of another it keeps the newest, and asks.
 #include "branch/replication/driver/driver_state.h"
 #include "common/planted.h"
 
@@ -43,6 +48,7 @@ void Driver::State::OnChallenge(BranchId from, const Challenge& challenge) {
   }
   answer.holds = log.last_index() > LogIndex(1) || last_applied > LogIndex(1);
   answer.lost = rebuilding;
+  answer.life = life;
   ports.Send(from, answer);
 }
 
@@ -54,7 +60,22 @@ bool Driver::State::IsAsked(BranchId from, const ChallengeResult& answer) const 
 void Driver::State::OnChallengeResult(BranchId from, const ChallengeResult& answer) {
   if (!IsAsked(from, answer)) return;
   questions[from].nonce = 0;
+  lives[from] = answer.life;
   Believe(from, answer);
+  const auto kept = unconfirmed.extract(from);
+  if (stopped || kept.empty() || kept.mapped().life != answer.life) return;
+  Message message = kept.mapped();
+  OnMessage(from, message);
+}
+
+bool Driver::State::IsSaidBy(BranchId from, const AppendEntriesResult& result) {
+  if (const auto known = lives.find(from); known != lives.end() && known->second == result.life) {
+    return true;
+  }
+  if (IsPlanted(Planted::kHearsayBelieved)) return true;
+  unconfirmed[from] = result;
+  AskBack(from);
+  return false;
 }
 
 void Driver::State::Believe(BranchId from, const ChallengeResult& said) {

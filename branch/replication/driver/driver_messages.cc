@@ -62,6 +62,7 @@ void Driver::State::OnMessage(BranchId from, Message& message) {
       ReportLostLog(from);
     }
   } else if (const auto* result = std::get_if<AppendEntriesResult>(&message)) {
+    if (!IsSaidBy(from, *result)) return;
     if (leads && result->term == engine.term()) heard_ms[from] = now_ms;
     SuspectLostLog(from, *result);
     engine.Receive(now_ms, from, message);
@@ -144,7 +145,9 @@ void Driver::State::OnSend(const core_message& message) {
         << snapshot->index.value << " is not " << message.install_snapshot.index;
     ports.Send(to, InstallSnapshot{message.version, Term(message.term), *snapshot});
   } else {
-    ports.Send(to, MakeMessage(message));
+    Message made = MakeMessage(message);
+    if (auto* result = std::get_if<AppendEntriesResult>(&made)) result->life = life;
+    ports.Send(to, std::move(made));
   }
 }
 
@@ -191,6 +194,11 @@ void Driver::State::OnStateChange() {
     member_changes.OnLeadershipLost();
     proposals.OnLeadershipLost();
     reads.Fail("this branch does not lead any more");
+    return;
+  }
+  // Before they acknowledge anything.
+  for (const Member& member : engine.members()) {
+    if (member.id != options.self && !lives.contains(member.id)) AskBack(member.id);
   }
 }
 

@@ -79,6 +79,7 @@ struct Driver::State final : EngineEvents {
   void OnChallenge(BranchId from, const Challenge& challenge);
   bool IsAsked(BranchId from, const ChallengeResult& answer) const;
   void OnChallengeResult(BranchId from, const ChallengeResult& answer);
+  bool IsSaidBy(BranchId from, const AppendEntriesResult& result);
   void Believe(BranchId from, const ChallengeResult& said);
 
   // ---- driver_apply.cc
@@ -218,7 +219,10 @@ struct Driver::State final : EngineEvents {
     int64_t asked_ms = 0;
   };
   std::map<BranchId, Question> questions;
+  std::map<BranchId, uint64_t> lives;  // of the others' processes, as they answered last
+  std::map<BranchId, AppendEntriesResult> unconfirmed;  // the newest of a life that is not known
   std::mt19937_64 random{options.seed};
+  const uint64_t life = 1 + random() % kNonceMax;
 
   Completions due;
   Proposals proposals{options, due};

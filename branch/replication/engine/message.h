@@ -70,6 +70,7 @@ struct AppendEntriesResult {
   LogIndex last_log_index;  // of an accepted one, or one that was looked at
   uint16_t features = 0;
   uint16_t capacity = 0;
+  uint64_t life = 0;  // of the sender's process, as in its ChallengeResult
 };
 
 struct InstallSnapshot {
@@ -129,6 +130,7 @@ struct ChallengeResult {
   LogIndex no_member_since = {};  // the committed change that removed the challenger; 0: none did
   bool holds = false;             // the answerer's log goes beyond the bootstrap: the bank exists
   bool lost = false;              // the answerer is being rebuilt: it does not know what it held
+  uint64_t life = 0;              // of its process: drawn at random, told to no stranger
 };
 
 using Message = std::variant<RequestVote, RequestVoteResult, AppendEntries, AppendEntriesResult,

@@ -80,7 +80,8 @@ TEST(Convert, EntriesKeepEveryField) {
   }
 
   auto result = std::get<AppendEntriesResult>(
-      ThereAndBack(AppendEntriesResult{1, Term(9), LogIndex(20), LogIndex(15), 1, 2}));
+      ThereAndBack(AppendEntriesResult{1, Term(9), LogIndex(20), LogIndex(15), 1, 2, 3}));
+  EXPECT_EQ(result.life, 3u);
   EXPECT_EQ(result.rejected, LogIndex(20));
   EXPECT_EQ(result.last_log_index, LogIndex(15));
   EXPECT_EQ(result.features, 1);
@@ -103,7 +104,8 @@ TEST(Convert, SmallMessagesKeepEveryField) {
   EXPECT_EQ(challenge.nonce, 6u);
   for (const bool holds : {false, true}) {
     const auto said = std::get<ChallengeResult>(ThereAndBack(
-        ChallengeResult{Term(5), 6, LogIndex(7), LogIndex(8), holds, !holds}));
+        ChallengeResult{Term(5), 6, LogIndex(7), LogIndex(8), holds, !holds, 9}));
+    EXPECT_EQ(said.life, 9u);
     EXPECT_EQ(said.term, Term(5));
     EXPECT_EQ(said.nonce, 6u);
     EXPECT_EQ(said.acknowledged, LogIndex(7));
@@ -211,7 +213,8 @@ TEST(Convert, NumbersOutOfTheirRangeAreRefused) {
           BANK_FIELD(append_entries_result, term, 0, kTermMax),
           BANK_FIELD(append_entries_result, last_log_index, 0, kLogIndexMax),
           BANK_FIELD(append_entries_result, features, 0, 65535),
-          BANK_FIELD(append_entries_result, capacity, 0, 65535)});
+          BANK_FIELD(append_entries_result, capacity, 0, 65535),
+          BANK_FIELD(append_entries_result, life, 0, kNonceMax)});
   expect(TimeoutNow{1, Term(4), LogIndex(3), Term(4)},
          {BANK_FIELD(timeout_now, version, 0, 255), BANK_FIELD(timeout_now, term, 4, kTermMax),
           BANK_FIELD(timeout_now, last_log_index, 0, kLogIndexMax),
@@ -227,11 +230,12 @@ TEST(Convert, NumbersOutOfTheirRangeAreRefused) {
           BANK_FIELD(log_behind_acknowledged, acknowledged, 1, kLogIndexMax)});
   expect(Challenge{Term(5), 6}, {BANK_FIELD(challenge, term, 0, kTermMax),
                                  BANK_FIELD(challenge, nonce, 1, kNonceMax)});
-  expect(ChallengeResult{Term(5), 6, LogIndex(7), LogIndex(8), true, true},
+  expect(ChallengeResult{Term(5), 6, LogIndex(7), LogIndex(8), true, true, 9},
          {BANK_FIELD(challenge_result, term, 0, kTermMax),
           BANK_FIELD(challenge_result, nonce, 1, kNonceMax),
           BANK_FIELD(challenge_result, acknowledged, 0, kLogIndexMax),
-          BANK_FIELD(challenge_result, no_member_since, 0, kLogIndexMax)});
+          BANK_FIELD(challenge_result, no_member_since, 0, kLogIndexMax),
+          BANK_FIELD(challenge_result, life, 1, kNonceMax)});
   expect(NoMember{Term(5), LogIndex(6)},
          {BANK_FIELD(no_member, term, 0, kTermMax),
           BANK_FIELD(no_member, configuration_index, 1, kLogIndexMax)});

@@ -98,6 +98,54 @@ TEST(Lies, AWipedBranchIsNotToldByAStrangerThatTheBankIsNew) {
   }
 }
 
+// What nobody else holds must not be committed, and its loss not be held against anybody.
+TEST(Lies, AMadeUpAcknowledgementCountsForNothing) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 100);
+  const ReplicatorStatus before = bank.driver(leader).GetStatus();
+  bank.Isolate(leader);
+  std::optional<ProposeResult> result;
+  bank.Deposit(leader, 5, &result);
+  bank.Run();
+  ASSERT_EQ(bank.driver(leader).GetStatus().last_index, before.last_index.Next());
+  for (uint64_t life = 0; life < 100; ++life) {
+    for (const uint64_t name : Others(leader)) {
+      AppendEntriesResult made_up{1, before.term, LogIndex(0), before.last_index.Next(), 0, 0};
+      made_up.life = life;
+      Lie(bank, leader, name, made_up);
+    }
+    bank.Run();
+  }
+  EXPECT_EQ(bank.driver(leader).GetStatus().commit_index, before.commit_index);
+  EXPECT_FALSE(result.has_value());
+  bank.Heal();
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return result.has_value(); }));
+  for (const uint64_t id : {1, 2, 3}) EXPECT_EQ(bank[id].fatal, "");
+  ExpectTakesDeposits(bank);
+}
+
+// Before a new process has been asked back nothing that it acknowledges counts; then all does.
+TEST(Lies, WhatANewProcessAcknowledgesCountsWhenItHasSaidItself) {
+  BankOf bank(3);
+  const uint64_t leader = bank.Elect();
+  bank.Open(leader, 100);
+  bank.Crash(6 - leader - BankOf::Other(leader));
+  const uint64_t other = BankOf::Other(leader);
+  bank.Crash(other);
+  std::optional<ProposeResult> result;
+  bank.Deposit(leader, 5, &result);
+  bank.Run();
+  AppendEntriesResult of_another{1, bank.driver(leader).GetStatus().term, LogIndex(0),
+                                 bank.driver(leader).GetStatus().last_index, 0, 0};
+  of_another.life = bank.lives[other] + 1;
+  Lie(bank, leader, other, of_another);
+  EXPECT_FALSE(result.has_value());
+  bank[other].Start(bank.now_ms);
+  ASSERT_TRUE(bank.AdvanceUntil([&] { return result.has_value(); }));
+  EXPECT_EQ(result->fate, Fate::kApplied) << result->reason;
+}
+
 // ---- the answer
 
 // A branch that has lost its leader and is told by 2 that it is no member any more.

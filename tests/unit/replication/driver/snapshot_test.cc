@@ -306,6 +306,7 @@ TEST(LostLog, EveryRejectionByAShorterLogThanWasAcknowledgedCounts) {
     result.term = status.term;
     result.rejected = previous;
     result.last_log_index = last;
+    result.life = bank.lives[victim];
     bank.driver(leader).OnMessage(bank.now_ms, BranchId(victim), result);
   };
   reject(status.last_index.Plus(2), LogIndex(2));
