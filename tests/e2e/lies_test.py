@@ -86,7 +86,7 @@ class Lies(unittest.TestCase):
             for name in of.ids:
                 if name != told:
                     self.tell(liar, told, name, message("append_entries", version=1, term=2),
-                              *[message("challenge_result", term=1, nonce=nonce, holds=True) for nonce in range(1, 100)])
+                              *[message("challenge_result", term=1, nonce=nonce, holds=True, life=nonce) for nonce in range(1, 100)])
         of.start([3])
         self.expect_takes_deposits(of)
         self.assertNotIn("filled by the others", of.logs(lines=1000))
