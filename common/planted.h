@@ -36,6 +36,7 @@ enum class Planted {
   kVoteNotSaved,            // a vote is not written
   kRebuildingVotes,         // a branch that lost its log votes before it is whole again
   kLostEndsIntroduction,    // a wiped branch goes on when one is being rebuilt, others unheard
+  kHearsayBelieved,         // what is said in a branch's name is believed without asking it back
   kChecksumUnchecked,       // the log is believed without its checksums
   kTornTailKept,            // a torn write at the end of the log is left there
   kRetryWithNewKey,         // the client repeats an unknown write under a new key
@@ -71,6 +72,7 @@ inline constexpr std::string_view kPlantedNames[] = {
     "vote_not_saved",
     "rebuilding_votes",
     "lost_ends_introduction",
+    "hearsay_believed",
     "checksum_unchecked",
     "torn_tail_kept",
     "retry_with_new_key",

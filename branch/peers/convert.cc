@@ -49,6 +49,10 @@ class Bounds {
   LogIndex AnyIndex(const char* field, uint64_t value) {
     return LogIndex(To<uint64_t>(field, value, replication::kLogIndexMax));
   }
+  uint64_t Nonce(const char* field, uint64_t value) {
+    Require(field, value >= 1);
+    return To<uint64_t>(field, value, replication::kNonceMax);
+  }
   LogIndex SomeIndex(const char* field, uint64_t value) {
     Require(field, value >= 1);
     return AnyIndex(field, value);
@@ -153,6 +157,7 @@ v1::PeerMessage ToWire(const Message& message) {
                  },
                  [&](const replication::AppendEntriesResult& m) {
                    auto* w = wire.mutable_append_entries_result();
+                   w->set_life(m.life);
                    w->set_version(m.version);
                    w->set_term(m.term.value);
                    w->set_rejected(m.rejected.value);
@@ -184,15 +189,23 @@ v1::PeerMessage ToWire(const Message& message) {
                    wire.mutable_log_behind_acknowledged()->set_term(m.term.value);
                    wire.mutable_log_behind_acknowledged()->set_acknowledged(m.acknowledged.value);
                  },
-                 [&](const replication::BootstrapQuery& m) {
-                   wire.mutable_introduction()->set_term(m.term.value);
-                   wire.mutable_introduction()->set_holds(m.holds);
-                   wire.mutable_introduction()->set_lost(m.lost);
-                   wire.mutable_introduction()->set_asks(m.asks);
-                 },
                  [&](const replication::NoMember& m) {
                    wire.mutable_no_member()->set_term(m.term.value);
                    wire.mutable_no_member()->set_configuration_index(m.configuration_index.value);
+                 },
+                 [&](const replication::Challenge& m) {
+                   wire.mutable_challenge()->set_term(m.term.value);
+                   wire.mutable_challenge()->set_nonce(m.nonce);
+                 },
+                 [&](const replication::ChallengeResult& m) {
+                   auto* w = wire.mutable_challenge_result();
+                   w->set_term(m.term.value);
+                   w->set_nonce(m.nonce);
+                   w->set_acknowledged(m.acknowledged.value);
+                   w->set_no_member_since(m.no_member_since.value);
+                   w->set_holds(m.holds);
+                   w->set_lost(m.lost);
+                   w->set_life(m.life);
                  }},
       message);
   return wire;
@@ -232,7 +245,8 @@ absl::StatusOr<Message> FromWire(BranchId from, v1::PeerMessage wire) {
           of_older_term ? LogIndex(w.rejected()) : b.AnyIndex("rejected", w.rejected()),
           b.AnyIndex("last_log_index", w.last_log_index()),
           b.To<uint16_t>("features", w.features()),
-          b.To<uint16_t>("capacity", w.capacity())};
+          b.To<uint16_t>("capacity", w.capacity()),
+          b.To<uint64_t>("life", w.life(), replication::kNonceMax)};
       return b.Result(m);
     }
     case v1::PeerMessage::kTimeoutNow: {
@@ -268,19 +282,29 @@ absl::StatusOr<Message> FromWire(BranchId from, v1::PeerMessage wire) {
                                            b.SomeIndex("acknowledged", w.acknowledged())};
       return b.Result(m);
     }
-    case v1::PeerMessage::kIntroduction: {
-      const auto& w = wire.introduction();
-      return b.Result(replication::BootstrapQuery{.term = b.AnyTerm("term", w.term()),
-                                                  .holds = w.holds(),
-                                                  .lost = w.lost(),
-                                                  .asks = w.asks()});
-    }
     case v1::PeerMessage::kNoMember: {
       const auto& w = wire.no_member();
       replication::NoMember m{b.AnyTerm("term", w.term()),
                               b.SomeIndex("configuration_index", w.configuration_index())};
       return b.Result(m);
     }
+    case v1::PeerMessage::kChallenge: {
+      const auto& w = wire.challenge();
+      return b.Result(
+          replication::Challenge{b.AnyTerm("term", w.term()), b.Nonce("nonce", w.nonce())});
+    }
+    case v1::PeerMessage::kChallengeResult: {
+      const auto& w = wire.challenge_result();
+      return b.Result(replication::ChallengeResult{
+          .term = b.AnyTerm("term", w.term()),
+          .nonce = b.Nonce("nonce", w.nonce()),
+          .acknowledged = b.AnyIndex("acknowledged", w.acknowledged()),
+          .no_member_since = b.AnyIndex("no_member_since", w.no_member_since()),
+          .holds = w.holds(),
+          .lost = w.lost(),
+          .life = b.Nonce("life", w.life())});
+    }
+    case v1::PeerMessage::kIntroduction:
     case v1::PeerMessage::kHello:
     case v1::PeerMessage::MESSAGE_NOT_SET:
       break;

@@ -5,37 +5,30 @@ Goal: numbers beyond reason, entries that are none and bytes that are no message
 election; and a refusal tells him nothing of the bank.
 Method: a living bank of three. The stranger knows its number (he could read it from a folder), takes
 the name of a follower and sends every kind of message, one bad field each, to both others. Then the
-bank takes deposits, elects another leader, and takes deposits again. Who may speak to a branch at all
-is not the question here: he says nothing that is well-formed and a lie.
+bank takes deposits, elects another leader, and takes deposits again. What is well-formed and a lie is told
+in lies_test.py.
 """
-import pathlib
 import threading
 import unittest
 
 import bank
 import customer
 import grpc
-import grpc_stubs
+import stranger
+from stranger import DEADLINE_S, PEERS, message
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PEERS, STUBS = grpc_stubs.load("cluster", (ROOT / "proto/bank/v1/cluster.proto").read_text())
 MAX = 2**64 - 1
 TERM_MAX, INDEX_MAX = 2**62, 2**48  # inclusive: branch/replication/engine/message.h
 TERM_STEP_MAX = 2**20
-DEADLINE_S = 10 * bank.PATIENCE
-
-
-def message(kind, **fields):
-    return PEERS.PeerMessage(**{kind: getattr(PEERS, "".join(part.title() for part in kind.split("_")))(**fields)})
 
 
 def entry(term=1, type=1, payload=b""):
     return PEERS.Entry(term=term, type=type, payload=payload)
 
 
-def bad_messages(stranger):
+def bad_messages(name):
     """Each with one field that is out of its range; all else could be."""
-    vote = dict(version=2, term=9, candidate=stranger, last_log_index=5, last_log_term=1, disrupt_leader=True)
+    vote = dict(version=2, term=9, candidate=name, last_log_index=5, last_log_term=1, disrupt_leader=True)
     append = dict(version=1, term=9, prev_log_index=0, prev_log_term=0, leader_commit=0)
     for term in (MAX, TERM_MAX + 1, TERM_MAX, 2**61 + 1, TERM_STEP_MAX + 2**20):
         yield message("request_vote", **{**vote, "term": term})
@@ -47,7 +40,8 @@ def bad_messages(stranger):
         yield message("read_probe_result", term=term, round=1)
         yield message("lost_log", term=term)
         yield message("log_behind_acknowledged", term=term, acknowledged=1)
-        yield message("introduction", term=term, holds=True)
+        yield message("challenge", term=term, nonce=1)
+        yield message("challenge_result", term=term, nonce=1, holds=True, life=1)
         yield message("no_member", term=term, configuration_index=1)
     for index in (MAX, INDEX_MAX + 1):
         yield message("request_vote", **{**vote, "last_log_index": index})
@@ -59,9 +53,15 @@ def bad_messages(stranger):
         yield message("lost_log", term=9, last_log_index=index)
         yield message("log_behind_acknowledged", term=9, acknowledged=index)
         yield message("no_member", term=9, configuration_index=index)
+        yield message("challenge", term=9, nonce=max(index, TERM_MAX + 1))
+        yield message("challenge_result", term=9, nonce=max(index, TERM_MAX + 1), life=1)
+        yield message("challenge_result", term=9, nonce=1, life=max(index, TERM_MAX + 1))
+        yield message("append_entries_result", version=1, term=9, life=max(index, TERM_MAX + 1))
+        yield message("challenge_result", term=9, nonce=1, acknowledged=index, life=1)
+        yield message("challenge_result", term=9, nonce=1, no_member_since=index, life=1)
         yield message("read_probe", term=9, round=max(index, TERM_MAX + 1))
         yield message("read_probe_result", term=9, round=max(index, TERM_MAX + 1))
-    yield message("request_vote", **{**vote, "candidate": stranger % 3 + 1})
+    yield message("request_vote", **{**vote, "candidate": name % 3 + 1})
     yield message("request_vote", **{**vote, "version": 256})
     yield message("request_vote", **{**vote, "last_log_term": 10})
     yield message("request_vote_result", version=2, term=9, features=65536)
@@ -73,6 +73,7 @@ def bad_messages(stranger):
                 entry(payload=b"\1" + b"\xff" * 7 + b"\x7f" + b"\0")):
         yield message("append_entries", **append, entries=[bad])
     yield message("append_entries", **append, entries=[entry(type=2)] * 4097)
+    yield message("introduction", term=1, holds=True)
     yield message("hello")
     yield PEERS.PeerMessage()
 
@@ -80,35 +81,16 @@ def bad_messages(stranger):
 class Hostile(unittest.TestCase):
     def setUp(self):
         self.bank = self.enterContext(bank.Bank())
-        identity = (self.bank.data(1) / "identity").read_bytes()
-        self.number = int.from_bytes(identity[8:16], "little")
-        self.next_connection = (0x5eed << 32) + 1
-        leader = self.bank.leader()
-        self.stranger = leader % 3 + 1  # in whose name he speaks
-        self.receivers = [branch for branch in self.bank.ids if branch != self.stranger]
-
-    def stub(self, branch):
-        channel = grpc.insecure_channel(self.bank.address(branch), options=[("grpc.use_local_subchannel_pool", 1)])
-        self.addCleanup(channel.close)
-        return STUBS.ClusterStub(channel)
-
-    def hello(self, receiver, **fields):
-        # Another process each time: the living branch follows every stream with one of its own, and who was followed is
-        # not heard again.
-        self.next_connection += 1 << 32
-        return PEERS.Hello(**{**dict(bank=self.number, branch=self.stranger, receiver=receiver, connection=self.next_connection,
-                                     protocol=1), **fields})
+        self.name = self.bank.leader() % 3 + 1  # of the branch in whose name he speaks
+        self.receivers = [branch for branch in self.bank.ids if branch != self.name]
+        self.stranger = stranger.Stranger(self.bank, self)
+        self.number = self.stranger.number
 
     def say(self, to, *messages, **hello):
-        """On a stream of its own; returns the status code and text it ends with."""
-        first = PEERS.PeerMessage(hello=self.hello(**{"receiver": to, **hello}))
-        answers = self.stub(to).Messages(iter([first, *messages]), timeout=DEADLINE_S)
-        try:
-            for _ in answers:
-                pass
-            return grpc.StatusCode.OK, ""
-        except grpc.RpcError as error:
-            return error.code(), error.details()
+        return self.stranger.say(to, *messages, **{"branch": self.name, **hello})
+
+    def hello(self, receiver, **fields):
+        return self.stranger.hello(**{"branch": self.name, "receiver": receiver, **fields})
 
     def expect_alive(self):
         self.assertEqual(self.bank.running(), [1, 2, 3], self.bank.logs())
@@ -123,14 +105,14 @@ class Hostile(unittest.TestCase):
     def elect_another(self):
         """What was said in its name has cut the third one off; it comes back as a new process."""
         leader = self.bank.leader()
-        self.bank.kill(self.stranger)
+        self.bank.kill(self.name)
         self.bank.kill(leader)
-        self.bank.start([leader, self.stranger])
+        self.bank.start([leader, self.name])
         self.expect_alive()
 
     def test_no_message_ends_a_branch_or_an_election(self):
         for receiver in self.receivers:
-            for bad in bad_messages(self.stranger):
+            for bad in bad_messages(self.name):
                 code, told = self.say(receiver, bad)
                 self.assertIn(code, (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OK), f"{bad}: {told}")
             self.expect_alive()
@@ -139,9 +121,9 @@ class Hostile(unittest.TestCase):
 
     def test_snapshots_and_forwarded_requests_that_are_none(self):
         for receiver in self.receivers:
-            stub = self.stub(receiver)
+            stub = self.stranger.stub(receiver)
             self.say(receiver)
-            connection = self.next_connection
+            connection = self.stranger.next_connection
             head = dict(version=1, term=1, last_index=10**6, last_term=1, configuration_index=1, configuration=b"x", size_bytes=1, crc32c=0)
             for change in (dict(term=MAX), dict(last_index=MAX), dict(last_term=MAX), dict(configuration_index=MAX), dict(size_bytes=MAX),
                            dict(size_bytes=2**40), dict(configuration=b""), dict(version=256), dict(term=0), dict(last_index=0), dict()):

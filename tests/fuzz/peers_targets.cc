@@ -126,14 +126,15 @@ std::vector<std::string> MessageSeeds() {
       RequestVote{2, Term(9), kSender, LogIndex(300), Term(8), true, true},
       RequestVoteResult{2, Term(9), true, false, 1, 200},
       append,
-      AppendEntriesResult{1, Term(9), LogIndex(17), LogIndex(300), 1, 200},
+      AppendEntriesResult{1, Term(9), LogIndex(17), LogIndex(300), 1, 200, 60'000},
       TimeoutNow{1, Term(9), LogIndex(300), Term(8)},
       ReadProbe{Term(9), 70'000},
       ReadProbeResult{Term(9), 70'000},
       LostLog{Term(9), LogIndex(3)},
       LogBehindAcknowledged{Term(9), LogIndex(300)},
-      BootstrapQuery{.term = Term(9), .holds = true, .lost = true, .asks = true},
-      NoMember{Term(9), LogIndex(300)}};
+      NoMember{Term(9), LogIndex(300)},
+      Challenge{Term(9), 70'000},
+      ChallengeResult{Term(9), 70'000, LogIndex(300), LogIndex(17), true, true, 60'000}};
   std::vector<std::string> seeds;
   for (const Message& message : messages) {
     seeds.push_back(peers::ToWire(message).SerializeAsString());

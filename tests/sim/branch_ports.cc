@@ -25,6 +25,7 @@ void BranchProcess::Send(BranchId to, replication::Message message) {
     return;
   }
   CheckPromise(message);
+  if (std::holds_alternative<replication::Challenge>(message)) ++world_.statistics.challenges;
   Lane lane = Lane::kMessages;
   SimTime size_delay = 0;
   if (const auto* install = std::get_if<replication::InstallSnapshot>(&message)) {
@@ -40,11 +41,7 @@ void BranchProcess::Send(BranchId to, replication::Message message) {
     const SimTime delay = late ? random_.Between(0, kRepetitionDelayMax) : size_delay;
     world_.network.Send(node(), receiver->node(), lane, delay,
                         [receiver, from = id(), message]() mutable {
-                          receiver->Enter([receiver, from, message = std::move(message)]() mutable {
-                            receiver->Drive([&](replication::Driver& driver, int64_t now_ms) {
-                              driver.OnMessage(now_ms, from, std::move(message));
-                            });
-                          });
+                          receiver->OnMessage(from, std::move(message));
                         });
   }
 }
@@ -154,10 +151,21 @@ void BranchProcess::QueueFinishRebuild(Term vote_floor) {
   disk_->Push(FinishRebuildOrder{vote_floor});
 }
 
-// Here every branch tells the truth.
+// Every branch tells the truth.
 void BranchProcess::OnRefused(BranchId from, const char* reason) {
+  if (world_.hears_lies) return;
   world_.Violate(absl::StrCat("branch ", id().value, " refuses a message of branch ", from.value,
                               ": ", reason));
+}
+
+void BranchProcess::OnRemoved(bool removed, BranchId witness) {
+  world_.trace.Note(removed ? "removed" : "a member again", id().value, witness.value);
+  if (!removed || witness == id()) return;
+  ++world_.statistics.removals_confirmed;
+  if (world_.statistics.member_changes_asked == 0) {
+    world_.Violate(absl::StrCat("branch ", id().value, " takes itself for removed, as branch ",
+                                witness.value, " says, and nobody was"));
+  }
 }
 
 void BranchProcess::Fatal(const std::string& reason) {

@@ -130,6 +130,14 @@ void BranchProcess::OnClockChanged() {
   if (up()) ArmTimer();
 }
 
+void BranchProcess::OnMessage(BranchId from, replication::Message message) {
+  Enter([this, from, message = std::move(message)]() mutable {
+    Drive([&](replication::Driver& driver, int64_t now_ms) {
+      driver.OnMessage(now_ms, from, std::move(message));
+    });
+  });
+}
+
 void BranchProcess::OnConnectionLost(BranchId lost) {
   Enter([this, lost] {
     Drive([lost](replication::Driver& driver, int64_t now_ms) {

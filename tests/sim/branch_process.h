@@ -70,6 +70,8 @@ class BranchProcess final : public replication::DriverPorts {
   void Pause();
   void Resume();
 
+  // What was said in the name of that branch.
+  void OnMessage(BranchId from, replication::Message message);
   // Its connection with that branch has ended.
   void OnConnectionLost(BranchId lost);
 
@@ -131,6 +133,7 @@ class BranchProcess final : public replication::DriverPorts {
   void QueueTrimPrefix(LogIndex first) override;
   void QueueFinishRebuild(Term vote_floor) override;
   void OnRefused(BranchId from, const char* reason) override;
+  void OnRemoved(bool removed, BranchId witness) override;
   void Fatal(const std::string& reason) override;
   void BeginApply() override;
   void EndApply() override;

@@ -14,6 +14,7 @@
 #include "tests/sim/client.h"
 #include "tests/sim/customer.h"
 #include "tests/sim/hostile.h"
+#include "tests/sim/hostile_peer.h"
 #include "tests/sim/model_log.h"
 #include "tests/sim/nemesis.h"
 #include "tests/sim/operator.h"
@@ -56,6 +57,7 @@ class Simulation {
     for (BranchProcess* branch : world_.branches) copies_.push_back(branch->files().Cached());
     RunFor(world_.random.Between(1500, 3000) * kMillisecond);
     operator_->End();
+    if (hostile_peer_ != nullptr) hostile_peer_->EndDisruption();
     if (world_.random.OneIn(2)) scenarios_->ElectWithoutSome(*nemesis_);
     nemesis_->Heal();
     Judge();
@@ -112,6 +114,7 @@ class Simulation {
   std::vector<std::unique_ptr<Customer>> customers_;
   std::vector<std::unique_ptr<Client>> clients_;
   std::unique_ptr<Hostile> hostile_;  // none in most banks
+  std::unique_ptr<HostilePeer> hostile_peer_;  // likewise
 };
 
 void Simulation::Found() {
@@ -207,9 +210,15 @@ void Simulation::Invite() {
     clients_.push_back(std::make_unique<Client>(world_, history_, client));
     clients_.back()->Begin();
   }
-  if (!random.OneIn(3)) return;
-  hostile_ = std::make_unique<Hostile>(world_, history_);
-  hostile_->Begin();
+  if (random.OneIn(3)) {
+    hostile_ = std::make_unique<Hostile>(world_, history_);
+    hostile_->Begin();
+  }
+  if (random.OneIn(3)) {
+    world_.hears_lies = true;
+    hostile_peer_ = std::make_unique<HostilePeer>(world_);
+    hostile_peer_->Begin();
+  }
 }
 
 void Simulation::Judge() {

@@ -76,6 +76,16 @@ namespace bank::sim {
   X(strange_keys_refused, true)        \
   X(early_floors_refused, true)        \
   X(sessions_flooded, true)            \
+  X(lies_of_lost_logs, true)           \
+  X(lies_of_removal, true)             \
+  X(lies_of_a_leader, true)            \
+  X(lies_of_terms, true)               \
+  X(answers_guessed, true)             \
+  X(acknowledgements_made_up, true)    \
+  X(read_confirmations_guessed, true)  \
+  X(elections_provoked, true)          \
+  X(challenges, true)                  \
+  X(removals_confirmed, true)          \
   X(reads, true)                       \
   X(reads_through_follower, true)      \
   X(reads_failed, true)                \

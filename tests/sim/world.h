@@ -37,6 +37,7 @@ struct World {
   Trace trace;
   Network network;
   std::string violation;
+  bool hears_lies = false;               // a stranger speaks in the branches' names
   Auditor* auditor = nullptr;            // set by Simulation, which owns it
   Nemesis* nemesis = nullptr;            // likewise
   std::vector<BranchProcess*> branches;  // likewise; branches[i] is branch i + 1

@@ -131,6 +131,9 @@ class FakeBranch final : public DriverPorts {
     applying = false;
   }
   void OnRefused(BranchId, const char* reason) override { refused.push_back(reason); }
+  void OnRemoved(bool removed, BranchId witness) override {
+    removals.emplace_back(removed, witness.value);
+  }
   void Fatal(const std::string& reason) override { fatal = reason; }
 
   const DriverOptions& options() const { return options_; }
@@ -156,6 +159,7 @@ class FakeBranch final : public DriverPorts {
   bool applying = false;
   std::string fatal;
   std::vector<std::string> refused;  // reasons
+  std::vector<std::pair<bool, uint64_t>> removals;  // of this branch, or back, and the witnesses
   std::vector<size_t> appended_sizes;
   std::unique_ptr<Driver> driver;  // null while down
 
@@ -215,6 +219,12 @@ class BankOf {
   Driver* driver_or_null(uint64_t id) { return branches_.at(id)->driver.get(); }
 
   void Post(BranchId from, BranchId to, Message message) {
+    if (const auto* challenge = std::get_if<Challenge>(&message)) {
+      nonces[{from.value, to.value}] = challenge->nonce;
+    }
+    if (const auto* result = std::get_if<AppendEntriesResult>(&message)) {
+      lives[from.value] = result->life;
+    }
     if (!cut.contains({from.value, to.value}) && (!drop || !drop(from, to, message))) {
       network_[{from.value, to.value}].push_back(std::move(message));
     }
@@ -371,6 +381,9 @@ class BankOf {
 
   int64_t now_ms = 1000;
   std::set<std::pair<uint64_t, uint64_t>> cut;
+  // Of the newest challenge, by who asks and who is asked.
+  std::map<std::pair<uint64_t, uint64_t>, uint64_t> nonces;
+  std::map<uint64_t, uint64_t> lives;  // as in what each acknowledged last
   std::set<uint64_t> asleep;  // stopped: no timer fires, and what is sent to them gets lost
   // True loses the message.
   std::function<bool(BranchId from, BranchId to, const Message&)> drop;

@@ -226,7 +226,7 @@ absl::Status Driver::State::Start(storage::Recovered recovered) {
     return status;
   }
   // One that joins is not sent its own addition first.
-  removed = !non_voting() && FindMember(engine.members(), options.self) == nullptr;
+  SetRemoved(!non_voting() && FindMember(engine.members(), options.self) == nullptr, options.self);
   return absl::OkStatus();
 }
 
@@ -279,7 +279,7 @@ void Driver::State::Settle() {
 }
 
 void Driver::State::OnTimer() {
-  if (bootstrapping && now_ms >= bootstrap_query_again_ms) SendBootstrapQueries();
+  if (bootstrapping && now_ms >= bootstrap_ask_again_ms) AskWhetherTheBankExists();
   if (now_ms >= EngineDeadlineMs()) {
     if (!leads) {
       // It is about to vote for itself.
@@ -312,7 +312,7 @@ int64_t Driver::State::EngineDeadlineMs() const {
 
 int64_t Driver::State::NextDeadlineMs() const {
   if (stopped) return kNever;
-  int64_t next = bootstrapping ? bootstrap_query_again_ms : EngineDeadlineMs();
+  int64_t next = bootstrapping ? bootstrap_ask_again_ms : EngineDeadlineMs();
   if (transfer.has_value()) next = std::min(next, transfer->give_up_ms);
   return std::min({next, proposals.deadline_ms(), member_changes.deadline_ms(), reads.deadline_ms(),
                    probe_retry_ms, index_waiters.deadline_ms(), position_waiters.deadline_ms(),

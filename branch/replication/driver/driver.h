@@ -78,6 +78,10 @@ class DriverPorts {
   // A message of `from` cannot be true and was not looked at further: `reason`, one line.
   virtual void OnRefused(BranchId from, const char* reason) = 0;
 
+  // This branch is no member any more, or is one again: `witness` said so, itself if its own log
+  // does.
+  virtual void OnRemoved(bool removed, BranchId witness) = 0;
+
   // This branch must not go on: it has lost what it acknowledged. A process says so and ends with a
   // failure; should this return (a simulation), the driver is not used any more.
   virtual void Fatal(const std::string& reason) = 0;

@@ -128,7 +128,7 @@ void Driver::State::StartReadRound() {
   if (!reads.WantsRound()) return;
   std::vector<BranchId> others = engine.voters();
   const bool self_votes = std::erase(others, options.self) > 0;
-  reads.Begin(engine.commit_index(), others, self_votes);
+  reads.Begin(1 + random() % kReadRoundMax, engine.commit_index(), others, self_votes);
   SendProbes();
 }
 

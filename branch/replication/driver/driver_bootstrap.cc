@@ -6,7 +6,7 @@
 // lagging could elect a leader that lacks it. So before such a branch votes, campaigns or confirms
 // a read it is filled by a leader (driver_rebuild.cc). A branch that joins later, and one that was
 // founded as a standby and may have become a voter since, wait for that leader. But in a new bank
-// there is none; so a bootstrap voter asks the other voters what they hold:
+// there is none; so a bootstrap voter asks the other voters what they hold (driver_challenge.cc):
 //   - one that holds more than the bootstrap proves that the bank exists: the branch notes durably
 //     that it has to be filled;
 //   - as many that hold nothing as leave too few for a majority with this branch prove that
@@ -46,31 +46,25 @@ size_t Driver::State::VoterCount() const {
                                            [](const Member& member) { return member.voter; }));
 }
 
-void Driver::State::SendBootstrapQueries() {
+void Driver::State::AskWhetherTheBankExists() {
   if (!IsVoter(options.self)) {
-    bootstrap_query_again_ms = kNever;  // there is a bank, or somebody else founds it
+    bootstrap_ask_again_ms = kNever;  // there is a bank, or somebody else founds it
     return;
   }
-  bootstrap_query_again_ms = now_ms + options.heartbeat_ms;
+  bootstrap_ask_again_ms = now_ms + options.heartbeat_ms;
   for (const Member& member : options.initial_members) {
-    if (member.voter && member.id != options.self) {
-      ports.Send(member.id, BootstrapQuery{.term = engine.term(), .asks = true});
-    }
+    if (member.voter && member.id != options.self) AskBack(member.id);
   }
 }
 
-void Driver::State::OnBootstrapQuery(BranchId from, const BootstrapQuery& message) {
-  if (message.asks) {
-    const bool holds = log.last_index() > LogIndex(1) || last_applied > LogIndex(1);
-    ports.Send(from, BootstrapQuery{.term = engine.term(), .holds = holds, .lost = rebuilding});
-    return;
-  }
-  if (!bootstrapping || !IsVoter(from)) return;
-  if (message.holds) return FindWiped();
-  (message.lost ? hold_nothing : lost_theirs).erase(from);
-  (message.lost ? lost_theirs : hold_nothing).insert(from);
+void Driver::State::NoteWhetherTheBankExists(BranchId from, const ChallengeResult& said) {
+  if (!bootstrapping) return;
+  if (said.holds) return FindWiped();
+  if (!IsVoter(from)) return;
+  (said.lost ? hold_nothing : lost_theirs).erase(from);
+  (said.lost ? lost_theirs : hold_nothing).insert(from);
   // Should it have voted before it was wiped after all: not in a term that anyone has reached.
-  vote_floor = std::max(vote_floor, message.term);
+  vote_floor = std::max(vote_floor, said.term);
   const size_t may_be_lost = VoterCount() - VoterCount() / 2 - 1;
   const bool is_new = hold_nothing.size() > may_be_lost;
   const bool all_answered = hold_nothing.size() + lost_theirs.size() == VoterCount() - 1 ||

@@ -3,8 +3,8 @@
 // A branch that is removed is not sent the change that removes it. Whoever knows that it is gone
 // tells it: the leader when the change is committed, and each branch that it asks for a vote. It
 // then campaigns no more, until a leader speaks to it again. It believes only those who know a
-// newer membership than the one it knows itself to be in; since that one is committed, its vote is
-// not needed for any election.
+// newer membership than the one it knows itself to be in, and who say so again when they are asked
+// (driver_challenge.cc); since that one is committed, its vote is not needed for any election.
 #include <utility>
 
 #include "branch/replication/driver/driver_state.h"
@@ -71,21 +71,33 @@ void Driver::State::OnMembersCommitted() {
     heard_ms.erase(member.id);
     if (member.id == options.self) {
       // Not if it has come back since: a restart applies its removal of long ago once more.
-      removed = FindMember(engine.members(), options.self) == nullptr;
+      SetRemoved(FindMember(engine.members(), options.self) == nullptr, options.self);
     } else if (leads) {
       ports.Send(member.id, NoMember{engine.term(), configuration_index});
     }
   }
 }
 
-void Driver::State::TellIfNoMember(BranchId from) {
-  if (committed_members.empty() || FindMember(committed_members, from) != nullptr) return;
-  ports.Send(from, NoMember{engine.term(), configuration_index});
+// Whether the committed membership is known, and `id` is none of it.
+bool Driver::State::IsGone(BranchId id) const {
+  return !committed_members.empty() && FindMember(committed_members, id) == nullptr;
 }
 
-void Driver::State::OnNoMember(const NoMember& message) {
-  if (leads || message.configuration_index <= engine.configuration_index()) return;
-  removed = true;
+void Driver::State::TellIfNoMember(BranchId from) {
+  if (IsGone(from)) ports.Send(from, NoMember{engine.term(), configuration_index});
+}
+
+// Whether that is news: a change that this branch does not know has removed it. One that has never
+// been a member, and knows of no membership, waits for a leader as it is.
+bool Driver::State::OutdatesMembership(LogIndex no_member_since) const {
+  const LogIndex known = engine.configuration_index();
+  return !removed && !leads && known > LogIndex(0) && no_member_since > known;
+}
+
+void Driver::State::SetRemoved(bool now_removed, BranchId witness) {
+  if (removed == now_removed) return;
+  removed = now_removed;
+  ports.OnRemoved(removed, witness);
 }
 
 Membership Driver::State::GetMembership() const {

@@ -47,20 +47,22 @@ void Driver::State::OnMessage(BranchId from, Message& message) {
   if (Refuses(from, message)) return;
   if (bootstrapping && (std::holds_alternative<AppendEntries>(message) ||
                         std::holds_alternative<InstallSnapshot>(message))) {
-    FindWiped();  // somebody leads
-    if (stopped) return;
+    // It leads. What it sends is taken when this branch has noted that it has to be filled.
+    return Doubt(from, {.holds = true});
   }
   if (const auto* append = std::get_if<AppendEntries>(&message)) {
     engine.Receive(now_ms, from, message);
     if (append->term != engine.term() || engine.leader() != from) return;
     suspect = BranchId(0);
-    leader_commit = std::max(leader_commit, append->leader_commit);
-    removed = false;  // it would not be spoken to
-    if (!commit_to_reach.has_value()) commit_to_reach = append->leader_commit;
+    leader_commit = append->leader_commit;
+    SetRemoved(false, from);  // a leader speaks to members alone
+    // The first told, and the least: a later one is not less.
+    commit_to_reach = std::min(commit_to_reach.value_or(leader_commit), leader_commit);
     if (rebuilding && (lost_log_term != append->term || now_ms >= lost_log_again_ms)) {
       ReportLostLog(from);
     }
   } else if (const auto* result = std::get_if<AppendEntriesResult>(&message)) {
+    if (!IsSaidBy(from, *result)) return;
     if (leads && result->term == engine.term()) heard_ms[from] = now_ms;
     SuspectLostLog(from, *result);
     engine.Receive(now_ms, from, message);
@@ -86,21 +88,22 @@ void Driver::State::OnMessage(BranchId from, Message& message) {
     engine.Receive(now_ms, from, message);
     HastenElection();  // of a trial that became a real one
   } else if (const auto* probe = std::get_if<ReadProbe>(&message)) {
-    // One of an older term confirms no read by it, but may be asking for the term (AskBack).
-    if (!non_voting() || probe->term < engine.term()) {
-      ports.Send(from, ReadProbeResult{engine.term(), probe->round});
-    }
+    if (!non_voting()) ports.Send(from, ReadProbeResult{engine.term(), probe->round});
   } else if (const auto* answer = std::get_if<ReadProbeResult>(&message)) {
     if (leads && answer->term == engine.term()) reads.Confirm(from, answer->round);
     if (!reads.in_flight()) probe_retry_ms = kNever;
   } else if (const auto* lost = std::get_if<LostLog>(&message)) {
     OnLostLog(from, *lost);
   } else if (const auto* behind = std::get_if<LogBehindAcknowledged>(&message)) {
-    OnLogBehindAcknowledged(from, *behind);
-  } else if (const auto* introduction = std::get_if<BootstrapQuery>(&message)) {
-    OnBootstrapQuery(from, *introduction);
+    if (!IsBehind(from, behind->term, behind->acknowledged)) return;
+    Doubt(from, {.term = behind->term, .acknowledged = behind->acknowledged});
   } else if (const auto* no_member = std::get_if<NoMember>(&message)) {
-    OnNoMember(*no_member);
+    if (!OutdatesMembership(no_member->configuration_index)) return;
+    Doubt(from, {.term = no_member->term, .no_member_since = no_member->configuration_index});
+  } else if (const auto* challenge = std::get_if<Challenge>(&message)) {
+    OnChallenge(from, *challenge);
+  } else if (const auto* fact = std::get_if<ChallengeResult>(&message)) {
+    OnChallengeResult(from, *fact);
   }
 }
 
@@ -142,7 +145,9 @@ void Driver::State::OnSend(const core_message& message) {
         << snapshot->index.value << " is not " << message.install_snapshot.index;
     ports.Send(to, InstallSnapshot{message.version, Term(message.term), *snapshot});
   } else {
-    ports.Send(to, MakeMessage(message));
+    Message made = MakeMessage(message);
+    if (auto* result = std::get_if<AppendEntriesResult>(&made)) result->life = life;
+    ports.Send(to, std::move(made));
   }
 }
 
@@ -189,6 +194,11 @@ void Driver::State::OnStateChange() {
     member_changes.OnLeadershipLost();
     proposals.OnLeadershipLost();
     reads.Fail("this branch does not lead any more");
+    return;
+  }
+  // Before they acknowledge anything.
+  for (const Member& member : engine.members()) {
+    if (member.id != options.self && !lives.contains(member.id)) AskBack(member.id);
   }
 }
 

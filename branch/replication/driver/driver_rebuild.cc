@@ -31,17 +31,20 @@ void Driver::State::SuspectLostLog(BranchId from, const AppendEntriesResult& res
   ports.Send(from, LogBehindAcknowledged{engine.term(), match});
 }
 
-void Driver::State::OnLogBehindAcknowledged(BranchId from, const LogBehindAcknowledged& message) {
-  if (message.term != engine.term() || engine.leader() != from) return;
-  if (installing.has_value() || appends_in_flight > 0) return;
-  if (log.last_index() >= message.acknowledged) return;
-  if (rebuilding) {
-    ReportLostLog(from);
-    return;
-  }
+// Whether the log ends before `acknowledged`, which `leader` says that this branch acknowledged.
+bool Driver::State::IsBehind(BranchId leader, Term term, LogIndex acknowledged) const {
+  return term == engine.term() && engine.leader() == leader && !installing.has_value() &&
+         appends_in_flight == 0 && log.last_index() < acknowledged;
+}
+
+void Driver::State::GiveUpIfBehind(BranchId leader, const ChallengeResult& said) {
+  if (!IsBehind(leader, said.term, said.acknowledged)) return;
+  if (rebuilding) return ReportLostLog(leader);
   const std::string reason =
-      "this branch acknowledged the log up to entry " + std::to_string(message.acknowledged.value) +
-      " in term " + std::to_string(message.term.value) + " and holds it up to entry " +
+      "branch " + std::to_string(leader.value) +
+      ", the leader, confirms that this branch acknowledged the log up to entry " +
+      std::to_string(said.acknowledged.value) + " in term " + std::to_string(said.term.value) +
+      ". It holds it up to entry " +
       std::to_string(log.last_index().value) +
       " only: its data folder is an old copy, or lost writes. Start it with --rebuild to "
       "bring it back from the other branches.";

@@ -3,9 +3,8 @@
 //
 // A term far ahead of everybody's would end all elections: terms have an end. So one that is more
 // than kTermStepMax ahead is not believed before the branch that is said to have it has confirmed
-// it: it is sent a random number, at the address this branch knows, and must send it back (a read
-// probe, which every branch answers with its term). Whoever speaks in its name does not see that
-// number. A branch that was led to a high term step by step is thus not parted from the others.
+// it (driver_challenge.cc). A branch that was led to a high term step by step is thus not parted
+// from the others.
 //
 // Whoever contradicts what is committed here would make the engine stop the process, on purpose:
 // two branches that disagree on that are beyond repair. But the bytes may come from nobody at all,
@@ -17,17 +16,14 @@
 namespace bank::replication {
 
 bool Driver::State::Refuses(BranchId from, const Message& message) {
-  const Term term = std::visit([](const auto& m) { return m.term; }, message);
-  if (term > engine.term() && term.value - engine.term().value > kTermStepMax) {
-    const auto* const answer = std::get_if<ReadProbeResult>(&message);
-    const auto asked = questions.find(from);
-    if (answer != nullptr && asked != questions.end() && asked->second.number == answer->round) {
-      questions.erase(asked);
-      ReachTerm(term, from, /*disrupt_leader=*/true);
-    } else {
-      ports.OnRefused(from, "its term is too far ahead of this branch's");
-      AskBack(from, message);
-    }
+  const auto* const answer = std::get_if<ChallengeResult>(&message);
+  if (answer != nullptr && IsAsked(from, *answer)) return false;
+  if (IsTooFar(std::visit([](const auto& m) { return m.term; }, message))) {
+    ports.OnRefused(from, "its term is too far ahead of this branch's");
+    const auto* const vote = std::get_if<RequestVote>(&message);
+    const bool no_term_to_adopt =
+        vote != nullptr && engine.leader() != BranchId(0) && !vote->disrupt_leader;
+    if (!no_term_to_adopt) AskBack(from);
     return true;
   }
   if (!Contradicts(message)) return false;
@@ -35,14 +31,8 @@ bool Driver::State::Refuses(BranchId from, const Message& message) {
   return true;
 }
 
-void Driver::State::AskBack(BranchId from, const Message& message) {
-  const auto* const vote = std::get_if<RequestVote>(&message);
-  const bool knows_leader = engine.leader() != BranchId(0);
-  if (vote != nullptr && knows_leader && !vote->disrupt_leader) return;  // no term to adopt
-  Question& question = questions[from];
-  if (question.number != 0 && now_ms < question.asked_ms + options.heartbeat_ms) return;
-  question = {1 + random() % kReadRoundMax, now_ms};
-  ports.Send(from, ReadProbe{engine.term(), question.number});
+bool Driver::State::IsTooFar(Term term) const {
+  return term > engine.term() && term.value - engine.term().value > kTermStepMax;
 }
 
 // Whether this branch holds another entry at `index`, and knows it to be committed.

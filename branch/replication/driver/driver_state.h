@@ -2,10 +2,11 @@
 //   driver.cc            public calls, start, the order in which consequences are settled
 //   driver_messages.cc   what other branches say, and what is said to them
 //   driver_refusals.cc   what no branch can say, whatever it claims to be
+//   driver_challenge.cc  what is believed only when its speaker says it again
 //   driver_apply.cc      committed entries to the ledger; the leader's duties
 //   driver_snapshots.cc  snapshots taken, sent and installed
 //   driver_rebuild.cc    a branch that has lost what it acknowledged
-//   driver_founding.cc   a branch that cannot know whether it has
+//   driver_bootstrap.cc  a branch that cannot know whether it has
 //   driver_suspicion.cc  a leader whose connection broke
 //   driver_transfer.cc   leadership handed over
 //   driver_membership.cc the membership, changed and known
@@ -68,9 +69,18 @@ struct Driver::State final : EngineEvents {
 
   // ---- driver_refusals.cc
   bool Refuses(BranchId from, const Message& message);
-  void AskBack(BranchId from, const Message& message);
+  bool IsTooFar(Term term) const;
   bool Contradicts(LogIndex index, Term term) const;
   bool Contradicts(const Message& message) const;
+
+  // ---- driver_challenge.cc
+  void AskBack(BranchId from);
+  void Doubt(BranchId from, const ChallengeResult& said);
+  void OnChallenge(BranchId from, const Challenge& challenge);
+  bool IsAsked(BranchId from, const ChallengeResult& answer) const;
+  void OnChallengeResult(BranchId from, const ChallengeResult& answer);
+  bool IsSaidBy(BranchId from, const AppendEntriesResult& result);
+  void Believe(BranchId from, const ChallengeResult& said);
 
   // ---- driver_apply.cc
   void ApplyCommitted();
@@ -94,7 +104,8 @@ struct Driver::State final : EngineEvents {
   // ---- driver_rebuild.cc
   void SuspectLostLog(BranchId from, const AppendEntriesResult& result);
   void OnLostLog(BranchId from, const LostLog& message);
-  void OnLogBehindAcknowledged(BranchId from, const LogBehindAcknowledged& message);
+  bool IsBehind(BranchId leader, Term term, LogIndex acknowledged) const;
+  void GiveUpIfBehind(BranchId leader, const ChallengeResult& said);
   void ReportLostLog(BranchId leader);
   void FinishRebuildIfWhole();
   void ReachTerm(Term term, BranchId witness, bool disrupt_leader);
@@ -103,8 +114,10 @@ struct Driver::State final : EngineEvents {
   ChangeFacts GatherChangeFacts() const;
   void DriveMemberChange();
   void OnMembersCommitted();
+  bool IsGone(BranchId id) const;
   void TellIfNoMember(BranchId from);
-  void OnNoMember(const NoMember& message);
+  bool OutdatesMembership(LogIndex no_member_since) const;
+  void SetRemoved(bool now_removed, BranchId witness);
   Membership GetMembership() const;
 
   // ---- driver_suspicion.cc
@@ -119,12 +132,12 @@ struct Driver::State final : EngineEvents {
   void NoteTransfer();
   void EndTransfer(absl::Status status);
 
-  // ---- driver_founding.cc
+  // ---- driver_bootstrap.cc
   bool HoldsNothing(const storage::Recovered& recovered) const;
   bool IsVoter(BranchId id) const;
   size_t VoterCount() const;
-  void SendBootstrapQueries();
-  void OnBootstrapQuery(BranchId from, const BootstrapQuery& message);
+  void AskWhetherTheBankExists();
+  void NoteWhetherTheBankExists(BranchId from, const ChallengeResult& said);
   void FindWiped();
   // Neither votes nor campaigns nor confirms reads.
   bool non_voting() const { return rebuilding || bootstrapping; }
@@ -144,7 +157,7 @@ struct Driver::State final : EngineEvents {
   ledger::Ledger ledger;
   LogIndex last_applied;
   Term applied_term;       // of the entry at last_applied
-  LogIndex leader_commit;  // the highest that any leader told
+  LogIndex leader_commit;  // as the leader told last
   std::shared_ptr<const std::vector<Checkpoint>> checkpoints;
   std::vector<ledger::Outcome> outcomes;
   // The membership as of last_applied.
@@ -192,7 +205,7 @@ struct Driver::State final : EngineEvents {
   bool caught_up = false;
 
   bool bootstrapping = false;  // asks whether the bank exists
-  int64_t bootstrap_query_again_ms = 0;
+  int64_t bootstrap_ask_again_ms = 0;
   std::set<BranchId> hold_nothing;  // the voters that said so,
   std::set<BranchId> lost_theirs;   // or that
   bool rebuilding = false;
@@ -200,13 +213,16 @@ struct Driver::State final : EngineEvents {
   Term lost_log_term;  // the newest in which the loss was reported
   int64_t lost_log_again_ms = 0;
 
-  // To those who are said to be in a term far ahead: random numbers that they have to send back.
+  // To those in whose name something was said that is not believed unasked.
   struct Question {
-    uint64_t number = 0;
+    uint64_t nonce = 0;  // 0: it is answered
     int64_t asked_ms = 0;
   };
   std::map<BranchId, Question> questions;
+  std::map<BranchId, uint64_t> lives;  // of the others' processes, as they answered last
+  std::map<BranchId, AppendEntriesResult> unconfirmed;  // the newest of a life that is not known
   std::mt19937_64 random{options.seed};
+  const uint64_t life = 1 + random() % kNonceMax;
 
   Completions due;
   Proposals proposals{options, due};

@@ -6,9 +6,9 @@
 
 namespace bank::replication {
 
-void ReadIndexRounds::Begin(LogIndex commit_index, const std::vector<BranchId>& others,
-                            bool self_votes) {
-  ++round_;
+void ReadIndexRounds::Begin(uint64_t round, LogIndex commit_index,
+                            const std::vector<BranchId>& others, bool self_votes) {
+  round_ = round;
   in_flight_ = true;
   commit_index_ = commit_index;
   asking_ = std::exchange(waiting_, {});

@@ -29,9 +29,11 @@ class ReadIndexRounds {
 
   bool WantsRound() const { return !in_flight_ && !waiting_.empty(); }
 
-  // The caller leads and has committed an entry of its term. `others` are the other voters;
-  // `self_votes` whether it is one. May complete at once.
-  void Begin(LogIndex commit_index, const std::vector<BranchId>& others, bool self_votes);
+  // The caller leads and has committed an entry of its term. `round` is a number that nobody can
+  // guess: else a stranger's answers would count. `others` are the other voters; `self_votes`
+  // whether it is one. May complete at once.
+  void Begin(uint64_t round, LogIndex commit_index, const std::vector<BranchId>& others,
+             bool self_votes);
   void Confirm(BranchId from, uint64_t round);
 
   bool in_flight() const { return in_flight_; }

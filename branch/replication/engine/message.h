@@ -21,12 +21,13 @@ namespace bank::replication {
 // An election a second for a hundred billion years.
 inline constexpr uint64_t kTermMax = uint64_t{1} << 62;
 // By how much a message can raise the receiver's term before its sender is asked back
-// (driver_refusals.cc): twelve days with an election every second. Whoever makes messages up needs
+// (driver_challenge.cc): twelve days with an election every second. Whoever makes messages up needs
 // 2^42 of them to reach the end, each with a write to the disk.
 inline constexpr uint64_t kTermStepMax = uint64_t{1} << 20;
 // A hundred thousand entries a second for 89 years.
 inline constexpr uint64_t kLogIndexMax = uint64_t{1} << 48;
 inline constexpr uint64_t kReadRoundMax = uint64_t{1} << 62;
+inline constexpr uint64_t kNonceMax = uint64_t{1} << 62;
 // Of one AppendEntries. A leader sends DriverOptions::inflight_entries_max at most.
 inline constexpr size_t kMessageEntriesMax = 4096;
 // The bank's own time (ledger::EntryHeader): 8,900 years after its founding.
@@ -69,6 +70,7 @@ struct AppendEntriesResult {
   LogIndex last_log_index;  // of an accepted one, or one that was looked at
   uint16_t features = 0;
   uint16_t capacity = 0;
+  uint64_t life = 0;  // of the sender's process, as in its ChallengeResult
 };
 
 struct InstallSnapshot {
@@ -84,7 +86,8 @@ struct TimeoutNow {
   Term last_log_term;
 };
 
-// Read index (raft thesis, section 6.4): "is `term` still your term?"
+// Read index (raft thesis, section 6.4): "is `term` still your term?" The round's number is drawn at
+// random.
 struct ReadProbe {
   Term term;
   uint64_t round = 0;
@@ -100,29 +103,38 @@ struct LostLog {
   Term term;
   LogIndex last_log_index;  // what it still has
 };
-// From the leader to a branch whose log ends below what it has acknowledged in this term.
+// From the leader to a branch whose log ends below what it has acknowledged in this term. The
+// receiver asks back before it believes it.
 struct LogBehindAcknowledged {
   Term term;
   LogIndex acknowledged;
 };
 
-// Between the voters of a bank that one of them takes for a new one (Driver, driver_founding.cc).
-struct BootstrapQuery {
-  Term term;
-  bool holds = false;  // the sender's log goes beyond the bootstrap: the bank exists
-  bool lost = false;   // the sender is being rebuilt: it does not know what it held
-  bool asks = false;   // and what about the receiver?
-};
-
 // To a branch that is no member, from one that knows it: as of the change at `configuration_index`,
-// which is committed.
+// which is committed. The receiver asks back before it believes it.
 struct NoMember {
   Term term;
   LogIndex configuration_index;
 };
 
+// The call-back (driver_challenge.cc): what does the receiver hold true of the sender?
+struct Challenge {
+  Term term;
+  uint64_t nonce = 0;  // 1 or more; drawn at random, told to nobody else
+};
+// Says so at this moment. Whoever did not see the challenge cannot answer it.
+struct ChallengeResult {
+  Term term = {};
+  uint64_t nonce = 0;             // of the challenge
+  LogIndex acknowledged = {};     // by the challenger, to the answerer, who leads in `term`; else 0
+  LogIndex no_member_since = {};  // the committed change that removed the challenger; 0: none did
+  bool holds = false;             // the answerer's log goes beyond the bootstrap: the bank exists
+  bool lost = false;              // the answerer is being rebuilt: it does not know what it held
+  uint64_t life = 0;              // of its process: drawn at random, told to no stranger
+};
+
 using Message = std::variant<RequestVote, RequestVoteResult, AppendEntries, AppendEntriesResult,
                              InstallSnapshot, TimeoutNow, ReadProbe, ReadProbeResult, LostLog,
-                             LogBehindAcknowledged, BootstrapQuery, NoMember>;
+                             LogBehindAcknowledged, NoMember, Challenge, ChallengeResult>;
 
 }  // namespace bank::replication

@@ -28,7 +28,8 @@ bool IsNews(const ReplicatorStatus& before, const ReplicatorStatus& now) {
 
 Replica::Replica(const DriverOptions& options, storage::Storage& storage, const Clock& clock,
                  Peers& peers, ProposalRouter& router, FatalHandler on_fatal)
-    : storage_(storage),
+    : self_(options.self),
+      storage_(storage),
       clock_(clock),
       peers_(peers),
       router_(router),
@@ -328,6 +329,19 @@ void Replica::OnRefused(BranchId from, const char* reason) {
   if (refusal_logged_ns_ != 0 && now_ns - refusal_logged_ns_ < kPauseNs) return;
   refusal_logged_ns_ = now_ns;
   spdlog::warn("refused a message in the name of branch {}: {}", from.value, reason);
+}
+
+void Replica::OnRemoved(bool removed, BranchId witness) {
+  if (!removed) {
+    spdlog::info("branch {} leads and speaks to this branch: it is a member of the bank again",
+                 witness.value);
+  } else if (witness == self_) {
+    spdlog::warn("by its own log this branch is no member of the bank: it waits for a leader");
+  } else {
+    spdlog::warn("branch {} confirms that this branch is no member of the bank any more: it waits "
+                 "for a leader",
+                 witness.value);
+  }
 }
 
 void Replica::BeginApply() { ledger_mutex_.WriterLock(); }

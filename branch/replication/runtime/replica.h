@@ -171,8 +171,10 @@ class Replica final : public LocalReplica, private DriverPorts {
   void OnRefused(BranchId from, const char* reason) override;
   void BeginApply() override ABSL_NO_THREAD_SAFETY_ANALYSIS;
   void EndApply() override ABSL_NO_THREAD_SAFETY_ANALYSIS;
+  void OnRemoved(bool removed, BranchId witness) override;
   void Fatal(const std::string& reason) override;
 
+  const BranchId self_;
   storage::Storage& storage_;
   const Clock& clock_;
   Peers& peers_;

@@ -80,7 +80,8 @@ TEST(Convert, EntriesKeepEveryField) {
   }
 
   auto result = std::get<AppendEntriesResult>(
-      ThereAndBack(AppendEntriesResult{1, Term(9), LogIndex(20), LogIndex(15), 1, 2}));
+      ThereAndBack(AppendEntriesResult{1, Term(9), LogIndex(20), LogIndex(15), 1, 2, 3}));
+  EXPECT_EQ(result.life, 3u);
   EXPECT_EQ(result.rejected, LogIndex(20));
   EXPECT_EQ(result.last_log_index, LogIndex(15));
   EXPECT_EQ(result.features, 1);
@@ -98,13 +99,19 @@ TEST(Convert, SmallMessagesKeepEveryField) {
   auto answer = std::get<ReadProbeResult>(ThereAndBack(ReadProbeResult{Term(5), 6}));
   EXPECT_EQ(answer.term, Term(5));
   EXPECT_EQ(answer.round, 6u);
-  for (const int set : {0, 1, 2}) {
-    const auto introduction = std::get<BootstrapQuery>(ThereAndBack(
-        BootstrapQuery{.term = Term(5), .holds = set == 0, .lost = set == 1, .asks = set == 2}));
-    EXPECT_EQ(introduction.term, Term(5));
-    EXPECT_EQ(introduction.holds, set == 0);
-    EXPECT_EQ(introduction.lost, set == 1);
-    EXPECT_EQ(introduction.asks, set == 2);
+  const auto challenge = std::get<Challenge>(ThereAndBack(Challenge{Term(5), 6}));
+  EXPECT_EQ(challenge.term, Term(5));
+  EXPECT_EQ(challenge.nonce, 6u);
+  for (const bool holds : {false, true}) {
+    const auto said = std::get<ChallengeResult>(ThereAndBack(
+        ChallengeResult{Term(5), 6, LogIndex(7), LogIndex(8), holds, !holds, 9}));
+    EXPECT_EQ(said.life, 9u);
+    EXPECT_EQ(said.term, Term(5));
+    EXPECT_EQ(said.nonce, 6u);
+    EXPECT_EQ(said.acknowledged, LogIndex(7));
+    EXPECT_EQ(said.no_member_since, LogIndex(8));
+    EXPECT_EQ(said.holds, holds);
+    EXPECT_EQ(said.lost, !holds);
   }
   EXPECT_EQ(std::get<LostLog>(ThereAndBack(LostLog{Term(5), LogIndex(6)})).last_log_index,
             LogIndex(6));
@@ -206,7 +213,8 @@ TEST(Convert, NumbersOutOfTheirRangeAreRefused) {
           BANK_FIELD(append_entries_result, term, 0, kTermMax),
           BANK_FIELD(append_entries_result, last_log_index, 0, kLogIndexMax),
           BANK_FIELD(append_entries_result, features, 0, 65535),
-          BANK_FIELD(append_entries_result, capacity, 0, 65535)});
+          BANK_FIELD(append_entries_result, capacity, 0, 65535),
+          BANK_FIELD(append_entries_result, life, 0, kNonceMax)});
   expect(TimeoutNow{1, Term(4), LogIndex(3), Term(4)},
          {BANK_FIELD(timeout_now, version, 0, 255), BANK_FIELD(timeout_now, term, 4, kTermMax),
           BANK_FIELD(timeout_now, last_log_index, 0, kLogIndexMax),
@@ -220,7 +228,14 @@ TEST(Convert, NumbersOutOfTheirRangeAreRefused) {
   expect(LogBehindAcknowledged{Term(5), LogIndex(6)},
          {BANK_FIELD(log_behind_acknowledged, term, 1, kTermMax),
           BANK_FIELD(log_behind_acknowledged, acknowledged, 1, kLogIndexMax)});
-  expect(BootstrapQuery{.term = Term(5)}, {BANK_FIELD(introduction, term, 0, kTermMax)});
+  expect(Challenge{Term(5), 6}, {BANK_FIELD(challenge, term, 0, kTermMax),
+                                 BANK_FIELD(challenge, nonce, 1, kNonceMax)});
+  expect(ChallengeResult{Term(5), 6, LogIndex(7), LogIndex(8), true, true, 9},
+         {BANK_FIELD(challenge_result, term, 0, kTermMax),
+          BANK_FIELD(challenge_result, nonce, 1, kNonceMax),
+          BANK_FIELD(challenge_result, acknowledged, 0, kLogIndexMax),
+          BANK_FIELD(challenge_result, no_member_since, 0, kLogIndexMax),
+          BANK_FIELD(challenge_result, life, 1, kNonceMax)});
   expect(NoMember{Term(5), LogIndex(6)},
          {BANK_FIELD(no_member, term, 0, kTermMax),
           BANK_FIELD(no_member, configuration_index, 1, kLogIndexMax)});

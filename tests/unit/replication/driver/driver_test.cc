@@ -67,6 +67,7 @@ TEST(Driver, LearnersFollowAndDoNotVote) {
 TEST(Driver, FollowersLearnTheCommitWithoutAHeartbeat) {
   BankOf bank(7);
   const uint64_t leader = bank.Elect();
+  bank.Advance(300);  // standbys are filled
   bank.Open(leader, 400);
   bank.Run();  // no time passes
   for (uint64_t id = 1; id <= 7; ++id) EXPECT_EQ(bank.Balance(id), 400) << id;

@@ -41,7 +41,10 @@ TEST(Membership, ABranchJoinsAsAVoterWhileDepositsFlow) {
   std::optional<ChangeResult> changed;
   bank.BeginChange(leader, 4, MemberTarget::kVoter, &changed);
   int deposited = 0;
-  for (; !changed.has_value(); ++deposited) DepositsInTime(bank, leader, 1);
+  for (; !changed.has_value(); ++deposited) {
+    DepositsInTime(bank, leader, 1);
+    bank.Advance(1);
+  }
   ExpectDone(changed);
   bank.Advance(300);
   EXPECT_EQ(Voting(bank, 4), (Ids{1, 2, 3, 4}));
@@ -262,6 +265,8 @@ TEST(Membership, ARemovedBranchComesBack) {
   ASSERT_TRUE(bank.AdvanceUntil([&] { return changed.has_value(); }));
   ExpectDone(changed);
   EXPECT_FALSE(bank.driver(gone).GetStatus().removed);
+  EXPECT_EQ(bank[gone].removals,
+            (std::vector<std::pair<bool, uint64_t>>{{true, leader}, {false, leader}}));
   EXPECT_EQ(bank.Balance(gone), 5);
   bank.ElectThis(gone);
 }

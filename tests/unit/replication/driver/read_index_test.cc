@@ -159,14 +159,14 @@ TEST(ReadIndexRounds, AnswersOfAnEarlierRoundDoNotCount) {
     rounds.Add(1000, [&](absl::StatusOr<LogIndex> index) { answer = std::move(index); });
   };
   ask();
-  rounds.Begin(LogIndex(5), {BranchId(2), BranchId(3)}, true);
+  rounds.Begin(7, LogIndex(5), {BranchId(2), BranchId(3)}, true);
   const uint64_t first = rounds.round();
   rounds.Confirm(BranchId(2), first);
   due.Run();
   EXPECT_EQ(**answer, LogIndex(5));
   answer.reset();
   ask();
-  rounds.Begin(LogIndex(6), {BranchId(2), BranchId(3)}, true);
+  rounds.Begin(8, LogIndex(6), {BranchId(2), BranchId(3)}, true);
   rounds.Confirm(BranchId(3), first);
   rounds.Confirm(BranchId(9), rounds.round());
   due.Run();
@@ -185,7 +185,7 @@ TEST(ReadIndexRounds, AMajorityOfTheVotersIsNeeded) {
       Completions due;
       ReadIndexRounds rounds(due);
       rounds.Add(1'000, [](const absl::StatusOr<LogIndex>&) {});
-      rounds.Begin(LogIndex(5), asked, self_votes);
+      rounds.Begin(7, LogIndex(5), asked, self_votes);
       uint64_t said_yes = self_votes ? 1 : 0;
       for (const BranchId id : asked) {
         EXPECT_EQ(rounds.in_flight(), 2 * said_yes <= voters) << said_yes << " of " << voters;

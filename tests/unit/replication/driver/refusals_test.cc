@@ -52,8 +52,9 @@ TEST(Refusals, TermsFarAheadOfOnesOwn) {
       ReadProbeResult{kTooFar, 1},
       LostLog{kTooFar, LogIndex(1)},
       LogBehindAcknowledged{kTooFar, LogIndex(1'000'000)},
-      BootstrapQuery{.term = kTooFar, .holds = true},
-      NoMember{kTooFar, LogIndex(1'000'000)}};
+      NoMember{kTooFar, LogIndex(1'000'000)},
+      Challenge{kTooFar, 1},
+      ChallengeResult{.term = kTooFar, .nonce = 1, .holds = true}};
   LiedTo lie;
   for (const uint64_t told : {lie.victim, lie.leader}) {
     for (Message message : messages) {
@@ -85,7 +86,7 @@ TEST(Refusals, ABranchWhoseTermWasRaisedIsNotPartedFromTheOthers) {
   }
   EXPECT_EQ(lie.status().term, before.Plus(20 * kTermStepMax));
   // Nobody can make up the answer to the others' question.
-  lie.Tell(lie.leader, ReadProbeResult{kTooFar, 7});
+  lie.Tell(lie.leader, ChallengeResult{.term = kTooFar, .nonce = 7});
   ASSERT_TRUE(lie.bank.AdvanceUntil([&] {
     const uint64_t leader = lie.bank.leader();
     return leader != 0 && lie.bank.driver(leader).GetStatus().term > before.Plus(20 * kTermStepMax);
@@ -146,7 +147,7 @@ class Liar {
     const auto term = [&] { return Near(status.term.value, kTermMax); };
     const auto index = [&] { return Near(status.last_index.value, kLogIndexMax); };
     const uint8_t version = static_cast<uint8_t>(random_() % 4);
-    switch (random_() % 11) {
+    switch (random_() % 13) {
       case 0:
         return RequestVote{version,      Term(term()), from,  LogIndex(index()),
                            Term(term()), Coin(),       Coin()};
@@ -166,7 +167,16 @@ class Liar {
       case 8:
         return LostLog{Term(term()), LogIndex(index())};
       case 9:
-        return BootstrapQuery{.term = Term(term()), .holds = false, .lost = Coin(), .asks = Coin()};
+        return ChallengeResult{.term = Term(term()),
+                               .nonce = 1 + random_() % 100,
+                               .acknowledged = LogIndex(index()),
+                               .no_member_since = LogIndex(index()),
+                               .holds = Coin(),
+                               .lost = Coin()};
+      case 10:
+        return LogBehindAcknowledged{Term(term()), LogIndex(index())};
+      case 11:
+        return NoMember{Term(term()), LogIndex(index())};
       default:
         return ReadProbeResult{Term(term()), random_() % 100};
     }

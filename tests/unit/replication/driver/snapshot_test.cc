@@ -306,6 +306,7 @@ TEST(LostLog, EveryRejectionByAShorterLogThanWasAcknowledgedCounts) {
     result.term = status.term;
     result.rejected = previous;
     result.last_log_index = last;
+    result.life = bank.lives[victim];
     bank.driver(leader).OnMessage(bank.now_ms, BranchId(victim), result);
   };
   reject(status.last_index.Plus(2), LogIndex(2));
@@ -411,8 +412,7 @@ TEST(Bootstrap, WhoHoldsMoreIsWaitedForWhenTheOthersAreBeingRebuilt) {
     const uint64_t late = wiped.back();
     bool silent = true;
     bank.drop = [&](BranchId from, BranchId to, const Message& message) {
-      const auto* answer = std::get_if<BootstrapQuery>(&message);
-      return silent && to.value == late && answer != nullptr && !answer->asks &&
+      return silent && to.value == late && std::holds_alternative<ChallengeResult>(message) &&
              std::find(lagging.begin(), lagging.end(), from.value) != lagging.end();
     };
     for (const uint64_t id : wiped) bank.Wipe(id);
@@ -431,8 +431,10 @@ TEST(Bootstrap, OfEachVoterTheNewestAnswerCounts) {
   BankOf bank(5);
   for (uint64_t id : {2, 3, 4, 5}) bank.Crash(id);
   const auto hear = [&](uint64_t from, bool lost) {
-    bank.driver(1).OnMessage(bank.now_ms, BranchId(from),
-                             BootstrapQuery{.term = Term(1), .lost = lost});
+    bank.Advance(bank[1].options().heartbeat_ms + 1);  // it asks again
+    bank.driver(1).OnMessage(
+        bank.now_ms, BranchId(from),
+        ChallengeResult{.term = Term(1), .nonce = bank.nonces[{1, from}], .lost = lost});
     return bank.driver(1).GetStatus().bootstrapping;
   };
   EXPECT_TRUE(hear(2, /*lost=*/false));
@@ -448,8 +450,10 @@ TEST(Bootstrap, VotesInTermsAloneThatNobodyHadReached) {
   BankOf bank(3);
   bank.Isolate(1);
   const Term reached(7);
+  bank.Advance(1);
   for (uint64_t id : {2, 3}) {
-    bank.driver(1).OnMessage(bank.now_ms, BranchId(id), BootstrapQuery{.term = reached});
+    bank.driver(1).OnMessage(bank.now_ms, BranchId(id),
+                             ChallengeResult{.term = reached, .nonce = bank.nonces[{1, id}]});
   }
   ASSERT_FALSE(bank.driver(1).GetStatus().bootstrapping);
   const auto vote_after = [&](Term term) {
@@ -574,7 +578,12 @@ TEST(Rebuild, ABranchThatLostItsLogDoesNotCampaignWhenItIsTold) {
   bank.Isolate(victim);
   bank.Wipe(victim);
   bank.driver(victim).OnMessage(bank.now_ms, BranchId(leader), *heartbeat);
+  bank.driver(victim).OnMessage(bank.now_ms, BranchId(leader),
+                                ChallengeResult{.term = heartbeat->term,
+                                                .nonce = bank.nonces[{victim, leader}],
+                                                .holds = true});
   ASSERT_TRUE(bank[victim].disk.rebuilding);
+  bank.driver(victim).OnMessage(bank.now_ms, BranchId(leader), *heartbeat);
   ASSERT_EQ(bank.driver(victim).GetStatus().leader, BranchId(leader));
   bank.driver(victim).OnMessage(bank.now_ms, BranchId(leader),
                                 TimeoutNow{.version = 1,

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <future>
 #include <memory>
 
@@ -24,11 +25,17 @@ constexpr int64_t kLongNs = 20'000'000'000;
 
 class NoPeers final : public Peers {
  public:
-  void Send(BranchId, Message) override { ++sent; }
+  void Send(BranchId to, Message message) override {
+    ++sent;
+    if (on_challenge) {
+      if (const auto* challenge = std::get_if<Challenge>(&message)) on_challenge(to, *challenge);
+    }
+  }
   void Forward(BranchId, ForwardRequest, ForwardCallback done) override {
     done({Fate::kNotApplied, {}, "there is nobody else", {}, {}});
   }
   std::atomic<int> sent{0};
+  std::function<void(BranchId asked, const Challenge&)> on_challenge;  // set before the start
 };
 
 RaftOptions OneBranch() {
@@ -191,7 +198,13 @@ TEST_F(ReplicaInMemory, ABranchThatIsToBeRebuiltIsNotFoundedAnew) {
   EXPECT_EQ(disk.appends(), 0u);
 }
 
-TEST_F(ReplicaInMemory, AFolderThatLostWhatWasAcknowledgedIsMarked) {
+TEST_F(ReplicaInMemory, AFolderThatLostWhatWasAcknowledgedIsMarkedWhenTheLeaderConfirmsIt) {
+  nobody.on_challenge = [this](BranchId asked, const Challenge& challenge) {
+    EXPECT_FALSE(disk.lost());
+    founded->OnMessage(asked, ChallengeResult{.term = Term(2),
+                                              .nonce = challenge.nonce,
+                                              .acknowledged = LogIndex(5)});
+  };
   StartFounded();
   founded->OnMessage(BranchId(2), AppendEntries{.version = 1,
                                                 .term = Term(2),
