@@ -19,8 +19,8 @@ struct Line {
   uint64_t clock = 0;
   bool is_branch = false;
   uint64_t process = 0;
-  std::string interface;
-  std::string comment;
+  std::string interface{};
+  std::string comment{};
 };
 
 OrderedJson ToJson(const Line& line, const ClockRequests& requests) {

@@ -21,8 +21,8 @@ struct BranchEvent {
   enum class What { kReceivedFromCustomer, kSentToBranch, kReceivedFromBranch, kAnsweredByBranch };
   What what = What::kReceivedFromCustomer;
   uint64_t clock = 0;
-  BranchId partner;  // 0: a customer
-  SessionId session;  // the key of the customer's write
+  BranchId partner{};  // 0: a customer
+  SessionId session{};  // the key of the customer's write
   uint64_t sequence = 0;
 };
 using BranchEvents = std::map<BranchId, std::vector<BranchEvent>>;
