@@ -41,16 +41,18 @@ TellerReply Single(BatchReply batch) {
   if (!batch.outcomes.empty()) reply.outcome = batch.outcomes[0];
   reply.reason = std::move(batch.reason);
   reply.session = batch.session;
+  reply.sequence = batch.first_sequence;
   reply.clock = batch.clock;
   return reply;
 }
 
-BatchReply ReplyOf(ProposeResult result, SessionId session) {
+BatchReply ReplyOf(ProposeResult result, SessionId session, uint64_t first_sequence) {
   BatchReply reply;
   reply.fate = FateOf(result);
   reply.outcomes = std::move(result.outcomes);
   reply.reason = std::move(result.reason);
   reply.session = session;
+  reply.first_sequence = first_sequence;
   reply.clock = result.clock;
   return reply;
 }
@@ -104,8 +106,8 @@ void Teller::Execute(const Operation& operation, int64_t deadline_ns, ReplyCallb
   }
   if (operation.session != SessionId{}) {
     const Keys keys{operation.session, operation.sequence, operation.answered_below};
-    return Propose(operation.clock, Encode(operation, keys), operation.session, deadline_ns,
-                   std::move(done));
+    return Propose(operation.clock, Encode(operation, keys), operation.session, operation.sequence,
+                   deadline_ns, std::move(done));
   }
   auto work = std::make_unique<Work>();
   work->count = 1;
@@ -144,7 +146,7 @@ void Teller::ExecuteBatch(const Batch& batch, int64_t deadline_ns, BatchCallback
     const Keys keys{batch.session, batch.first_sequence, batch.answered_below};
     replicator_.Propose(Encode(batch, keys), count, deadline_ns,
                         [keys, done = std::move(done)](ProposeResult result) mutable {
-                          done(ReplyOf(std::move(result), keys.session));
+                          done(ReplyOf(std::move(result), keys.session, keys.first_sequence));
                         });
     return;
   }
@@ -191,7 +193,7 @@ void Teller::Open(Draw draw, int draws, SessionOwner owner, int64_t deadline_ns,
     }
     done(std::move(reply));
   };
-  Propose(0, std::move(batch), id, deadline_ns, std::move(opened));
+  Propose(0, std::move(batch), id, 0, deadline_ns, std::move(opened));
 }
 
 void Teller::Lookup(SessionId session, uint64_t sequence, int64_t deadline_ns, ReplyCallback done) {
@@ -200,7 +202,7 @@ void Teller::Lookup(SessionId session, uint64_t sequence, int64_t deadline_ns, R
   }
   std::string batch;
   ledger::AppendCommand({.kind = Kind::kResolve, .session = session, .sequence = sequence}, &batch);
-  Propose(0, std::move(batch), session, deadline_ns, std::move(done));
+  Propose(0, std::move(batch), session, sequence, deadline_ns, std::move(done));
 }
 
 void Teller::Query(const Operation& operation, int64_t deadline_ns, ReplyCallback done) {
@@ -243,11 +245,11 @@ void Teller::QueryBatch(std::string rows, uint64_t count, int64_t deadline_ns, B
   });
 }
 
-void Teller::Propose(uint64_t clock, std::string batch, SessionId session, int64_t deadline_ns,
-                     ReplyCallback done) {
+void Teller::Propose(uint64_t clock, std::string batch, SessionId session, uint64_t sequence,
+                     int64_t deadline_ns, ReplyCallback done) {
   replicator_.ProposeAt(clock, std::move(batch), 1, deadline_ns,
-                        [session, done = std::move(done)](ProposeResult result) mutable {
-                          done(Single(ReplyOf(std::move(result), session)));
+                        [session, sequence, done = std::move(done)](ProposeResult result) mutable {
+                          done(Single(ReplyOf(std::move(result), session, sequence)));
                         });
 }
 
@@ -295,7 +297,7 @@ void Teller::OnSent(WorkPtr work, ProposeResult result) {
     case OwnWriteVerdict::Effect::kApplied:
       // The customer asked once and gave no key: to him no answer is a second one.
       for (Outcome& outcome : result.outcomes) outcome.replayed = false;
-      work->done(ReplyOf(std::move(result), grant.session));
+      work->done(ReplyOf(std::move(result), grant.session, grant.first_sequence));
       break;
   }
   if (someone_waits) Pump();

@@ -40,9 +40,10 @@ struct TellerReply {
   Fate fate = Fate::kUnknown;
   ledger::Outcome outcome;  // if kApplied
   std::string reason{};     // one line, if not kApplied
-  // The write's, 0 if it never had a key. One of the branch's own is of no use outside. For
-  // OpenSession(): the one that was opened.
+  // The write's key; 0 if it never had one. One of the branch's own is of no use outside. For
+  // OpenSession(): the session.
   SessionId session{};
+  uint64_t sequence = 0;
   uint64_t clock = 0;  // as ProposeResult::clock
 };
 
@@ -51,6 +52,7 @@ struct BatchReply {
   std::vector<ledger::Outcome> outcomes{};  // one per operation if kApplied, else empty
   std::string reason{};
   SessionId session{};
+  uint64_t first_sequence = 0;
   uint64_t clock = 0;
 };
 
@@ -111,8 +113,8 @@ class Teller {
 
   void Query(const Operation& operation, int64_t deadline_ns, ReplyCallback done);
   void QueryBatch(std::string rows, uint64_t count, int64_t deadline_ns, BatchCallback done);
-  void Propose(uint64_t clock, std::string batch, SessionId session, int64_t deadline_ns,
-               ReplyCallback done);
+  void Propose(uint64_t clock, std::string batch, SessionId session, uint64_t sequence,
+               int64_t deadline_ns, ReplyCallback done);
 
   // The way of a write without a key: Take, then Send, or Wait until Pump finds it a key.
   bool Take(uint64_t count, BranchSession::Grant* grant);

@@ -55,6 +55,7 @@ CallReply Whole(teller::TellerReply one) {
   if (one.fate == teller::Fate::kApplied) reply.outcomes.push_back(one.outcome);
   reply.reason = std::move(one.reason);
   reply.session = one.session;
+  reply.first_sequence = one.sequence;
   return reply;
 }
 

@@ -42,6 +42,7 @@ TEST_F(TellerBatchTest, KeyedBatchesReplay) {
   EXPECT_TRUE(again.outcomes[2].replayed);
   EXPECT_EQ(again.outcomes[2].position, first.outcomes[2].position);
   EXPECT_EQ(again.session, session);
+  EXPECT_EQ(again.first_sequence, 1u);
   EXPECT_EQ(Balance(), 403);
   EXPECT_EQ(Lookup(session, 3).outcome.code, Code::kOk) << "a query uses its sequence up";
 }
