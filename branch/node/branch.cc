@@ -142,16 +142,8 @@ CommandsOptions Branch::MakeCommandsOptions(uint64_t bank) {
     spdlog::set_level(spdlog::level::from_str(level));
     return absl::OkStatus();
   };
-  actions.take_snapshot = [this](int64_t deadline_ns, std::function<void(absl::Status)> done) {
-    replicator_->TakeSnapshot(deadline_ns, std::move(done));
-  };
-  actions.transfer_leadership = [this](BranchId to, std::function<void(absl::Status)> done) {
-    replicator_->TransferLeadership(to, std::move(done));
-  };
-  actions.read_ledger = [this](absl::FunctionRef<void(const ledger::Ledger&)> read) {
-    replicator_->ReadLedger(read);
-  };
-  actions.status = [this] { return replicator_->GetStatus(); };
+  actions.replicator = replicator_.get();
+  actions.admin = replicator_.get();
   return options;
 }
 
@@ -185,17 +177,8 @@ absl::Status Branch::Listen() {
                                     .connection_tracker = &monitoring_->connection_tracker()};
   customer_service_ = std::make_unique<rpc::CustomerService>(service);
   exercise_service_ = std::make_unique<rpc::ExerciseService>(service);
-  admin_service_ = std::make_unique<rpc::AdminService>(
-      config_.self, config_.driver.initial_members, *replicator_,
-      rpc::AdminActions{.take_snapshot =
-                            [this](int64_t deadline_ns, std::function<void(absl::Status)> done) {
-                              replicator_->TakeSnapshot(deadline_ns, std::move(done));
-                            },
-                        .transfer_leadership =
-                            [this](BranchId to, std::function<void(absl::Status)> done) {
-                              replicator_->TransferLeadership(to, std::move(done));
-                            }},
-      clock_);
+  admin_service_ = std::make_unique<rpc::AdminService>(config_.self, config_.driver.initial_members,
+                                                       *replicator_, *replicator_, clock_);
   peers::ClusterOptions cluster_options{
       .bank = BankNumber(config_.driver.initial_members, config_.initial_balance),
       .self = config_.self,
@@ -205,7 +188,7 @@ absl::Status Branch::Listen() {
   }
   cluster_service_ = std::make_unique<peers::ClusterService>(cluster_options, *replicator_);
 
-  monitor_service_ = std::make_unique<MonitorService>(&monitoring_->streams(), &commands_->calls());
+  monitor_service_ = std::make_unique<MonitorService>(monitoring_->streams(), commands_->calls());
   auto server =
       rpc::Server::Start({.listen = config_.listen, .tls = config_.tls},
                          {customer_service_.get(), exercise_service_.get(), admin_service_.get(),

@@ -50,8 +50,8 @@ class Commands {
   absl::Status Start(const std::string& address);
   void Stop();
 
-  // The service's half; outlives the server.
-  remote_command::CommandCalls& calls() { return *calls_; }
+  // Outlives the server.
+  remote_command::BankCommands& calls() { return *calls_; }
 
  private:
   void Audit(const telemetry::AuditRecord& record);

@@ -9,6 +9,9 @@
 #include <variant>
 #include <vector>
 
+#include "branch/ledger/ledger.h"
+#include "common/hex.h"
+
 namespace bank::remote_command {
 namespace {
 
@@ -57,7 +60,7 @@ class Branch {
   // Looking at every account is for a copy: nothing is applied while the ledger itself is read.
   ledger::FrozenLedger FreezeLedger() const {
     std::optional<ledger::FrozenLedger> frozen;
-    actions_.read_ledger([&](const ledger::Ledger& ledger) { frozen = ledger.Freeze(); });
+    actions_.admin->ReadLedger([&](const ledger::Ledger& ledger) { frozen = ledger.Freeze(); });
     return *std::move(frozen);
   }
 
@@ -84,35 +87,37 @@ Answer Branch::Do(const SetLogLevel& command, Execution&) const {
 }
 
 Answer Branch::Do(const TakeSnapshot&, Execution& execution) const {
-  if (!actions_.take_snapshot) return Failed("not available here");
+  if (actions_.admin == nullptr) return Failed("not available here");
   const absl::Status status = execution.Await([&](Execution::Done done) {
-    actions_.take_snapshot(execution.deadline_ns(), std::move(done));
+    actions_.admin->TakeSnapshot(execution.deadline_ns(), std::move(done));
   });
   if (!status.ok()) return FailedBy(status);
-  return Done(fmt::format("snapshot at log entry {}", actions_.status().snapshot_index.value));
+  return Done(fmt::format("snapshot at log entry {}",
+                          actions_.replicator->GetStatus().snapshot_index.value));
 }
 
 Answer Branch::Do(const TransferLeadership& command, Execution& execution) const {
-  if (!actions_.transfer_leadership) return Failed("not available here");
-  const auto before = actions_.status();
+  if (actions_.admin == nullptr) return Failed("not available here");
+  const auto before = actions_.replicator->GetStatus();
   if (before.role != Role::kLeader) {
     return Failed(
         before.leader.value == 0
             ? std::string("this branch does not lead, and knows nobody who does")
             : fmt::format("this branch does not lead: ask branch-{}", before.leader.value));
   }
-  const absl::Status over = execution.Await(
-      [&](Execution::Done done) { actions_.transfer_leadership(command.to, std::move(done)); });
+  const absl::Status over = execution.Await([&](Execution::Done done) {
+    actions_.admin->TransferLeadership(command.to, std::move(done));
+  });
   if (!over.ok()) return FailedBy(over);
-  const auto now = actions_.status();
+  const auto now = actions_.replicator->GetStatus();
   return Done(fmt::format("branch {} leads in term {}", now.leader.value, now.term.value));
 }
 
 Answer Branch::Do(const ListSessions& command, Execution& execution) const {
-  if (!actions_.read_ledger) return Failed("not available here");
+  if (actions_.admin == nullptr) return Failed("not available here");
   std::vector<ledger::SessionView> sessions;
   ledger::Summary summary;
-  actions_.read_ledger([&](const ledger::Ledger& ledger) {
+  actions_.admin->ReadLedger([&](const ledger::Ledger& ledger) {
     sessions = ledger.IdleSessions(command.limit == 0 ? kSessionRowsDefault : command.limit);
     summary = ledger.summary();
   });
@@ -129,7 +134,7 @@ Answer Branch::Do(const ListSessions& command, Execution& execution) const {
 }
 
 Answer Branch::Do(const TopAccounts& command, Execution& execution) const {
-  if (!actions_.read_ledger) return Failed("not available here");
+  if (actions_.admin == nullptr) return Failed("not available here");
   const ledger::FrozenLedger ledger = FreezeLedger();
   const std::vector<ledger::AccountView> accounts =
       ledger.TopAccounts(command.limit == 0 ? kAccountRowsDefault : command.limit);
@@ -145,18 +150,18 @@ Answer Branch::Do(const TopAccounts& command, Execution& execution) const {
 }
 
 Answer Branch::Do(const VerifyDigest&, Execution& execution) const {
-  if (!actions_.read_ledger) return Failed("not available here");
+  if (actions_.admin == nullptr) return Failed("not available here");
   const ledger::FrozenLedger ledger = FreezeLedger();
   const absl::Status conserved = ledger.CheckConservation();
   const ledger::Summary& summary = ledger.summary();
-  execution.Write(
-      fmt::format("position {}\nstate_digest {:016x}\nhistory_digest {:016x}\n"
-                  "accounts {}\nbalance_total {}\nconserved {}\n",
-                  summary.position.value, summary.state_digest, summary.history_digest,
-                  summary.accounts, summary.balance_total, conserved.ok() ? "yes" : "NO"));
+  execution.Write(fmt::format(
+      "position {}\nstate_digest {}\nhistory_digest {}\n"
+      "accounts {}\nbalance_total {}\nconserved {}\n",
+      summary.position.value, HexDigits(summary.state_digest), HexDigits(summary.history_digest),
+      summary.accounts, summary.balance_total, conserved.ok() ? "yes" : "NO"));
   if (!conserved.ok()) return Failed(std::string(conserved.message()));
-  return Done(fmt::format("money is conserved and the digest is right: {:016x} at position {}",
-                          summary.state_digest, summary.position.value));
+  return Done(fmt::format("money is conserved and the digest is right: {} at position {}",
+                          HexDigits(summary.state_digest), summary.position.value));
 }
 
 Answer Branch::Do(const HostDiagnostic& command, Execution& execution) const {

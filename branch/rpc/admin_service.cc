@@ -10,12 +10,12 @@
 namespace bank::rpc {
 
 AdminService::AdminService(BranchId self, std::vector<replication::Member> members,
-                           replication::Replicator& replicator, AdminActions actions,
+                           replication::Replicator& replicator, replication::ReplicaAdmin& admin,
                            const Clock& clock)
     : self_(self),
       members_(std::move(members)),
       replicator_(replicator),
-      actions_(std::move(actions)),
+      admin_(admin),
       clock_(clock) {}
 
 void AdminService::FillStatus(v1::BranchStatus* reply) const {
@@ -51,16 +51,16 @@ grpc::ServerUnaryReactor* AdminService::TakeSnapshot(grpc::CallbackServerContext
                                                      const v1::TakeSnapshotRequest*,
                                                      v1::TakeSnapshotReply* reply) {
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  actions_.take_snapshot(DeadlineNs(clock_, *call, /*deadline_ms=*/0),
-                         [this, reactor, reply](const absl::Status& status) {
-                           reply->set_snapshot_index(replicator_.GetStatus().snapshot_index.value);
-                           if (status.code() == absl::StatusCode::kFailedPrecondition) {
-                             reactor->Finish(grpc::Status(grpc::StatusCode::FAILED_PRECONDITION,
-                                                          std::string(status.message())));
-                           } else {
-                             reactor->Finish(status.ok() ? grpc::Status::OK : StatusOfRead(status));
-                           }
-                         });
+  admin_.TakeSnapshot(DeadlineNs(clock_, *call, /*deadline_ms=*/0),
+                      [this, reactor, reply](const absl::Status& status) {
+                        reply->set_snapshot_index(replicator_.GetStatus().snapshot_index.value);
+                        if (status.code() == absl::StatusCode::kFailedPrecondition) {
+                          reactor->Finish(grpc::Status(grpc::StatusCode::FAILED_PRECONDITION,
+                                                       std::string(status.message())));
+                        } else {
+                          reactor->Finish(status.ok() ? grpc::Status::OK : StatusOfRead(status));
+                        }
+                      });
   return reactor;
 }
 
@@ -68,7 +68,7 @@ grpc::ServerUnaryReactor* AdminService::TransferLeadership(
     grpc::CallbackServerContext* call, const v1::TransferLeadershipRequest* request,
     v1::TransferLeadershipReply*) {
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  actions_.transfer_leadership(BranchId(request->branch()), [reactor](const absl::Status& status) {
+  admin_.TransferLeadership(BranchId(request->branch()), [reactor](const absl::Status& status) {
     // The two libraries number their codes alike.
     reactor->Finish({static_cast<grpc::StatusCode>(status.code()), std::string(status.message())});
   });

@@ -1,30 +1,23 @@
 // AdminService: what operators ask. Answers at any time, also while the branch is not ready.
 #pragma once
 
-#include <functional>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "bank/v1/admin.grpc.pb.h"
 #include "branch/replication/member.h"
+#include "branch/replication/replica_admin.h"
 #include "branch/replication/replicator.h"
 #include "common/clock.h"
 #include "common/ids.h"
 
 namespace bank::rpc {
 
-// What an operator may ask of the replicator beyond replicator.h. Thread-safe, never block.
-struct AdminActions {
-  // OK: a snapshot of all that was applied before is durable.
-  std::function<void(int64_t deadline_ns, std::function<void(absl::Status)> done)> take_snapshot;
-  std::function<void(BranchId to, std::function<void(absl::Status)> done)> transfer_leadership;
-};
-
 class AdminService final : public v1::Admin::CallbackService {
  public:
   // All must outlive the server.
   AdminService(BranchId self, std::vector<replication::Member> members,
-               replication::Replicator& replicator, AdminActions actions, const Clock& clock);
+               replication::Replicator& replicator, replication::ReplicaAdmin& admin,
+               const Clock& clock);
 
   grpc::ServerUnaryReactor* Status(grpc::CallbackServerContext* call,
                                    const v1::StatusRequest* request,
@@ -42,7 +35,7 @@ class AdminService final : public v1::Admin::CallbackService {
   const BranchId self_;
   const std::vector<replication::Member> members_;
   replication::Replicator& replicator_;
-  const AdminActions actions_;
+  replication::ReplicaAdmin& admin_;
   const Clock& clock_;
 };
 

@@ -2,18 +2,21 @@
 #pragma once
 
 #include <algorithm>
+#include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "branch/ledger/ledger.h"
+#include "branch/replication/replica_admin.h"
 #include "branch/replication/replicator.h"
 #include "common/check.h"
 
 namespace bank::replication {
 
-class FakeReplicator final : public Replicator {
+class FakeReplicator final : public Replicator, public ReplicaAdmin {
  public:
   // What becomes of the next proposals and reads.
   void SetFate(Fate fate) {
@@ -40,14 +43,46 @@ class FakeReplicator final : public Replicator {
     std::lock_guard lock(mutex_);
     return deadline_ns_;
   }
+  // Returns when so many more reads have been asked for.
+  void AwaitReads(uint64_t count) {
+    std::unique_lock lock(mutex_);
+    read_asked_.wait(lock, [&, enough = reads_ + count] { return reads_ >= enough; });
+  }
   size_t open() const {
     std::lock_guard lock(mutex_);
     return waiting_.size();
   }
   void SetStatus(Role role, bool ready) {
     std::lock_guard lock(mutex_);
-    role_ = role;
-    ready_ = ready;
+    status_.role = role;
+    status_.ready = ready;
+  }
+  void SetStatus(ReplicatorStatus status) {
+    std::lock_guard lock(mutex_);
+    status_ = std::move(status);
+  }
+  // What an operator's calls do; they succeed at once by default. Set before the call.
+  std::function<void(Done done)> take_snapshot = [](Done done) { done(absl::OkStatus()); };
+  std::function<void(BranchId to, Done done)> transfer_leadership = [](BranchId, Done done) {
+    done(absl::OkStatus());
+  };
+  // One command at a time, as TestLedger::Do().
+  ledger::Outcome Do(const ledger::Command& command) {
+    std::string batch;
+    ledger::AppendCommand(command, &batch);
+    ledger::Outcome outcome;
+    Propose(std::move(batch), 1, INT64_MAX,
+            [&](const ProposeResult& result) { outcome = result.outcomes.at(0); });
+    return outcome;
+  }
+
+  void TakeSnapshot(int64_t, Done done) override { take_snapshot(std::move(done)); }
+  void TransferLeadership(BranchId to, Done done) override {
+    transfer_leadership(to, std::move(done));
+  }
+  void ReadLedger(absl::FunctionRef<void(const ledger::Ledger&)> read) const override {
+    std::lock_guard lock(mutex_);
+    read(ledger_);
   }
 
   void Propose(std::string batch, uint64_t count, int64_t deadline_ns,
@@ -78,7 +113,9 @@ class FakeReplicator final : public Replicator {
     {
       std::lock_guard lock(mutex_);
       status = read_;
+      ++reads_;
     }
+    read_asked_.notify_all();
     done(status);
   }
 
@@ -94,11 +131,7 @@ class FakeReplicator final : public Replicator {
 
   ReplicatorStatus GetStatus() const override {
     std::lock_guard lock(mutex_);
-    ReplicatorStatus status;
-    status.role = role_;
-    status.term = Term(1);
-    status.leader = BranchId(1);
-    status.ready = ready_;
+    ReplicatorStatus status = status_;
     status.ledger = ledger_.summary();
     return status;
   }
@@ -119,8 +152,16 @@ class FakeReplicator final : public Replicator {
   ledger::Ledger ledger_;
   Fate fate_ = Fate::kApplied;
   absl::Status read_;
-  Role role_ = Role::kLeader;
-  bool ready_ = true;
+  uint64_t reads_ = 0;
+  std::condition_variable read_asked_;
+  ReplicatorStatus status_ = [] {
+    ReplicatorStatus leads;
+    leads.role = Role::kLeader;
+    leads.term = Term(1);
+    leads.leader = BranchId(1);
+    leads.ready = true;
+    return leads;
+  }();
   bool held_ = false;
   int64_t deadline_ns_ = 0;
   std::vector<std::pair<ProposeCallback, ProposeResult>> waiting_;

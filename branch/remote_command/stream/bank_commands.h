@@ -1,4 +1,4 @@
-// BankCommands: the commands' half of the Monitor service, on any branch.
+// BankCommands: CommandStream, RunCommand, CancelCommand and ListAudit of a branch.
 //
 // On the branch that leads, agents join the leader and commands go to them. On any other, both are
 // passed on to the branch that leads: a command's call stays open through a change of the leader
@@ -16,7 +16,6 @@
 
 #include "bank/v1/monitor.grpc.pb.h"
 #include "branch/remote_command/runner.h"
-#include "branch/remote_command/stream/command_calls.h"
 #include "branch/remote_command/stream/command_dispatcher.h"
 #include "branch/telemetry/metric_store.h"
 #include "branch/telemetry/stream/leader_tracker.h"
@@ -28,7 +27,7 @@ namespace bank::remote_command {
 // Of calls that a branch passes on: its name. They are not passed on again.
 inline constexpr const char* kRelayMetadata = "bank-relay";
 
-class BankCommands final : public CommandCalls {
+class BankCommands {
  public:
   struct Options {
     std::string agent;        // this branch's
@@ -44,14 +43,14 @@ class BankCommands final : public CommandCalls {
   void Shutdown();
 
   grpc::ServerBidiReactor<v1::CommandResponse, v1::CommandRequest>* CommandStream(
-      grpc::CallbackServerContext* call) override;
-  grpc::ServerWriteReactor<v1::CommandUpdate>* RunCommand(
-      grpc::CallbackServerContext* call, const v1::RunCommandRequest* request) override;
+      grpc::CallbackServerContext* call);
+  grpc::ServerWriteReactor<v1::CommandUpdate>* RunCommand(grpc::CallbackServerContext* call,
+                                                          const v1::RunCommandRequest* request);
   grpc::ServerUnaryReactor* CancelCommand(grpc::CallbackServerContext* call,
                                           const v1::CancelCommandRequest* request,
-                                          v1::CancelCommandReply* reply) override;
-  grpc::ServerWriteReactor<v1::AuditRecord>* ListAudit(
-      grpc::CallbackServerContext* call, const v1::ListAuditRequest* request) override;
+                                          v1::CancelCommandReply* reply);
+  grpc::ServerWriteReactor<v1::AuditRecord>* ListAudit(grpc::CallbackServerContext* call,
+                                                       const v1::ListAuditRequest* request);
 
  private:
   class AgentCall;

@@ -17,6 +17,7 @@
 
 #include "branch/replication/driver/driver.h"
 #include "branch/replication/metrics.h"
+#include "branch/replication/replica_admin.h"
 #include "branch/replication/replicator.h"
 #include "branch/replication/route/forwarder.h"
 #include "branch/replication/route/peers.h"
@@ -32,7 +33,7 @@ struct RaftOptions {
   ForwarderOptions forwarder;
 };
 
-class RaftReplicator final : public Replicator, public PeerHandler {
+class RaftReplicator final : public Replicator, public ReplicaAdmin, public PeerHandler {
  public:
   // All references must outlive it. `on_fatal` is called once when the disk fails; the process is
   // expected to end soon.
@@ -60,14 +61,13 @@ class RaftReplicator final : public Replicator, public PeerHandler {
   // Thread-safe.
   const ReplicationMetrics& metrics() const { return replica_.metrics(); }
 
-  // For operators. A snapshot's callback: OK when one of all that was applied is durable.
-  void TakeSnapshot(int64_t deadline_ns, ReadCallback done);
-  // Completes when it is over, as Driver::TransferLeadership().
-  void TransferLeadership(BranchId to, ReadCallback done);
+  // ReplicaAdmin.
+  void TakeSnapshot(int64_t deadline_ns, Done done) override;
+  void TransferLeadership(BranchId to, Done done) override;
+  void ReadLedger(absl::FunctionRef<void(const ledger::Ledger&)> read) const override;
+
   // Completes with OK when the driver's thread has come round: nothing holds it up.
   void Ping(int64_t deadline_ns, ReadCallback done);
-  // Shows `read` the ledger while nothing is applied: be quick.
-  void ReadLedger(absl::FunctionRef<void(const ledger::Ledger&)> read) const;
 
   // PeerHandler.
   void OnMessage(BranchId from, Message message) override;

@@ -29,7 +29,7 @@ class MetricStreams::Call {
   // On the task queue, first of all. False: it has been ended.
   bool Enter(size_t max) {
     if (streams_.stopping_) {
-      End({grpc::StatusCode::UNAVAILABLE, kStopping});
+      End({grpc::StatusCode::UNAVAILABLE, replication::kStopping});
     } else if (group_.size() >= max) {
       End({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many streams at this branch"});
     } else {

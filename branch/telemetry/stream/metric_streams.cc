@@ -37,7 +37,7 @@ void MetricStreams::Shutdown() {
     stopping_ = true;
     for (const std::set<Call*>* group : {&pushes_, &readers_}) {
       const std::vector<Call*> calls(group->begin(), group->end());
-      for (Call* call : calls) call->End({grpc::StatusCode::UNAVAILABLE, kStopping});
+      for (Call* call : calls) call->End({grpc::StatusCode::UNAVAILABLE, replication::kStopping});
     }
     ended.Notify();
   });
@@ -47,18 +47,18 @@ void MetricStreams::Shutdown() {
 void MetricStreams::AwaitEnded() { wait_group_.AwaitNone(); }
 
 grpc::ServerReadReactor<v1::MetricPush>* MetricStreams::PushMetrics(
-    grpc::CallbackServerContext* call, v1::PushMetricsReply*) {
+    grpc::CallbackServerContext* call) {
   return new PushCall(*this, call);
 }
 
 grpc::ServerWriteReactor<v1::MetricUpdate>* MetricStreams::StreamMetrics(
-    grpc::CallbackServerContext*, const v1::StreamMetricsRequest* request) {
-  return new MetricsCall(*this, *request);
+    const v1::StreamMetricsRequest& request) {
+  return new MetricsCall(*this, request);
 }
 
 grpc::ServerWriteReactor<v1::Event>* MetricStreams::StreamEvents(
-    grpc::CallbackServerContext*, const v1::StreamEventsRequest* request) {
-  return new EventsCall(*this, *request);
+    const v1::StreamEventsRequest& request) {
+  return new EventsCall(*this, request);
 }
 
 void MetricStreams::Wake(Call* call) {

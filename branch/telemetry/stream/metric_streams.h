@@ -18,9 +18,9 @@
 #include <set>
 #include <string>
 
+#include "bank/v1/monitor.grpc.pb.h"
 #include "branch/telemetry/metric_store.h"
 #include "branch/telemetry/stream/leader_tracker.h"
-#include "branch/telemetry/stream/metric_calls.h"
 #include "net/task_queue.h"
 #include "net/wait_group.h"
 
@@ -33,18 +33,16 @@ struct MetricStreamsOptions {
   int64_t lag_max_ns = 10'000'000'000;  // of a reader of samples: beyond it, the newest
 };
 
-class MetricStreams final : public MetricCalls {
+class MetricStreams {
  public:
   // All must outlive the server.
   MetricStreams(MetricStreamsOptions options, MetricStore& store, LeaderTracker& leader_tracker,
                 net::TaskQueue& task_queue);
 
-  grpc::ServerReadReactor<v1::MetricPush>* PushMetrics(grpc::CallbackServerContext* call,
-                                                       v1::PushMetricsReply* reply) override;
+  grpc::ServerReadReactor<v1::MetricPush>* PushMetrics(grpc::CallbackServerContext* call);
   grpc::ServerWriteReactor<v1::MetricUpdate>* StreamMetrics(
-      grpc::CallbackServerContext* call, const v1::StreamMetricsRequest* request) override;
-  grpc::ServerWriteReactor<v1::Event>* StreamEvents(
-      grpc::CallbackServerContext* call, const v1::StreamEventsRequest* request) override;
+      const v1::StreamMetricsRequest& request);
+  grpc::ServerWriteReactor<v1::Event>* StreamEvents(const v1::StreamEventsRequest& request);
 
   // Ends all streams with UNAVAILABLE, and later ones at once.
   void Shutdown();
@@ -52,8 +50,6 @@ class MetricStreams final : public MetricCalls {
   void AwaitEnded();
 
  private:
-  static constexpr char kStopping[] = "this branch is stopping";
-
   class Call;  // any of the streams
   class PushCall;
   class Relay;

@@ -29,13 +29,18 @@ class ReadinessTest : public ::testing::Test {
           serves_ = serves;
         });
   }
-  bool Becomes(bool serves, absl::Duration patience = absl::Seconds(10)) {
+  bool Becomes(bool serves) {
     absl::MutexLock lock(&mutex_);
     const auto there = [&] { return serves_ == serves; };
-    return mutex_.AwaitWithTimeout(absl::Condition(&there), patience);
+    return mutex_.AwaitWithTimeout(absl::Condition(&there), absl::Seconds(10));
   }
   bool Soon() { return Becomes(true); }
-  bool NotYet() { return !Becomes(true, absl::Milliseconds(60)); }
+  // It has asked the replicator anew, from the first question to the last, and does not serve.
+  bool NotYet() {
+    replicator_.AwaitReads(3);
+    absl::MutexLock lock(&mutex_);
+    return !serves_;
+  }
 
   SteadyClock clock_;
   FakeReplicator replicator_;
@@ -101,8 +106,10 @@ TEST(WhatIsAwaited, NamesTheWayOut) {
 TEST_F(ReadinessTest, StopsWithoutBeingReady) {
   replicator_.SetStatus(Role::kFollower, false);
   Start();
-  readiness_->Stop();
   EXPECT_TRUE(NotYet());
+  readiness_->Stop();
+  absl::MutexLock lock(&mutex_);
+  EXPECT_FALSE(serves_);
 }
 
 }  // namespace

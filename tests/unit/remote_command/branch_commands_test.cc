@@ -1,11 +1,11 @@
 // What each command does, on a real ledger and with diagnostics that a test puts in their place.
 #include "branch/remote_command/branch_commands.h"
 
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/support/test_ledger.h"
+#include "common/hex.h"
+#include "tests/support/fake_replicator.h"
 
 namespace bank::remote_command {
 namespace {
@@ -20,10 +20,9 @@ class BranchCommands : public testing::Test {
     status_.role = Role::kLeader;
     status_.term = Term(3);
     status_.leader = BranchId(1);
-    actions_.read_ledger = [this](absl::FunctionRef<void(const ledger::Ledger&)> read) {
-      read(ledger_.get());
-    };
-    actions_.status = [this] { return status_; };
+    replicator_.SetStatus(status_);
+    actions_.replicator = &replicator_;
+    actions_.admin = &replicator_;
   }
 
   Answer Run(const Command& command, int64_t deadline_ms = 10'000) {
@@ -37,7 +36,7 @@ class BranchCommands : public testing::Test {
   }
 
   SteadyClock clock_;
-  ledger::TestLedger ledger_;
+  replication::FakeReplicator replicator_;
   replication::ReplicatorStatus status_;
   BranchActions actions_;
   ProgramTable programs_ = HostPrograms();
@@ -61,26 +60,38 @@ TEST_F(BranchCommands, SettingsReachWhoeverKeepsThem) {
   EXPECT_EQ(heard, "cpu off");
   actions_.set_log_level = [](const std::string&) { return absl::InternalError("no"); };
   EXPECT_EQ(Run(SetLogLevel{"debug"}).outcome, CommandOutcome::kFailed);
-  EXPECT_EQ(Run(TakeSnapshot{}).message, "not available here");
+  actions_.set_log_level = nullptr;
+  EXPECT_EQ(Run(SetLogLevel{"debug"}).message, "not available here");
+}
+
+TEST_F(BranchCommands, WithoutAReplicatorThereIsNothingToAsk) {
+  actions_.replicator = nullptr;
+  actions_.admin = nullptr;
+  for (const Command& command : std::initializer_list<Command>{
+           TakeSnapshot{}, TransferLeadership{}, ListSessions{}, TopAccounts{}, VerifyDigest{}}) {
+    EXPECT_EQ(Run(command).message, "not available here") << Text(command);
+  }
 }
 
 TEST_F(BranchCommands, ASnapshotIsAwaited) {
-  actions_.take_snapshot = [&](int64_t, std::function<void(absl::Status)> done) {
+  replicator_.take_snapshot = [&](auto done) {
     status_.snapshot_index = LogIndex(17);
+    replicator_.SetStatus(status_);
     done(absl::OkStatus());
   };
   EXPECT_EQ(Run(TakeSnapshot{}).message, "snapshot at log entry 17");
-  actions_.take_snapshot = [](int64_t, std::function<void(absl::Status)>) {};
+  replicator_.take_snapshot = [](auto) {};
   EXPECT_EQ(Run(TakeSnapshot{}, 50).outcome, CommandOutcome::kTimedOut);
   cancelled_ = true;
   EXPECT_EQ(Run(TakeSnapshot{}).outcome, CommandOutcome::kCancelled);
 }
 
 TEST_F(BranchCommands, LeadershipIsHandedOverByWhoLeads) {
-  actions_.transfer_leadership = [&](BranchId to, std::function<void(absl::Status)> done) {
+  replicator_.transfer_leadership = [&](BranchId to, auto done) {
     status_.role = Role::kFollower;
     status_.leader = to;
     status_.term = Term(4);
+    replicator_.SetStatus(status_);
     done(absl::OkStatus());
   };
   EXPECT_EQ(Run(TransferLeadership{BranchId(2)}).message, "branch 2 leads in term 4");
@@ -90,20 +101,20 @@ TEST_F(BranchCommands, LeadershipIsHandedOverByWhoLeads) {
 }
 
 TEST_F(BranchCommands, AccountsAndSessionsAreRows) {
-  ledger_.Do({.kind = ledger::Kind::kOpen, .account = "poor", .amount = 1});
-  ledger_.Do({.kind = ledger::Kind::kOpen, .account = "rich\nforged", .amount = 9});
+  replicator_.Do({.kind = ledger::Kind::kOpen, .account = "poor", .amount = 1});
+  replicator_.Do({.kind = ledger::Kind::kOpen, .account = "rich\nforged", .amount = 9});
   EXPECT_EQ(Run(TopAccounts{1}).message, "1 of 2 accounts, at position 2");
   EXPECT_EQ(output_, "             BALANCE ACCOUNT\n                   9 \"rich\\x0aforged\"\n");
-  ledger_.OpenSession();
+  replicator_.Do({.kind = ledger::Kind::kOpenSession});
   EXPECT_EQ(Run(ListSessions{}).message, "1 of 1 sessions, at position 3");
   EXPECT_THAT(output_, HasSubstr("0/16384"));
 }
 
 TEST_F(BranchCommands, TheDigestIsThatOfTheLedgerAtOneIndex) {
-  ledger_.Do({.kind = ledger::Kind::kOpen, .account = "a", .amount = 5});
+  replicator_.Do({.kind = ledger::Kind::kOpen, .account = "a", .amount = 5});
   EXPECT_EQ(Run(VerifyDigest{}).outcome, CommandOutcome::kDone);
   EXPECT_THAT(output_, HasSubstr("position 1\n"));
-  EXPECT_THAT(output_, HasSubstr(fmt::format("{:016x}", ledger_.get().summary().state_digest)));
+  EXPECT_THAT(output_, HasSubstr(HexDigits(replicator_.GetStatus().ledger.state_digest)));
   EXPECT_THAT(output_, HasSubstr("conserved yes"));
 }
 

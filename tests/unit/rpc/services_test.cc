@@ -37,10 +37,7 @@ class Services : public ::testing::Test {
         service_{teller_, inflight_limit_, clock_, BranchId(7), metrics_, openings_},
         customer_(service_),
         exercise_(service_),
-        admin_(BranchId(7), {{BranchId(7), "localhost:1", true}}, replicator_,
-               AdminActions{
-                   .take_snapshot = [](int64_t, auto done) { done(absl::OkStatus()); },
-                   .transfer_leadership = [](BranchId, auto done) { done(absl::OkStatus()); }},
+        admin_(BranchId(7), {{BranchId(7), "localhost:1", true}}, replicator_, replicator_,
                clock_) {
     auto server =
         Server::Start({.listen = "127.0.0.1:0", .tls = {}}, {&customer_, &exercise_, &admin_});
