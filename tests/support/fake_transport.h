@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "branch/replication/route/leader_transport.h"
-#include "common/clock.h"
+#include "tests/support/test_clock.h"
 
 namespace bank::replication {
 
@@ -30,12 +30,6 @@ class FakeTransport final : public LeaderTransport {
 
   std::deque<Submitted> submitted;
   std::vector<int64_t> wakes;
-};
-
-class FakeClock final : public Clock {
- public:
-  int64_t NowNs() const override { return now_ns; }
-  int64_t now_ns = 1'000'000'000;
 };
 
 }  // namespace bank::replication

@@ -8,17 +8,12 @@
 #include <vector>
 
 #include "branch/telemetry/metric_store.h"
+#include "tests/support/test_clock.h"
 
 namespace bank::telemetry {
 
 constexpr int64_t kMs = 1'000'000;
 constexpr int64_t kSecond = 1'000'000'000;
-
-class TestClock final : public Clock {
- public:
-  int64_t NowNs() const override { return now_ns; }
-  int64_t now_ns = 1000 * kSecond;
-};
 
 class MetricStoreTest : public ::testing::Test {
  protected:

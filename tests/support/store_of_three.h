@@ -7,18 +7,12 @@
 
 #include "branch/console/view.h"
 #include "branch/telemetry/metric_store.h"
-#include "common/clock.h"
+#include "tests/support/test_clock.h"
 
 namespace bank::console {
 
-class HandClock final : public Clock {
- public:
-  int64_t NowNs() const override { return now_ns; }
-  int64_t now_ns = 1'000'000'000'000;
-};
-
 struct StoreOfThree {
-  HandClock clock;
+  TestClock clock;
   telemetry::MetricStore store{telemetry::MetricStoreOptions{}, clock};
   std::vector<telemetry::AgentPtr> agents;
   bool serves = true;

@@ -11,6 +11,7 @@
 
 #include "branch/replication/role_name.h"
 #include "common/clock.h"
+#include "common/hex.h"
 #include "common/one_line.h"
 
 namespace bank::telemetry {
@@ -84,8 +85,8 @@ void ToWire(const replication::ReplicatorStatus& status, BranchId branch, v1::Br
   wire->set_applied_index(status.applied_index.value);
   wire->set_last_index(status.last_index.value);
   wire->set_snapshot_index(status.snapshot_index.value);
-  wire->set_state_digest(fmt::format("{:016x}", status.ledger.state_digest));
-  wire->set_history_digest(fmt::format("{:016x}", status.ledger.history_digest));
+  wire->set_state_digest(HexDigits(status.ledger.state_digest));
+  wire->set_history_digest(HexDigits(status.ledger.history_digest));
   wire->set_accounts(status.ledger.accounts);
   wire->set_sessions(status.ledger.sessions);
   wire->set_balance_total(status.ledger.balance_total);
@@ -190,7 +191,7 @@ void ToWire(const StoreGap& gap, v1::Gap* wire) {
 
 void ToWire(Liveness liveness, const Life& life, int64_t now_ns, v1::MetricUpdate::Life* wire) {
   constexpr int64_t kMsMax = UINT32_MAX;
-  const auto ms = [](int64_t ns) { return Clamped<uint32_t>(ns / 1'000'000, kMsMax); };
+  const auto ms = [](int64_t ns) { return Clamped<uint32_t>(ns / kNsPerMs, kMsMax); };
   wire->set_state(liveness == Liveness::kLive      ? v1::MetricUpdate::Life::LIVE
                   : liveness == Liveness::kSuspect ? v1::MetricUpdate::Life::SUSPECT
                                                    : v1::MetricUpdate::Life::DEAD);

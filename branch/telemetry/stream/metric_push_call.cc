@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -14,8 +13,6 @@ namespace bank::telemetry {
 namespace {
 
 using grpc::StatusCode;
-
-constexpr int64_t kNsPerEvent = 1'000'000'000;
 
 grpc::Status ToGrpc(const absl::Status& status) {
   return {static_cast<StatusCode>(status.code()), std::string(status.message())};
@@ -109,7 +106,9 @@ void MetricStreams::PushCall::Take() {
     return End({StatusCode::FAILED_PRECONDITION, "a later run of this agent is known"});
   }
   for (v1::MetricFrame& wire : *message_.mutable_frames()) {
-    if (agent_->branch.value == 0) LimitEvents(&wire);
+    if (agent_->branch.value == 0) {
+      event_limit_.Apply(&wire, streams_.task_queue_.clock().NowNs(), UnixNowNs());
+    }
     auto batch = decoder_.Decode(agent_, wire);
     if (!batch.ok()) return End(ToGrpc(batch.status()));
     streams_.store_.AddBatch(*std::move(batch));
@@ -173,25 +172,6 @@ void MetricStreams::PushCall::Join() {
   const uint64_t sequence = last.incarnation == agent_->incarnation ? last.sequence : 0;
   context_.AddInitialMetadata(kLastSequenceKey, std::to_string(sequence));
   StartSendInitialMetadata();
-}
-
-void MetricStreams::PushCall::LimitEvents(v1::MetricFrame* batch) {
-  if (batch->events().empty()) return;
-  const int64_t count = std::min<int64_t>(batch->events_size(), EventsAllowed());
-  batch->mutable_events()->DeleteSubrange(static_cast<int>(count),
-                                          batch->events_size() - static_cast<int>(count));
-  events_due_ns_ += count * kNsPerEvent;
-  const int64_t now_unix_ns = UnixNowNs();
-  for (v1::Event& event : *batch->mutable_events()) {
-    event.set_kind(v1::Event::OTHER);
-    event.set_time_unix_nanos(std::clamp<int64_t>(event.time_unix_nanos(), 0, now_unix_ns));
-  }
-}
-
-int64_t MetricStreams::PushCall::EventsAllowed() {
-  const int64_t now_ns = streams_.task_queue_.clock().NowNs();
-  events_due_ns_ = std::max(events_due_ns_, now_ns);
-  return kForeignEventsMax - (events_due_ns_ - now_ns) / kNsPerEvent;
 }
 
 }  // namespace bank::telemetry

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "branch/telemetry/stream/convert.h"
+#include "branch/telemetry/stream/event_limit.h"
 #include "branch/telemetry/stream/metric_call.h"
 
 namespace bank::telemetry {
@@ -20,9 +21,6 @@ inline constexpr char kRelayedKey[] = "bank-relayed";
 
 class MetricStreams::PushCall final : public Call, public grpc::ServerReadReactor<v1::MetricPush> {
  public:
-  // Of an agent that is no branch: so many at once, and one a second.
-  static constexpr int64_t kForeignEventsMax = 50;
-
   PushCall(MetricStreams& streams, grpc::CallbackServerContext* context);
 
   void OnReadDone(bool ok) override;
@@ -44,8 +42,6 @@ class MetricStreams::PushCall final : public Call, public grpc::ServerReadReacto
   // OK, or why the branch's own agent may not speak here.
   grpc::Status CheckHello(const Agent& agent, std::string_view bank) const;
   void Join();
-  void LimitEvents(v1::MetricFrame* batch);
-  int64_t EventsAllowed();
 
   grpc::CallbackServerContext& context_;
   v1::MetricPush message_;
@@ -55,7 +51,7 @@ class MetricStreams::PushCall final : public Call, public grpc::ServerReadReacto
   bool relayed_ = false;
   bool cancelled_ = false;
   Relay* relay_ = nullptr;
-  int64_t events_due_ns_ = 0;  // when all events that were taken would have come, one a second
+  EventLimit event_limit_;  // of an agent that is not a branch
 };
 
 }  // namespace bank::telemetry

@@ -9,7 +9,7 @@
 #include "branch/telemetry/metric_store.h"
 #include "branch/telemetry/stream/convert.h"
 #include "branch/telemetry/stream/metric_call.h"
-#include "branch/telemetry/stream/sample_filter.h"
+#include "branch/telemetry/stream/update_writer.h"
 
 namespace bank::telemetry {
 
@@ -69,14 +69,7 @@ class MetricStreams::MetricsCall final : public ReaderCall<v1::MetricUpdate> {
   void Tick() override;
 
  private:
-  void Add(const MetricStore::Chunk& chunk);
-  void AddSamples(const SampleBatch& batch);
-  void AddBatch(const SampleBatch& batch);
-  void AddLives();
-
-  SampleFilter filter_;
-  const bool raw_;
-  SampleBatchEncoder encoder_;
+  UpdateWriter writer_;
   v1::MetricUpdate update_;
   bool life_due_ = false;
 };

@@ -1,30 +1,10 @@
 #include "branch/telemetry/stream/push_stream.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "common/decimal.h"
 
 namespace bank::telemetry {
-namespace {
-
-// Frames in one message: small messages, so that nothing else waits long behind one.
-constexpr size_t kPushedAtATime = 32;
-
-// How many batches before `batch` a chunk says will not come.
-uint64_t LostBefore(const MetricStore::Chunk& chunk, const SampleBatch& batch) {
-  uint64_t lost = 0;
-  for (const StoreGap& gap : chunk.gaps) {
-    const bool before = gap.incarnation == batch.agent->incarnation && gap.last_sequence != 0 &&
-                        gap.last_sequence < batch.sequence;
-    if (before && gap.until_unix_ns == batch.time_unix_ns) {
-      lost += gap.last_sequence - gap.first_sequence + 1;
-    }
-  }
-  return lost;
-}
-
-}  // namespace
 
 PushStream::PushStream(Options options, const std::shared_ptr<grpc::Channel>& channel,
                        MetricStore& store, net::TaskQueue& task_queue, net::WaitGroup& wait_group,
@@ -34,7 +14,8 @@ PushStream::PushStream(Options options, const std::shared_ptr<grpc::Channel>& ch
       task_queue_(task_queue),
       wait_group_(wait_group),
       ended_(std::move(ended)),
-      self_(std::make_shared<PushStream*>(this)) {
+      self_(std::make_shared<PushStream*>(this)),
+      writer_(options_.self, options_.heartbeat_ns, options_.status) {
   wait_group_.Add();
   for (const auto& [key, value] : options_.metadata) context_.AddMetadata(key, value);
   PreparePush(channel, &context_, this);
@@ -48,25 +29,8 @@ PushStream::PushStream(Options options, const std::shared_ptr<grpc::Channel>& ch
 
 void PushStream::Pump() {
   if (closed_ || writing_ || places_ == nullptr) return;
-  const auto chunk = places_->Take(kPushedAtATime);
-  const int64_t now_ns = task_queue_.clock().NowNs();
-  message_.Clear();
-  if (!chunk.events.empty() || now_ns >= next_sign_ns_) {
-    v1::MetricFrame* sign = message_.add_frames();
-    encoder_.Encode(*Heartbeat(), sign);
-    for (const Event& event : chunk.events) {
-      // Those of an earlier run the bank has told this one, and takes what is pushed for this
-      // one's.
-      if (event.incarnation == options_.self->incarnation) ToWire(event, sign->add_events());
-    }
-    next_sign_ns_ = now_ns + options_.heartbeat_ns;
-  }
-  for (const SampleBatchPtr& batch : chunk.batches) {
-    v1::MetricFrame* wire = message_.add_frames();
-    encoder_.Encode(*batch, wire);
-    wire->set_lost_before(std::max(batch->lost_before, LostBefore(chunk, *batch)));
-  }
-  if (message_.frames().empty()) return;
+  const auto chunk = places_->Take(PushWriter::kBatchesAtATime);
+  if (!writer_.Write(chunk, task_queue_.clock().NowNs(), &message_)) return;
   writing_ = true;
   StartWrite(&message_);
 }
@@ -127,13 +91,6 @@ void PushStream::Subscribe(uint64_t last) {
       {.agent = self.name, .after = {{self.name, {self.incarnation, last}}}, .events = true},
       [this] { task_queue_.Post([this] { Pump(); }); });
   Pump();
-}
-
-SampleBatchPtr PushStream::Heartbeat() const {
-  auto batch = std::make_shared<SampleBatch>();
-  batch->agent = options_.self;
-  batch->status = options_.status();
-  return batch;
 }
 
 // The call is over; its status comes with OnDone.

@@ -25,6 +25,7 @@
 #include "branch/telemetry/metric_store.h"
 #include "branch/telemetry/stream/convert.h"
 #include "branch/telemetry/stream/push_call.h"
+#include "branch/telemetry/stream/push_writer.h"
 #include "net/task_queue.h"
 #include "net/wait_group.h"
 
@@ -60,7 +61,6 @@ class PushStream final : public PushReactor {
   ~PushStream() override = default;
   void Subscribe(uint64_t last);
   void Broke();
-  SampleBatchPtr Heartbeat() const;
 
   const Options options_;
   MetricStore& store_;
@@ -71,12 +71,11 @@ class PushStream final : public PushReactor {
   grpc::ClientContext context_;
   v1::PushMetricsReply reply_;
   v1::MetricPush message_;
-  SampleBatchEncoder encoder_;
+  PushWriter writer_;
   std::unique_ptr<MetricStore::Subscription> places_;
   bool writing_ = false;
   bool closed_ = false;
   bool greeted_ = false;  // the hello is on its way
-  int64_t next_sign_ns_ = 0;
 };
 
 }  // namespace bank::telemetry

@@ -2,7 +2,6 @@
 
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/synchronization/notification.h"
@@ -47,21 +46,14 @@ void RemoteWrite::Dial() {
 void RemoteWrite::OnEnded(const grpc::Status& status) {
   stream_ = nullptr;
   const int64_t now_ns = task_queue_.clock().NowNs();
-  if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED) {
-    pause_ns_ = kPauseNsMax;
-  } else if (status.error_code() == grpc::StatusCode::UNAVAILABLE ||
-             now_ns - dialled_ns_ > kPauseNsMax) {
-    pause_ns_ = kPauseNsMin;
-  } else {
-    pause_ns_ = std::min(2 * pause_ns_, kPauseNsMax);
-  }
+  const int64_t pause_ns = pause_.After(status.error_code(), now_ns - dialled_ns_);
   const std::string reason = status.ok() ? "the server ended it" : status.error_message();
   if (reason != last_reason_) {
     spdlog::info("the metrics for the foreign server: {}; tried again every {} ms", reason,
-                 pause_ns_ / 1'000'000);
+                 pause_ns / kNsPerMs);
   }
   last_reason_ = reason;
-  task_queue_.PostAt(now_ns + pause_ns_, [this] { Dial(); });
+  task_queue_.PostAt(now_ns + pause_ns, [this] { Dial(); });
 }
 
 void RemoteWrite::Tick() {

@@ -2,9 +2,8 @@
 // own branches tell each other.
 //
 // The server may be slow, dead, or know nothing of the method: what waits for it waits in the
-// metric store, which this branch keeps anyway. A stream that could not be opened is soon tried
-// again; one that the server ended by itself later and later, up to kPauseNsMax, which is also how
-// often a server that does not implement the method is asked.
+// metric store, which this branch keeps anyway. When a stream ends, RedialPause says when it is
+// tried again.
 //
 // Threads: all of it on the task queue, except Start() and Stop().
 #pragma once
@@ -17,6 +16,7 @@
 
 #include "branch/telemetry/metric_store.h"
 #include "branch/telemetry/stream/push_stream.h"
+#include "branch/telemetry/stream/redial_pause.h"
 #include "net/task_queue.h"
 #include "net/wait_group.h"
 
@@ -24,9 +24,6 @@ namespace bank::telemetry {
 
 class RemoteWrite {
  public:
-  static constexpr int64_t kPauseNsMin = 250'000'000;
-  static constexpr int64_t kPauseNsMax = 30'000'000'000;
-
   // All must outlive it.
   RemoteWrite(PushStream::Options options, MetricStore& store, net::TaskQueue& task_queue);
 
@@ -49,7 +46,7 @@ class RemoteWrite {
   std::shared_ptr<grpc::Channel> channel_;
   PushStream* stream_ = nullptr;  // owns itself
   int64_t dialled_ns_ = 0;
-  int64_t pause_ns_ = kPauseNsMin;
+  RedialPause pause_;
   std::string last_reason_;
   bool stopping_ = false;
 };

@@ -8,6 +8,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "branch/telemetry/stream/convert.h"
+#include "common/hex.h"
 
 namespace bank::telemetry {
 namespace {
@@ -16,11 +17,9 @@ constexpr int64_t kSyncTickNs = 250'000'000;
 // A leader that sends what cannot be understood is of another version: it is not asked often.
 constexpr int64_t kNonsensePauseNs = 5'000'000'000;
 
-std::string NameOf(BranchId branch) { return fmt::format("branch-{}", branch.value); }
-
 }  // namespace
 
-std::string BankValue(uint64_t bank) { return fmt::format("{:016x}", bank); }
+std::string BankValue(uint64_t bank) { return HexDigits(bank); }
 
 // The leader's metric store to this branch.
 class TelemetrySync::Follow final : public grpc::ClientReadReactor<v1::MetricUpdate> {
@@ -104,7 +103,8 @@ TelemetrySync::TelemetrySync(TelemetrySyncOptions options, MetricStore& store, J
       journal_(journal),
       leader_tracker_(leader_tracker),
       task_queue_(task_queue),
-      status_(std::move(status)) {
+      status_(std::move(status)),
+      changes_(journal.self()->name) {
   leader_tracker_.Watch([this](const Leader& leader) { OnLeader(leader); });
 }
 
@@ -172,8 +172,9 @@ void TelemetrySync::Broke(const char* what, const grpc::Status& status) {
   informed_ = false;
   // One that has handed over lives, and will be heard of by the next.
   if (status.error_message() != kNoLeader) {
-    broken_master_ = NameOf(leader_.branch);
-    store_.NoteBroken(broken_master_);
+    const std::string name = fmt::format("branch-{}", leader_.branch.value);
+    changes_.NoteBrokenLeader(name);
+    store_.NoteBroken(name);
   }
   if (status.error_message() != last_fault_) {
     last_fault_ = status.error_message();
@@ -227,77 +228,23 @@ void TelemetrySync::Tick() {
   if (waiting_ && now_ns >= give_up_ns_) EndWaiting();
   if (!waiting_) store_.NoteAlive(journal_.self());
   if (push_ != nullptr) push_->Pump();
-  NoteLostMaster();
-  if (informed_) NoteChanges();
+  NoteChanges();
   task_queue_.PostAt(now_ns + kSyncTickNs, [this] { Tick(); });
 }
 
-void TelemetrySync::NoteLost(const std::string& name, const AgentView& view) {
-  seen_[name].told_lost = view.agent->incarnation;
-  journal_.Note(EventKind::kLost,
-                fmt::format("{} is lost: {}", name,
-                            view.life.broken_ns > view.life.heard_ns ? "its connection ended"
-                                                                     : "it has fallen silent"));
-}
-
-// Whoever followed a leader saw its end, and need not wait for the next one to tell.
-void TelemetrySync::NoteLostMaster() {
-  if (broken_master_.empty()) return;
-  for (const AgentView& view : store_.Agents()) {
-    if (view.agent->name != broken_master_) continue;
-    if (view.liveness == Liveness::kSuspect) return;
-    if (view.liveness == Liveness::kDead &&
-        seen_[broken_master_].told_lost != view.agent->incarnation) {
-      NoteLost(broken_master_, view);
-    }
-  }
-  broken_master_.clear();
-}
-
-// The leader tells of agents that come and go; that a branch is lost, every voter that sees it.
-// What changed before there was a leader, as when the leader itself is what was lost, the next one
-// tells, unless the last one or itself has done so.
 void TelemetrySync::NoteChanges() {
-  for (const AgentView& view : store_.Agents()) {
-    const std::string& name = view.agent->name;
-    Seen& seen = seen_[name];
-    const bool dead = view.liveness == Liveness::kDead;
-    const bool changed =
-        dead != seen.dead || (!dead && view.agent->incarnation != seen.incarnation);
-    seen = {.incarnation = view.agent->incarnation,
-            .dead = dead,
-            .untold = changed || seen.untold,
-            .told_lost = seen.told_lost};
-    if (!seen.untold || name == journal_.self()->name) continue;
-    if (!leader_.self) {
-      const bool counts = status_().role != replication::Role::kLearner;
-      const bool is_branch = view.agent->branch != BranchId(0);
-      if (changed && dead && is_branch && counts && seen.told_lost != seen.incarnation) {
-        NoteLost(name, view);
-      }
-      continue;
-    }
-    seen.untold = false;
-    if (dead && seen.told_lost == seen.incarnation) continue;
-    if (!changed && WasTold(name, dead)) continue;
-    if (!dead) {
-      journal_.Note(EventKind::kJoined, fmt::format("{} on {} joined", name, view.agent->hostname));
-    } else {
-      NoteLost(name, view);
+  const std::vector<AgentView> agents = store_.Agents();
+  std::vector<AgentChanges::News> news = changes_.LookAtBrokenLeader(agents);
+  if (informed_) {
+    using Part = AgentChanges::Part;
+    const Part part = leader_.self                                    ? Part::kLeads
+                      : status_().role == replication::Role::kLearner ? Part::kReceives
+                                                                      : Part::kVotes;
+    for (auto& more : changes_.Look(agents, part, [this] { return store_.Events(SIZE_MAX); })) {
+      news.push_back(std::move(more));
     }
   }
-}
-
-// Whether the newest event about the agent's coming and going says the same. About one that lives
-// nothing need have been said.
-bool TelemetrySync::WasTold(const std::string& name, bool dead) const {
-  const std::vector<Event> events = store_.Events(SIZE_MAX);
-  for (auto event = events.rbegin(); event != events.rend(); ++event) {
-    const bool lost = event->kind == EventKind::kLost;
-    if (!lost && event->kind != EventKind::kJoined) continue;
-    if (event->text.starts_with(name + " ")) return lost == dead;
-  }
-  return !dead;
+  for (auto& [kind, text] : news) journal_.Note(kind, std::move(text));
 }
 
 }  // namespace bank::telemetry

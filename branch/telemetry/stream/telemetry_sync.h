@@ -4,9 +4,8 @@
 // batches, events and heartbeats there, StreamMetrics{batches} brings everything else here. When
 // the leader changes both move at once, and both go on where the other side is: the new leader says
 // what it has of this branch, and this branch says what it has of all.
-// While this branch leads it needs neither; then it writes down who joined and who was lost. That
-// a branch is lost is written down by every voter that sees it, once; the loss of the leader also
-// before there is another one.
+// While this branch leads it needs neither. Who joined and who was lost it writes down as
+// AgentChanges says.
 //
 // A branch that starts first learns the past, its own of earlier runs included, and only then adds
 // batches of this run, because a metric store takes batches of one agent in order only.
@@ -17,12 +16,12 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "branch/replication/replicator.h"
+#include "branch/telemetry/agent_changes.h"
 #include "branch/telemetry/journal.h"
 #include "branch/telemetry/metric_store.h"
 #include "branch/telemetry/stream/leader_tracker.h"
@@ -74,10 +73,7 @@ class TelemetrySync {
   void Redial(int64_t after_ns);
   void Take(Follow& follow, const v1::MetricUpdate& update);
   void Tick();
-  void NoteLost(const std::string& name, const AgentView& view);
-  void NoteLostMaster();
   void NoteChanges();
-  bool WasTold(const std::string& name, bool dead) const;
   void EndWaiting();
 
   const TelemetrySyncOptions options_;
@@ -98,15 +94,8 @@ class TelemetrySync {
   bool waiting_ = true;    // for the past
   int64_t give_up_ns_ = 0;
   std::vector<SampleBatchPtr> held_;
-  struct Seen {
-    uint64_t incarnation = 0;
-    bool dead = true;
-    bool untold = true;      // nobody may have told of it yet: a leader has to look
-    uint64_t told_lost = 0;  // the incarnation of which this branch has told that it is lost
-  };
-  std::map<std::string, Seen> seen_;
+  AgentChanges changes_;
   std::string last_fault_;
-  std::string broken_master_;  // its streams broke: is it lost? Empty: none
 };
 
 }  // namespace bank::telemetry

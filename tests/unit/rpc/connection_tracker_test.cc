@@ -4,16 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/test_clock.h"
+
 namespace bank::rpc {
 namespace {
 
 class ConnectionTrackerTest : public ::testing::Test {
  protected:
-  class TestClock final : public Clock {
-   public:
-    int64_t NowNs() const override { return now_ns; }
-    int64_t now_ns = 1'000'000'000'000;
-  };
   // What a sweep tells, joined.
   std::string Sweep() {
     told_.clear();

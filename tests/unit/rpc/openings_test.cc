@@ -6,18 +6,13 @@
 #include <string>
 
 #include "tests/support/seeded_entropy.h"
+#include "tests/support/test_clock.h"
 
 namespace bank::rpc {
 namespace {
 
 class OpeningsTest : public ::testing::Test {
  protected:
-  class TestClock final : public Clock {
-   public:
-    int64_t NowNs() const override { return now_ns; }
-    int64_t now_ns = 1'000;
-  };
-
   SessionOwner OwnerOf(std::string_view certificate, std::string_view connection) const {
     return openings_.OpenerOf(certificate, connection).owner;
   }
@@ -25,7 +20,7 @@ class OpeningsTest : public ::testing::Test {
     return openings_.Admit(openings_.OpenerOf("", std::to_string(connection)));
   }
 
-  TestClock clock_;
+  TestClock clock_{1'000};
   SeededEntropy entropy_;
   Openings openings_{{.connection_max = 3, .certificate_max = 4, .span_ns = 100, .owners_max = 5},
                      BranchId(1),

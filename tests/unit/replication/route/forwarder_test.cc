@@ -48,7 +48,7 @@ class ForwarderTest : public testing::Test {
     for (const auto& proposal : proposals_) EXPECT_EQ(proposal->results.size(), 1u);
   }
 
-  FakeClock clock_;
+  TestClock clock_{kNsPerS};
   FakeTransport transport_;
   ForwarderOptions options_{.calls_max = 2,
                             .further_call_commands_min = 1,

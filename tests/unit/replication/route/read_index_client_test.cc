@@ -36,7 +36,7 @@ class ReadIndexClientTest : public testing::Test {
     for (const auto& read : reads_) EXPECT_EQ(read->size(), 1u);
   }
 
-  FakeClock clock_;
+  TestClock clock_{kNsPerS};
   FakeTransport transport_;
   ReadIndexClient gate_{clock_, transport_};
   std::vector<std::unique_ptr<Read>> reads_;
