@@ -5,9 +5,9 @@
 #include "branch/rpc/convert.h"
 #include "branch/teller/teller.h"
 #include "common/check.h"
-#include "common/clock.h"
 #include "tests/fuzz/target.h"
 #include "tests/support/seeded_entropy.h"
+#include "tests/support/test_clock.h"
 
 namespace bank::fuzz {
 namespace {
@@ -18,11 +18,6 @@ using ledger::Kind;
 
 constexpr BranchId kBranch{1};
 constexpr int64_t kInTimeNs = 1'000'000'000;
-
-class StoppedClock final : public Clock {
- public:
-  int64_t NowNs() const override { return 0; }
-};
 
 // A bank of one branch that has decided everything before it is asked.
 class OneBranch final : public replication::Replicator {
@@ -74,7 +69,7 @@ struct ServiceContext {
                    });
   }
 
-  StoppedClock clock;
+  TestClock clock{0};
   OneBranch bank;
   SeededEntropy entropy;
   teller::Teller teller{{}, bank, clock, entropy};

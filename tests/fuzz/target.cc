@@ -8,8 +8,9 @@ namespace bank::fuzz {
 const std::vector<FuzzTarget>& FuzzTargets() {
   static const std::vector<FuzzTarget> targets = [] {
     std::vector<FuzzTarget> all;
-    for (std::span<const FuzzTarget> some : {CheckerTargets(), LedgerTargets(), PeersTargets(),
-                                             RpcTargets(), ScriptTargets(), StorageTargets()}) {
+    for (std::span<const FuzzTarget> some :
+         {CheckerTargets(), LedgerTargets(), PeersTargets(), RemoteCommandTargets(), RpcTargets(),
+          ScriptTargets(), StorageTargets(), TelemetryTargets()}) {
       all.insert(all.end(), some.begin(), some.end());
     }
     return all;

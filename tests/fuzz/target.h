@@ -30,9 +30,11 @@ const FuzzTarget* FindFuzzTarget(std::string_view name);
 std::span<const FuzzTarget> CheckerTargets();
 std::span<const FuzzTarget> LedgerTargets();
 std::span<const FuzzTarget> PeersTargets();
+std::span<const FuzzTarget> RemoteCommandTargets();
 std::span<const FuzzTarget> RpcTargets();
 std::span<const FuzzTarget> ScriptTargets();
 std::span<const FuzzTarget> StorageTargets();
+std::span<const FuzzTarget> TelemetryTargets();
 
 // Stops the process unless `refusal` can be shown to people as it is: one line of valid UTF-8 of
 // bounded length, without control characters, that begins with `begin`.
