@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 
+#include "common/check.h"
 #include "common/decimal.h"
 
 namespace bank::remote_command {
@@ -131,6 +132,7 @@ absl::StatusOr<Command> Assemble(std::string_view name, std::span<const std::str
   const auto limit = number("the limit");
   if (!limit.ok()) return limit.status();
   if (name == "list-sessions") return ListSessions{*limit};
+  BANK_CHECK(name == "top-accounts") << name << " is listed and cannot be parsed";
   return TopAccounts{*limit};
 }
 

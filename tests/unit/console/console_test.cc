@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/synchronization/notification.h"
 #include "tests/support/store_of_three.h"
 
 namespace bank::console {
@@ -118,8 +119,14 @@ TEST_F(ConsoleTest, TheStreamGoesOnAndResumes) {
 }
 
 TEST_F(ConsoleTest, StoppingEndsOpenStreams) {
-  std::thread reader([this] { ReadStream({}, [](const std::string&) { return false; }); });
-  // The reader may come before or after the end; both must come to an end.
+  absl::Notification open;
+  std::thread reader([&] {
+    ReadStream({}, [&](const std::string&) {
+      if (!open.HasBeenNotified()) open.Notify();
+      return false;
+    });
+  });
+  open.WaitForNotification();
   console_->Stop();
   reader.join();
 }

@@ -83,8 +83,8 @@ TEST(Command, BatchesJoin) {
   const std::string one = BatchOf({{.kind = Kind::kOpenSession}});
   EXPECT_TRUE(ValidateBatch(one + one, 2).ok());
   EXPECT_TRUE(ValidateBatch("", 0).ok());
-  EXPECT_FALSE(ValidateBatch(one + one, 1).ok());
-  EXPECT_FALSE(ValidateBatch(one + one, 3).ok());
+  EXPECT_EQ(ValidateBatch(one + one, 1).message(), "a batch of 2 commands, said to be 1");
+  EXPECT_EQ(ValidateBatch(one + one, 3).message(), "a batch of 2 commands, said to be 3");
 }
 
 TEST(Command, EveryTruncationIsRefused) {
@@ -103,11 +103,18 @@ TEST(Command, EveryTruncationIsRefused) {
 }
 
 TEST(Command, MalformedIsRefused) {
-  EXPECT_FALSE(ValidateBatch(std::string("\x02\x80\x00\x01\x00\x02\x00\x00", 8), 1).ok())
+  // Each beside the one next to it that is taken.
+  EXPECT_TRUE(ValidateBatch(std::string("\x02\x00\x01\x00\x02\x00\x00", 7), 1).ok());
+  EXPECT_EQ(ValidateBatch(std::string("\x02\x80\x00\x01\x00\x02\x00\x00", 8), 1).message(),
+            "malformed command 0 at byte 0 of the batch")
       << "a varint with a needless byte";
-  std::string batch("\x02\x01\x01\x00\x02", 5);
-  batch += "\x81\x20" + std::string(4097, 'x') + std::string(1, '\0');
-  EXPECT_FALSE(ValidateBatch(batch, 1).ok()) << "a name of 4097 bytes";
+  const auto named = [](const std::string& length, size_t bytes) {
+    return std::string("\x02\x01\x01\x00\x02", 5) + length + std::string(bytes, 'x') +
+           std::string(1, '\0');
+  };
+  EXPECT_TRUE(ValidateBatch(named("\x80\x20", 4096), 1).ok());
+  EXPECT_EQ(ValidateBatch(named("\x81\x20", 4097), 1).message(),
+            "malformed command 0 at byte 0 of the batch");
 }
 
 TEST(Entry, RoundTrip) {

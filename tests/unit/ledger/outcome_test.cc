@@ -38,9 +38,14 @@ TEST(Outcome, Bytes) {
 
 TEST(Outcome, ImpossibleIsRefused) {
   std::vector<Outcome> read;
-  EXPECT_FALSE(DecodeOutcomes(std::string("\x0f\x01\x01", 3), 1, &read)) << "an unknown code";
-  EXPECT_FALSE(DecodeOutcomes("\x01\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 1, &read))
-      << "a negative balance";
+  // Each beside the one next to it that is taken.
+  const auto with_code = [](Code code) { return std::string(1, static_cast<char>(code)) + "\1\1"; };
+  EXPECT_TRUE(DecodeOutcomes(with_code(kCodeLast), 1, &read));
+  EXPECT_FALSE(
+      DecodeOutcomes(with_code(static_cast<Code>(static_cast<int>(kCodeLast) + 1)), 1, &read));
+  const std::string almost = "\x01\x01\xff\xff\xff\xff\xff\xff\xff\xff";
+  EXPECT_TRUE(DecodeOutcomes(almost + "\x7f", 1, &read)) << "2^63-1";
+  EXPECT_FALSE(DecodeOutcomes(almost + "\xff\x01", 1, &read)) << "a negative balance";
 }
 
 TEST(Outcome, EveryCodeHasItsName) {

@@ -107,8 +107,12 @@ TEST(Snapshot, AForgedCountAllocatesNothing) {
   // The two counts, of accounts and of sessions, are the last bytes before the checksum.
   const std::string head = bytes.substr(0, bytes.size() - 6);
   const std::string huge = "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01";
-  EXPECT_FALSE(Ledger::DecodeSnapshot(WithChecksum(head + huge + std::string(4, '\0'))).ok());
-  EXPECT_FALSE(Ledger::DecodeSnapshot(WithChecksum(head + '\0' + huge + "xxxx")).ok());
+  const std::string end(4, '\0');  // the checksum's place
+  EXPECT_TRUE(Ledger::DecodeSnapshot(WithChecksum(head + '\0' + '\0' + end)).ok());
+  EXPECT_EQ(Ledger::DecodeSnapshot(WithChecksum(head + huge + end)).status().message(),
+            "ledger snapshot: accounts");
+  EXPECT_EQ(Ledger::DecodeSnapshot(WithChecksum(head + '\0' + huge + end)).status().message(),
+            "ledger snapshot: sessions");
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,22 @@ TEST(Catalog, WordsBecomeACommandAndItsTextGivesTheWordsBack) {
     std::string text = accepted.words[0];
     for (size_t i = 1; i < accepted.words.size(); ++i) text += " " + accepted.words[i];
     EXPECT_EQ(Text(*command), text);
+  }
+}
+
+TEST(Catalog, EveryListedCommandIsParsedAsWhatItSays) {
+  const std::map<std::string, std::string> arguments = {{"set-sampling-interval", "100"},
+                                                        {"enable-collector", "cpu"},
+                                                        {"disable-collector", "cpu"},
+                                                        {"set-log-level", "info"}};
+  for (const Entry& entry : Catalog()) {
+    std::vector<std::string> words = {std::string(entry.name)};
+    if (const auto needed = arguments.find(words[0]); needed != arguments.end()) {
+      words.push_back(needed->second);
+    }
+    const auto command = Parse(words);
+    ASSERT_TRUE(command.ok()) << command.status();
+    EXPECT_TRUE(Text(*command).starts_with(entry.name)) << Text(*command);
   }
 }
 

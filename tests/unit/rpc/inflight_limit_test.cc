@@ -46,22 +46,26 @@ TEST(InflightLimit, ClosesForGoodAndWaits) {
   EXPECT_EQ(inflight_limit.Enter(), Entry::kClosed);
 }
 
-TEST(InflightLimit, ManyThreads) {
+TEST(InflightLimit, ManyThreadsKeepToTheBound) {
   InflightLimit inflight_limit(3);
-  std::atomic<int> entered{0};
+  std::atomic<int> inside{0}, entered{0}, too_many{0};
   {
     std::vector<std::jthread> threads;
-    for (int t = 0; t < 4; ++t) {
+    for (int t = 0; t < 8; ++t) {
       threads.emplace_back([&] {
         for (int i = 0; i < 10'000; ++i) {
           if (inflight_limit.Enter() != Entry::kEntered) continue;
+          if (++inside > 3) ++too_many;
           ++entered;
+          std::this_thread::yield();
+          --inside;
           inflight_limit.Leave();
         }
       });
     }
   }
   EXPECT_GT(entered.load(), 0);
+  EXPECT_EQ(too_many.load(), 0);
   EXPECT_EQ(inflight_limit.open(), 0);
 }
 

@@ -3,7 +3,7 @@
 // kernel's formats to hold what the recorded one lacks (see below). Each has two instants, two
 // seconds apart, with a line `--- INSTANT/PATH` before each file; `.expected` are the samples of
 // the second.
-// `monitor_test --rewrite` records what is found; review the difference.
+// `telemetry_test --rewrite` records what is found; review the difference.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
