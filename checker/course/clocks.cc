@@ -387,8 +387,7 @@ class ClockJudge {
     }
     if (events.empty()) return;
     const std::string what = fmt::format(
-        "part 3 is not grouped by request and ordered by clock within each request, {} of its "
-        "events stand elsewhere",
+        "part 3 is to be grouped by request and ordered by clock within each; not so are {}",
         events.size());
     if (strict_) {
       grade_->Add("", what, std::move(events));
