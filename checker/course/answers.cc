@@ -60,7 +60,8 @@ std::optional<bool> SuccessOf(std::string_view result) {
   for (const std::string_view word : {"success", "successful", "succeeded", "ok", "true"}) {
     if (result == word) return true;
   }
-  for (const std::string_view word : {"fail", "false", "error", "insufficient", "refused"}) {
+  for (const std::string_view word :
+       {"fail", "false", "error", "insufficient", "refuse", "reject", "denied", "unsuccess"}) {
     if (result.starts_with(word)) return false;
   }
   return std::nullopt;

@@ -51,7 +51,9 @@ class BlockJudge {
     JudgeProcesses();
     for (size_t i = 0; i < requests_.size(); ++i) JudgeCauses(requests_[i], carried_[i]);
     JudgeWrites();
-    JudgeRefusals(script_, requests_, carried_, out_of_time_, grade_);
+    if (script_.branches.size() > 1) {
+      JudgeRefusals(script_, requests_, carried_, out_of_time_, grade_);
+    }
     for (const auto& [key, count] : expected_) {
       grade_->values += count.first;
       const auto found = by_key_.find(key);
