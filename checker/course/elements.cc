@@ -154,7 +154,7 @@ void Flatten(Json value, std::vector<Json>* elements) {
       elements->push_back({{"id", *id}, {"recv", std::move(item.value())}});
     } else {
       const std::string key = script::Normalized(item.key());
-      const bool own = key == "recv" || key == "data" || key == "events";
+      const bool own = value.size() == 1 && (key == "recv" || key == "data" || key == "events");
       if (own) {
         elements->push_back({{item.key(), std::move(item.value())}});
       } else {
