@@ -60,7 +60,8 @@ std::optional<bool> SuccessOf(std::string_view result) {
   for (const std::string_view word : {"success", "successful", "succeeded", "ok", "true"}) {
     if (result == word) return true;
   }
-  for (const std::string_view word : {"fail", "false", "error", "insufficient", "refused"}) {
+  for (const std::string_view word :
+       {"fail", "false", "error", "insufficient", "refuse", "reject", "denied", "unsuccess"}) {
     if (result.starts_with(word)) return false;
   }
   return std::nullopt;
@@ -200,9 +201,10 @@ class Matcher {
                              : "it has no id that is a number");
       return;
     }
-    const size_t first = entries_of_[customer].front();
-    out_of_order_ = out_of_order_ || first < last_first_;
-    last_first_ = first;
+    const std::vector<size_t>& entries = entries_of_[customer];
+    const size_t entry = entries[std::min(given_of_[customer].size(), entries.size() - 1)];
+    out_of_order_ = out_of_order_ || entry < last_entry_;
+    last_entry_ = entry;
     given_of_[customer].push_back(std::move(element));
   }
 
@@ -353,7 +355,7 @@ class Matcher {
   Answers answers_;
   std::map<uint64_t, std::vector<size_t>> entries_of_;
   std::map<uint64_t, std::vector<GivenElement>> given_of_;
-  size_t last_first_ = 0;
+  size_t last_entry_ = 0;
   bool out_of_order_ = false;
 };
 
@@ -383,7 +385,7 @@ absl::StatusOr<Answers> MatchAnswers(std::string_view name, const Script& script
   }
   if (given.empty() || clocks || is_input) {
     return script::Place{std::string(name)}.Error(
-        clocks     ? "it has logical clocks: an output of project 2"
+        clocks     ? "it has logical clocks, as outputs of project 2 have (--project 2)"
         : is_input ? "it has branches with balances: an input, not an output"
                    : "nothing in it is a customer with its answers (\"id\" and \"recv\")");
   }

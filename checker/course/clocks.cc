@@ -63,7 +63,10 @@ class ClockJudge {
     JudgeProcesses();
     JudgeMessages();
     JudgeParts();
-    JudgeRefusals(script_, requests_, carried_, out_of_time_, grade_);
+    // A bank of one branch propagates nothing, and so tells nothing of refusals.
+    if (script_.branches.size() > 1) {
+      JudgeRefusals(script_, requests_, carried_, out_of_time_, grade_);
+    }
     CountValues();
   }
 
@@ -387,8 +390,8 @@ class ClockJudge {
     }
     if (events.empty()) return;
     const std::string what = fmt::format(
-        "part 3 is not grouped by request and ordered by clock within each request, {} of its "
-        "events stand elsewhere",
+        "events out of place in part 3, which is grouped by request and ordered by clock within "
+        "each: {}",
         events.size());
     if (strict_) {
       grade_->Add("", what, std::move(events));

@@ -1,5 +1,6 @@
 #include "checker/course/elements.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cmath>
 #include <utility>
@@ -34,6 +35,8 @@ class Joiner {
     const char c = text_[at_];
     if (IsBlank(c)) {
       out_ += text_[at_++];
+    } else if (depth_ == 0 && std::string_view("{[}],").find(c) == std::string_view::npos) {
+      PassOver();
     } else if (c == '"') {
       BeforeValue(c);
       String();
@@ -69,13 +72,23 @@ class Joiner {
     }
   }
 
-  // A comma that somebody left out: between two objects or arrays, and between any two values that
-  // stand beside each other in the file itself.
+  // Headings and the like, between the values of the file.
+  void PassOver() {
+    if (text_[at_] != '"') {
+      ++at_;
+      return;
+    }
+    const size_t kept = out_.size();
+    String();
+    out_.resize(kept);
+  }
+
+  // A comma that somebody left out between two objects or arrays, or between one and a value.
   void BeforeValue(char next) {
     const bool after_value =
         last_ != '\0' && last_ != ',' && last_ != ':' && last_ != '{' && last_ != '[';
     const bool bracket = next == '{' || next == '[' || last_ == '}' || last_ == ']';
-    if (after_value && (bracket || depth_ == 0)) out_ += ',';
+    if (after_value && bracket) out_ += ',';
   }
 
   void DropComma() {
@@ -141,7 +154,7 @@ void Flatten(Json value, std::vector<Json>* elements) {
       elements->push_back({{"id", *id}, {"recv", std::move(item.value())}});
     } else {
       const std::string key = script::Normalized(item.key());
-      const bool own = key == "recv" || key == "data" || key == "events";
+      const bool own = value.size() == 1 && (key == "recv" || key == "data" || key == "events");
       if (own) {
         elements->push_back({{item.key(), std::move(item.value())}});
       } else {
@@ -164,9 +177,15 @@ absl::StatusOr<std::vector<Json>> ReadValues(const script::Place& file, std::str
   if (!strict.ok()) return strict.status();
   absl::StatusOr<Json> values = script::ParseJson(file, Joiner(*strict).Run());
   if (!values.ok()) return values.status();
+  if (values->empty()) return file.Error("not JSON: there is no object and no array in it");
   std::vector<Json> elements;
   Flatten(*std::move(values), &elements);
   return elements;
+}
+
+// What a line of a log may hold that belongs to an output.
+bool HasId(const Json& element) {
+  return FieldOf(element, {"id", "pid", "eventid", "event-id"}) != nullptr;
 }
 
 }  // namespace
@@ -181,7 +200,7 @@ absl::StatusOr<std::vector<Json>> ReadElements(std::string_view name, std::strin
     const std::string_view object = ObjectOf({line.data(), line.size()});
     if (object.empty()) continue;
     absl::StatusOr<std::vector<Json>> values = ReadValues(file, object);
-    if (!values.ok()) return elements;
+    if (!values.ok() || !std::all_of(values->begin(), values->end(), HasId)) return elements;
     for (Json& value : *values) logged.push_back(std::move(value));
   }
   if (logged.empty()) return elements;

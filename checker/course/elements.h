@@ -1,9 +1,10 @@
 // The elements of an output that somebody's program wrote, whatever it looks like around them.
 //
 // Read are: one JSON array; a bare object; several values one after the other, with or without
-// commas, on one line or on many (JSON lines); arrays in arrays (the parts of project 2); an object
-// whose values are such arrays; Python's text (single quotes, True, None, words without quotes);
-// log lines that hold an object each; and what course/lenient_json.h forgives. Pure.
+// commas, on one line or on many (JSON lines), and headings between them; arrays in arrays (the
+// parts of project 2); an object whose values are such arrays; Python's text (single quotes, True,
+// None, words without quotes); log lines that hold an object each; and what course/lenient_json.h
+// forgives. Pure.
 #pragma once
 
 #include <string_view>

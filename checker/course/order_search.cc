@@ -13,10 +13,6 @@ namespace {
 
 constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
 
-bool Adds(const Step& step) {
-  return step.kind == Step::Kind::kAdd || step.kind == Step::Kind::kDrift;
-}
-
 // What is left of a chain; equal rests are one.
 struct Rest {
   Step step;
@@ -329,35 +325,6 @@ std::vector<std::pair<size_t, size_t>> ContradictingSights(
     }
   }
   return needed;
-}
-
-std::optional<bool> CanReach(int64_t start, const std::vector<Chain>& chains, size_t own,
-                             size_t done, int64_t amount) {
-  constexpr size_t kSumsMax = 200'000;
-  Wide base = start;
-  for (size_t i = 0; i < done; ++i) {
-    if (Adds(chains[own][i])) base += chains[own][i].amount;
-  }
-  std::vector<Wide> sums = {base};
-  for (size_t c = 0; c < chains.size(); ++c) {
-    if (c == own) continue;
-    std::vector<Wide> prefixes = {0};
-    for (const Step& step : chains[c]) {
-      if (Adds(step)) prefixes.push_back(prefixes.back() + step.amount);
-    }
-    if (prefixes.size() == 1) continue;
-    if (sums.size() * prefixes.size() > 20 * kSumsMax) return std::nullopt;
-    std::vector<Wide> more;
-    more.reserve(sums.size() * prefixes.size());
-    for (const Wide sum : sums) {
-      for (const Wide prefix : prefixes) more.push_back(sum + prefix);
-    }
-    std::sort(more.begin(), more.end());
-    more.erase(std::unique(more.begin(), more.end()), more.end());
-    if (more.size() > kSumsMax) return std::nullopt;
-    sums = std::move(more);
-  }
-  return std::binary_search(sums.begin(), sums.end(), Wide(amount));
 }
 
 }  // namespace bank::checker::course

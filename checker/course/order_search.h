@@ -9,7 +9,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <vector>
 
 namespace bank::checker::course {
@@ -28,6 +27,10 @@ struct Step {
   bool operator==(const Step&) const = default;
 };
 
+inline bool Adds(const Step& step) {
+  return step.kind == Step::Kind::kAdd || step.kind == Step::Kind::kDrift;
+}
+
 using Chain = std::vector<Step>;
 
 // Sums of amounts; a type of the compilers, not of the standard.
@@ -43,11 +46,5 @@ OrderFound FindOrder(int64_t start, const std::vector<Chain>& chains,
 // when FindOrder() says kNo. Out of time: not the smallest.
 std::vector<std::pair<size_t, size_t>> ContradictingSights(
     int64_t start, std::vector<Chain> chains, const std::function<bool()>& out_of_time);
-
-// Whether the balance can be `amount` when chain `own` has done its first `done` steps and each of
-// the others any number of its own. Which steps they need to see is ignored: false is certain, true
-// is not. nullopt: the amounts are too many to tell.
-std::optional<bool> CanReach(int64_t start, const std::vector<Chain>& chains, size_t own,
-                             size_t done, int64_t amount);
 
 }  // namespace bank::checker::course

@@ -33,7 +33,11 @@ std::string FaultLine(const Fault& fault) {
 
 // What there is to say of it on one line; "": nothing.
 std::string FirstWord(const Graded& graded) {
-  if (!graded.read.ok()) return std::string(graded.read.message());
+  if (!graded.read.ok()) {
+    const std::string message(graded.read.message());
+    const std::string name = graded.name + ": ";
+    return message.starts_with(name) ? message.substr(name.size()) : message;
+  }
   if (!graded.grade.faults.empty()) return FaultLine(graded.grade.faults.front());
   return graded.grade.undecided_because;
 }
