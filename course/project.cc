@@ -79,4 +79,19 @@ absl::StatusOr<Project> RecognizeProject(std::string_view name, const Script& sc
   return Project::kLogicalClocks;
 }
 
+absl::Status CheckProject(std::string_view name, const Script& script, Project project) {
+  if (project != Project::kLogicalClocks) return absl::OkStatus();
+  for (const Entry& entry : script.entries) {
+    size_t number = 0;
+    for (const Operation& operation : entry.operations) {
+      ++number;
+      if (operation.interface != Interface::kQuery) continue;
+      const Place place{absl::StrCat(std::string(name), ": element ", entry.element, " (customer ",
+                                     entry.customer, "), event ", number)};
+      return place.Error("project 2 has deposits and withdrawals only, and this is a query");
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace bank::script

@@ -24,4 +24,8 @@ std::string_view ProjectName(Project project);
 // `name` and says why. An input without any event is of project 1.
 absl::StatusOr<Project> RecognizeProject(std::string_view name, const Script& script);
 
+// Whether an input can be run as this project, whatever its form: project 2 has no queries.
+// InvalidArgument, one line that begins with `name`.
+absl::Status CheckProject(std::string_view name, const Script& script, Project project);
+
 }  // namespace bank::script

@@ -36,6 +36,9 @@ class Check final : public Command {
         project_ != 0 ? absl::StatusOr<script::Project>(static_cast<script::Project>(project_))
                       : script::RecognizeProject(input_, *script);
     if (!project.ok()) return Complain(kExitBadInput, std::string(project.status().message()));
+    if (const absl::Status fits = script::CheckProject(input_, *script, *project); !fits.ok()) {
+      return Complain(kExitBadInput, std::string(fits.message()));
+    }
     if (output_given_.given()) {
       const absl::Status place = CheckOutput(output_, {input_});
       if (!place.ok()) {

@@ -124,6 +124,9 @@ class Replay final : public Command {
       if (!project.ok()) return Complain(kExitBadInput, std::string(project.status().message()));
       project_kind_ = *project;
     }
+    if (const auto fits = script::CheckProject(input_, script_, project_kind_); !fits.ok()) {
+      return Complain(kExitBadInput, std::string(fits.message()));
+    }
     const bool clocks = project_kind_ == Project::kLogicalClocks;
     const bool sessions = project_kind_ == Project::kClientCentric;
     for (const auto& [flag, fits] : {std::pair(&form_given_, clocks || sessions),
@@ -151,15 +154,6 @@ class Replay final : public Command {
   }
 
   int PrepareClocks() {
-    for (const script::Entry& entry : script_.entries) {
-      for (const script::Operation& operation : entry.operations) {
-        if (operation.interface != script::Interface::kQuery) continue;
-        return Complain(kExitBadInput,
-                        fmt::format("{}: customer {}: project 2 has deposits and withdrawals only, "
-                                    "and this is a query",
-                                    input_, entry.customer));
-      }
-    }
     if (files_ == Files::kThree && form_ == Form::k2021) {
       return Complain(kExitUsage, "--files three is not of the form of 2021");
     }

@@ -99,7 +99,7 @@ class Counter {
     const size_t request = open.request;
     switch (open.event.what) {
       case What::kReceivedFromCustomer:
-        Tick(branch, request, 0, "request");
+        Tick(branch, request, requests_.all[request].clock, "request");
         Tick(branch, request, 0, "execute");
         if (propagations_[request] == 0) Tick(branch, request, 0, "response");
         return true;

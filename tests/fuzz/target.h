@@ -29,6 +29,7 @@ const FuzzTarget* FindFuzzTarget(std::string_view name);
 
 std::span<const FuzzTarget> CheckerTargets();
 std::span<const FuzzTarget> CourseTargets();
+std::span<const FuzzTarget> LamportTargets();
 std::span<const FuzzTarget> LedgerTargets();
 std::span<const FuzzTarget> PeersTargets();
 std::span<const FuzzTarget> RemoteCommandTargets();
