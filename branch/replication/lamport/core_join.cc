@@ -94,17 +94,20 @@ void Core::JoinIfAllAnswered() {
   Member& self = members_[options_.self];
   for (Peer& peer : peers_) {
     const Reply& answer = *peer.answer;
-    peer.acked_received = answer.received;
-    peer.acked_decided = answer.decided;
     peer.applied = answer.applied;
     if (!answer.joined) continue;
     floor_ = std::max(floor_, answer.state.highest);
     AdoptPending(answer.state);
     // A decision that a former process of this branch told some and not all.
     for (const Applied& applied : answer.state.tail) {
-      if (applied.origin != options_.self || applied.index > applied_) continue;
+      if (applied.origin != options_.self || applied.sequence > self.delivered) continue;
       own_[applied.sequence].index = applied.index;
     }
+  }
+  // No peer can have more of this branch's writes than this branch has now.
+  for (Peer& peer : peers_) {
+    peer.acked_received = std::min(peer.answer->received, self.received);
+    peer.acked_decided = std::min(peer.answer->decided, self.delivered);
   }
   for (auto& [sequence, write] : own_) {
     write.needs.resize(peers_.size());
@@ -136,7 +139,9 @@ void Core::Adopt(const State& state) {
 
 void Core::AdoptPending(const State& state) {
   for (const auto& [origin, write] : state.pending) {
-    if (write.sequence != members_[origin].received + 1) continue;  // here already, in another's answer too
+    const Member& member = members_[origin];
+    if (write.sequence != member.received + 1) continue;  // here already, in another's answer too
+    if (write.stamp <= member.received_stamp) continue;   // no branch stamps like that
     if (origin == options_.self) {
       OwnWrite& own = own_[write.sequence];
       own.stamp = write.stamp;
