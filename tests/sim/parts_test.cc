@@ -116,19 +116,20 @@ class DurableRecordTest : public ::testing::Test {
 
 TEST_F(DurableRecordTest, AcceptsWhatWasWritten) { EXPECT_EQ(record_.Compare(found_), ""); }
 
-TEST_F(DurableRecordTest, MissesALostVote) {
+TEST_F(DurableRecordTest, NoticesALostVote) {
   found_.hard_state.vote = BranchId(0);
-  EXPECT_NE(record_.Compare(found_), "");
+  EXPECT_EQ(record_.Compare(found_),
+            "the vote changed on the disk: term 3 vote 0 found, term 3 vote 2 written");
 }
 
-TEST_F(DurableRecordTest, MissesALostEntry) {
+TEST_F(DurableRecordTest, NoticesALostEntry) {
   found_.entries.pop_back();
-  EXPECT_NE(record_.Compare(found_), "");
+  EXPECT_EQ(record_.Compare(found_), "the log was durable to 4 and ends at 3");
 }
 
-TEST_F(DurableRecordTest, MissesAChangedEntry) {
+TEST_F(DurableRecordTest, NoticesAChangedEntry) {
   found_.entries[2].term = Term(2);
-  EXPECT_NE(record_.Compare(found_), "");
+  EXPECT_EQ(record_.Compare(found_), "another entry at index 3 than was made durable");
 }
 
 TEST_F(DurableRecordTest, LetsUnsyncedEntriesGo) {

@@ -33,6 +33,15 @@ class MemoryDisk {
     absl::MutexLock lock(&mutex_);
     failing_syncs_ = fail;
   }
+  // While it is held, syncs do not end. The test releases it.
+  void Hold(bool held) {
+    absl::MutexLock lock(&mutex_);
+    held_ = held;
+  }
+  void AwaitHeldSync() {
+    absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(&sync_waits_));
+  }
   bool lost() {
     absl::MutexLock lock(&mutex_);
     return lost_;
@@ -53,6 +62,8 @@ class MemoryDisk {
   std::vector<Entry> written_ ABSL_GUARDED_BY(mutex_);  // durable ones and not yet durable ones
   bool failing_ ABSL_GUARDED_BY(mutex_) = false;
   bool failing_syncs_ ABSL_GUARDED_BY(mutex_) = false;
+  bool held_ ABSL_GUARDED_BY(mutex_) = false;
+  bool sync_waits_ ABSL_GUARDED_BY(mutex_) = false;
   bool lost_ ABSL_GUARDED_BY(mutex_) = false;  // marked as lost
   uint64_t syncs_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t appends_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -65,6 +76,10 @@ class MemoryStorage final : public Storage {
   absl::Status WriteHardState(const HardState& state) override {
     absl::MutexLock lock(&disk_.mutex_);
     if (disk_.failing_) return Failure();
+    const HardState& known = disk_.durable_.hard_state;
+    const bool votes_again =
+        state.term == known.term && known.vote != BranchId(0) && state.vote != known.vote;
+    if (state.term < known.term || votes_again) return absl::InternalError("a vote taken back");
     disk_.durable_.hard_state = state;
     return absl::OkStatus();
   }
@@ -81,6 +96,10 @@ class MemoryStorage final : public Storage {
   }
   absl::Status Sync() override {
     absl::MutexLock lock(&disk_.mutex_);
+    disk_.sync_waits_ = disk_.held_;
+    const auto goes_on = [this] { return !disk_.held_; };
+    disk_.mutex_.Await(absl::Condition(&goes_on));
+    disk_.sync_waits_ = false;
     if (disk_.failing_ || disk_.failing_syncs_) return Failure();
     ++disk_.syncs_;
     disk_.durable_.entries = disk_.written_;
@@ -96,7 +115,11 @@ class MemoryStorage final : public Storage {
     absl::MutexLock lock(&disk_.mutex_);
     if (disk_.failing_) return Failure();
     BANK_CHECK(prepared_.has_value() && prepared_->index == index) << index.value;
-    disk_.durable_.snapshot = std::exchange(prepared_, std::nullopt);
+    std::optional<Snapshot> saved = std::exchange(prepared_, std::nullopt);
+    const std::optional<Snapshot>& known = disk_.durable_.snapshot;
+    if (known && known->index >= index) return absl::OkStatus();
+    disk_.durable_.snapshot = std::move(saved);
+    disk_.durable_.entries = disk_.written_;
     return absl::OkStatus();
   }
   absl::Status InstallSnapshot(const Snapshot& snapshot) override {

@@ -178,6 +178,7 @@ absl::StatusOr<std::vector<std::string>> SimFileSystem::List(const std::string& 
 absl::Status SimFileSystem::SyncDirectory(const std::string& directory) {
   std::lock_guard lock(mutex_);
   const absl::Status begun = BeginCall(DiskCall::kSyncDirectory);
+  if (begun.ok() && !directories_.contains(directory)) return NoSuchFile(directory);
   std::vector<NameChange> left;
   for (NameChange& change : changes_) {
     const bool here = (!change.removed.empty() && DirectoryOf(change.removed) == directory) ||

@@ -204,12 +204,19 @@ TEST_F(RaftReplicatorTest, LeadershipMovesOnRequest) {
   OpenSession(cluster);
   const size_t leader = cluster.AwaitLeader();
   const size_t next = (leader + 1) % 3;
-  EXPECT_TRUE(RaftCluster::Await([&] {
-    cluster.branch(cluster.AwaitLeader())
-        .TransferLeadership(BranchId(next + 1), [](const absl::Status&) {});
-    Do(cluster, leader, Deposit(1));
-    return cluster.branch(next).GetStatus().role == Role::kLeader;
-  }));
+  absl::Notification over;
+  absl::Status transfer;
+  BranchId leads_then;
+  cluster.branch(leader).TransferLeadership(BranchId(next + 1), [&](absl::Status status) {
+    transfer = std::move(status);
+    leads_then = cluster.branch(leader).GetStatus().leader;
+    over.Notify();
+  });
+  over.WaitForNotification();
+  ASSERT_TRUE(transfer.ok()) << transfer;
+  EXPECT_EQ(leads_then, BranchId(next + 1)) << "it is over when another leads, not before";
+  EXPECT_EQ(cluster.branch(leader).GetStatus().role, Role::kFollower);
+  Do(cluster, leader, Deposit(1));
   ExpectAgreement(cluster);
 }
 
