@@ -30,7 +30,7 @@ class HistoryPasses {
   // What of the history the certificate looks at.
   struct Focus {  // as in Certificate::Options
     bool order_only = false;
-    bool total_unknown = false;
+    bool has_others = false;
     bool keep_all = false;
     const std::vector<Operation>* placed = nullptr;
   };

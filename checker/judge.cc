@@ -27,6 +27,7 @@ constexpr size_t kTotalOfMax = 16;
 constexpr size_t kTotalSearchesMax = 64;
 constexpr size_t kCompletedMax = 20'000;
 constexpr int64_t kAloneBudgetMs = 200;
+constexpr std::chrono::seconds kWholeTime{1};
 constexpr std::chrono::seconds kCompletingTime{3};
 constexpr const char* kBudgetEnded = "the budget of CPU time ended before the verdict";
 
@@ -59,11 +60,14 @@ class HistoryJudge {
   absl::Status CompleteViolations();
   bool IsWrong(const std::string& text) const;
   absl::Status RunSearch(size_t operations_max, bool positions, SearchResult* result);
+  absl::Status RunSearch(size_t operations_max, SearchOptions options, SearchResult* result);
+  void JudgeAsAWhole();
+  bool HasOthers() const;
   absl::Status Certify();
   absl::Status JudgeByCertificate(std::optional<ExpectedState>* expected_state);
   absl::Status PlaceUnknown();
   absl::StatusOr<bool> Holds(const std::vector<Operation>& placed);
-  absl::StatusOr<ExpectedState::May> MayTotalByPlacing(Wide total);
+  absl::StatusOr<ExpectedState::May> MayEndByPlacing(const Digest& digest);
   absl::StatusOr<ExpectedState::May> MayTotalBySearch(Wide change, uint64_t room);
   absl::Status JudgeBySearch();
   void ReportSearch(const SearchResult& search);
@@ -78,6 +82,7 @@ class HistoryJudge {
   std::vector<Digest> digests_;
   std::optional<PlacementProblem> problem_;
   std::optional<Placement> placement_;
+  Wide taken_ = 0;  // what unknown operations added to all balances in the order that was found
 };
 
 absl::Status HistoryJudge::ReadDigests() {
@@ -138,6 +143,7 @@ absl::Status HistoryJudge::Conclude() {
   if (judgement_.undecided_because.empty()) {
     judgement_.undecided_because = std::move(check.undecided_because);
   }
+  JudgeAsAWhole();
   for (Violation& violation : judgement_.violations) {
     absl::Status status = options_.explains ? Explain(&violation) : absl::OkStatus();
     if (!status.ok() && !IsOver(status)) return status;
@@ -153,15 +159,25 @@ absl::Status HistoryJudge::Conclude() {
   return absl::OkStatus();
 }
 
+// Whether a branch counts more accounts than the history names.
+bool HistoryJudge::HasOthers() const {
+  const auto named = static_cast<int64_t>(judgement_.names.size());
+  return std::any_of(digests_.begin(), digests_.end(),
+                     [&](const Digest& digest) { return digest.accounts > named; });
+}
+
 // Finishes the certificate, after further passes if what it found out asks for them.
 absl::Status HistoryJudge::Certify() {
   uint64_t last_index = 0;
   for (const Digest& digest : digests_) last_index = std::max(last_index, digest.log_index);
   certificate().Finish(last_index);
   HistoryPasses::Focus focus;
-  if (certificate().has_strangers() && passes_.initial().given) focus.total_unknown = true;
-  if (certificate().needs_all()) focus.keep_all = true;
-  if (!focus.total_unknown && !focus.keep_all) return absl::OkStatus();
+  const bool may_be_others = judgement_.names.size() > passes_.initial().balances.size();
+  focus.has_others = passes_.initial().given &&
+                     (HasOthers() || certificate().has_strangers() ||
+                      (certificate().rests_on_limits() && may_be_others));
+  focus.keep_all = certificate().needs_all();
+  if (!focus.has_others && !focus.keep_all) return absl::OkStatus();
   if (absl::Status status = passes_.Settle(focus); !status.ok()) return status;
   certificate().Finish(last_index);
   return absl::OkStatus();
@@ -184,11 +200,16 @@ absl::Status HistoryJudge::JudgeByCertificate(std::optional<ExpectedState>* expe
     }
     if (needs_unknown) {
       if (absl::Status status = PlaceUnknown(); !status.ok()) return status;
-      if (judgement_.violations.empty()) *expected_state = certificate().expected_state();
+      if (judgement_.violations.empty()) {
+        // Another placing might do without some of the accounts that this one is about.
+        const Wide accounts = (*expected_state)->end.accounts.low;
+        *expected_state = certificate().expected_state();
+        (*expected_state)->end.accounts.low = accounts;
+      }
     }
     if (problem_ && !problem_->unknown.empty()) {
-      (*expected_state)->may_total = [this](Wide total, uint64_t) {
-        const absl::StatusOr<ExpectedState::May> may = MayTotalByPlacing(total);
+      (*expected_state)->may_end = [this](const Digest& digest) {
+        const absl::StatusOr<ExpectedState::May> may = MayEndByPlacing(digest);
         return may.ok() ? *may : ExpectedState::May::kUnknown;
       };
     }
@@ -237,16 +258,20 @@ absl::StatusOr<bool> HistoryJudge::Holds(const std::vector<Operation>& placed) {
   return !certificate().violation();
 }
 
-absl::StatusOr<ExpectedState::May> HistoryJudge::MayTotalByPlacing(Wide total) {
+absl::StatusOr<ExpectedState::May> HistoryJudge::MayEndByPlacing(const Digest& digest) {
   // Out of reach, whatever happened. Some of the unknown operations may be counted already.
   Wide most = 0;
   Wide least = 0;
+  // What was told of an account that the header does not name hides what moved before.
+  const bool hides = judgement_.names.size() != passes_.initial().balances.size();
   for (const Operation& op : problem_->unknown) {
-    const Wide by = op.kind == OpKind::kTransfer ? Wide{0} : ChangeOf(op, op.account);
-    (by < 0 ? least : most) += by;
+    const Wide by = op.kind == OpKind::kTransfer && !hides ? 0 : std::max<int64_t>(op.amount, 0);
+    if (hides || op.kind != OpKind::kWithdraw) most += by;
+    if (hides || op.kind == OpKind::kWithdraw) least -= by;
   }
-  const Wide counted = certificate().expected_state().total;
-  if (total > counted + most - least || total < counted + least - most)
+  const Bounds counted = certificate().expected_state().end.all;
+  const Wide total = digest.balance_total;
+  if (total > counted.high + most - least || total < counted.low + least - most)
     return ExpectedState::May::kNo;
   const Placement::Answer answer = placement_->Find(total);
   if (answer == Placement::Answer::kNone) return ExpectedState::May::kNo;
@@ -254,7 +279,9 @@ absl::StatusOr<ExpectedState::May> HistoryJudge::MayTotalByPlacing(Wide total) {
   const std::vector<Operation> placed = placement_->Placed();
   const absl::StatusOr<bool> holds = Holds(placed);
   if (!holds.ok()) return holds.status();
-  if (!*holds || certificate().expected_state().total != total) return ExpectedState::May::kUnknown;
+  if (!*holds || FitOf(digest, certificate().expected_state().end) != Fit::kFits) {
+    return ExpectedState::May::kUnknown;
+  }
   judgement_.placed = placed.size();
   return ExpectedState::May::kYes;
 }
@@ -281,6 +308,7 @@ absl::StatusOr<ExpectedState::May> HistoryJudge::MayTotalBySearch(Wide change, u
   options.searching = budget_.Share(1, 2);
   options.minimizing = budget_;
   options.positions = passes_.indexed() != 0;
+  options.has_others = HasOthers();
   auto may = ExpectedState::May::kNo;
   size_t searches = 0;
   for (uint32_t set = 0; set < uint32_t{1} << unknown.size(); ++set) {
@@ -327,12 +355,38 @@ absl::Status HistoryJudge::JudgeBySearch() {
   SearchResult search;
   if (absl::Status s = RunSearch(kSearchedMax, positions, &search); !s.ok()) return s;
   if (search.answer == SearchAnswer::kViolation) ReportSearch(search);
+  taken_ = search.taken;
   if (search.answer == SearchAnswer::kUnknown) {
     judgement_.undecided_because =
         search.lacks_room ? "an order was found, but not where all of it took a position"
                           : "the search came to the end of its budget";
   }
   return absl::OkStatus();
+}
+
+// What was found so far is right as far as it goes. Where accounts are named that the header does
+// not know, or something was left undecided, small histories are searched once more for an order
+// that explains all at once, what branches say included.
+void HistoryJudge::JudgeAsAWhole() {
+  const bool is_exact = judgement_.undecided_because.empty() && passes_.initial().given &&
+                        judgement_.names.size() == passes_.initial().balances.size();
+  if (is_exact || !judgement_.violations.empty()) return;
+  SearchOptions options;
+  options.searching = budget_.AtMost(kWholeTime);
+  options.positions = true;
+  options.end = digests_.empty() ? nullptr : &digests_.back();
+  SearchResult search;
+  if (!RunSearch(kSecondOpinionMax, options, &search).ok()) return;
+  if (search.answer == SearchAnswer::kUnknown) return;
+  judgement_.undecided_because.clear();
+  if (search.answer == SearchAnswer::kLinearizable) return;
+  if (!search.is_of_end) return ReportSearch(search);
+  Violation violation;
+  violation.kind = ViolationKind::kTotal;
+  violation.why = fmt::format("no order that explains the answers leads to what branch {} says",
+                              options.end->branch);
+  violation.last_index = options.end->log_index;
+  judgement_.violations.push_back(std::move(violation));
 }
 
 void HistoryJudge::ReportSearch(const SearchResult& search) {
@@ -346,29 +400,22 @@ void HistoryJudge::ReportSearch(const SearchResult& search) {
 // What the operations add up to, whatever their order was.
 absl::StatusOr<ExpectedState> HistoryJudge::ExpectedStateByCounting() {
   ExpectedState expected_state;
-  expected_state.total_known = passes_.initial().given && !options_.foreign_writers;
   expected_state.index_newest = judgement_.last_index;
   Wide total = 0;
-  std::set<uint32_t> accounts;
+  std::set<uint32_t> accounts;  // that are there for certain
   for (const auto& [account, balance] : passes_.initial().balances) {
     total += balance;
     accounts.insert(account);
   }
   std::set<uint32_t> there;   // not by the header
   std::set<uint32_t> absent;  // at some moment, and opened by nobody for certain
-  std::set<uint32_t> named;
   bool has_unknown = false;
   bool has_opening = false;  // of unknown outcome
   const absl::Status status = passes_.ForEachEffect([&](const Operation& op) {
     if (op.is_positioned()) ++expected_state.positions;
     has_unknown = has_unknown || op.is_unknown();
-    named.insert(op.account);
-    if (op.to != kNoAccount) named.insert(op.to);
     const bool told = op.is_read() || op.is_positioned();
-    if (told && (op.answer == Answer::kInsufficientFunds || op.answer == Answer::kAccountExists ||
-                 (op.answer == Answer::kOk && op.kind != OpKind::kOpen))) {
-      there.insert(op.account);
-    }
+    if (told && TellsPresence(op)) there.insert(op.account);
     if (told && op.answer == Answer::kUnknownAccount && op.kind != OpKind::kTransfer) {
       absent.insert(op.account);
     }
@@ -380,24 +427,33 @@ absl::StatusOr<ExpectedState> HistoryJudge::ExpectedStateByCounting() {
     if (op.kind == OpKind::kWithdraw) total -= op.amount;
   });
   if (!status.ok()) return status;
-  for (uint32_t account : named) {
-    if (accounts.contains(account)) continue;
+  bool has_strangers = false;
+  Wide undecided = 0;
+  for (uint32_t account = 0; account < judgement_.names.size(); ++account) {
+    if (accounts.contains(account) || judgement_.names.is_bad(account)) continue;
     if (there.contains(account)) {
-      expected_state.total_known = false;
+      has_strangers = true;
       accounts.insert(account);
     } else if (has_opening || !absent.contains(account)) {
-      expected_state.has_strangers = true;
+      undecided += 1;
     }
   }
-  expected_state.total = total;
+  // What strangers held at first comes to what was counted.
+  const bool has_others = !passes_.initial().given || options_.foreign_writers || HasOthers();
+  EndState& end = expected_state.end;
+  end.accounts.low = static_cast<Wide>(accounts.size());
+  end.accounts.high = has_others ? kUnbounded : end.accounts.low + undecided;
+  const Wide reached = total + taken_;
+  end.certain = {std::max<Wide>(reached, 0), has_strangers || has_others ? kUnbounded : reached};
+  end.all = {end.certain.low, undecided != 0 ? kUnbounded : end.certain.high};
   if (has_unknown) {
-    expected_state.may_total = [this, total, taken = expected_state.positions](Wide wanted,
-                                                                               uint64_t last) {
-      const auto may = MayTotalBySearch(wanted - total, last - std::min(last, taken));
+    expected_state.may_end = [this, total,
+                              taken = expected_state.positions](const Digest& digest) {
+      const auto may = MayTotalBySearch(digest.balance_total - total,
+                                        digest.log_index - std::min(digest.log_index, taken));
       return may.ok() ? *may : ExpectedState::May::kUnknown;
     };
   }
-  expected_state.accounts = accounts.size();
   return expected_state;
 }
 
@@ -478,16 +534,22 @@ absl::Status HistoryJudge::CompleteViolations() {
 }
 
 absl::Status HistoryJudge::RunSearch(size_t operations_max, bool positions, SearchResult* result) {
+  SearchOptions options;
+  options.searching = budget_.Share(4, 5);
+  options.positions = positions;
+  return RunSearch(operations_max, options, result);
+}
+
+absl::Status HistoryJudge::RunSearch(size_t operations_max, SearchOptions options,
+                                     SearchResult* result) {
   *result = {};
   if (judgement_.operations > operations_max || options_.foreign_writers) return absl::OkStatus();
   std::vector<Operation> operations;
   absl::Status status =
       passes_.ForEachEffect([&](const Operation& op) { operations.push_back(op); });
   if (!status.ok()) return IsOver(status) ? absl::OkStatus() : status;
-  SearchOptions options;
-  options.searching = budget_.Share(4, 5);
   options.minimizing = budget_;
-  options.positions = positions;
+  options.has_others = HasOthers();
   *result = Search(operations, passes_.initial(), judgement_.names, options);
   judgement_.searched_states += result->states;
   return absl::OkStatus();

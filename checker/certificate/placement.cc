@@ -108,16 +108,11 @@ void Placement::Set(uint32_t account, const AccountView& view, uint32_t interval
 
 BankView Placement::StateFor(const Operation& op) const {
   BankView state = problem_.bank;
-  state.bad_account = names_.is_bad(op.account);
   state.account = accounts_[op.account].view;
-  if (op.kind == OpKind::kTransfer) {
-    state.bad_account = state.bad_account || names_.is_bad(op.to) || op.to == op.account;
-    state.to = accounts_[op.to].view;
-  }
-  if (problem_.has_all_events) {
-    state.total = total_;
-    state.accounts = account_count_;
-  }
+  if (op.kind == OpKind::kTransfer) state.to = accounts_[op.to].view;
+  state.Recognize(op, names_);
+  state.money = problem_.has_all_events ? money_ : kAnyMoney;
+  state.accounts = problem_.has_all_events ? account_count_ : Sum{};
   return state;
 }
 
@@ -151,7 +146,7 @@ bool Placement::PassEvent(uint32_t number) {
     return false;
   }
   Carry(op, &state);
-  total_ = state.total;
+  money_ = state.money;
   account_count_ = state.accounts;
   const auto follow = [&](uint32_t account, const AccountView& view) {
     const State& now = accounts_[account];
@@ -185,9 +180,12 @@ bool Placement::PassEvents(uint32_t gap) {
 
 bool Placement::EndFits() {
   if (!total_wanted_) return true;
-  Wide total = 0;
-  for (const State& state : accounts_) total += state.view.least();
-  if (total == *total_wanted_) return true;
+  Bounds total = {0, problem_.has_others ? kUnbounded : 0};
+  for (const State& state : accounts_) {
+    total.low += state.view.least();
+    total.high += state.view.most();
+  }
+  if (*total_wanted_ >= total.low && *total_wanted_ <= total.high) return true;
   for (uint32_t account = 0; account < accounts_.size(); ++account) BlameAccount(account);
   return false;
 }
@@ -202,7 +200,7 @@ void Placement::Reach(uint32_t gap) {
   }
   if (level.placed == 0) level_at_gap_[gap] = static_cast<uint32_t>(levels_.size() - 1);
   level.trail = trail_.size();
-  level.total = total_;
+  level.money = money_;
   level.accounts = account_count_;
   const std::vector<uint32_t>& earlier = earlier_[gap];
   if (level.placed < earlier.size()) level.earlier = earlier[level.placed];
@@ -391,7 +389,7 @@ void Placement::Place(Level* level, uint32_t content) {
   const UnknownSupply::Content& c = supply_.at(content);
   BankView state = StateFor(c.op);
   Carry(c.op, &state);
-  total_ = state.total;
+  money_ = state.money;
   account_count_ = state.accounts;
   const auto change = [&](uint32_t account, const AccountView& view) {
     const State& now = accounts_[account];
@@ -420,7 +418,7 @@ void Placement::Undo(Level* level) {
     NoteUneven(saved.account);
     trail_.pop_back();
   }
-  total_ = level->total;
+  money_ = level->money;
   account_count_ = level->accounts;
 }
 
@@ -543,7 +541,7 @@ Placement::Answer Placement::Find(std::optional<Wide> total) {
   trail_.clear();
   uneven_.clear();
   supply_.GiveAllBack();
-  total_ = problem_.bank.total;
+  money_ = problem_.bank.money;
   account_count_ = problem_.bank.accounts;
   accounts_.assign(problem_.intervals.size(), {});
   for (uint32_t account = 0; account < accounts_.size(); ++account) {

@@ -67,8 +67,8 @@ class Placement {
     bool is_short = false;
     bool is_borrowed = false;  // the choice was used up elsewhere
     size_t trail = 0;
-    Wide total = 0;
-    uint64_t accounts = 0;
+    Sum money;
+    Sum accounts;
   };
   struct State {
     AccountView view;
@@ -149,8 +149,8 @@ class Placement {
       effort_;             // by gap: how much may be spent on choices that make up for nothing
   uint32_t furthest_ = 0;  // gap
   std::vector<std::vector<uint32_t>> earlier_;  // by gap: choices given up for those before them
-  Wide total_ = 0;
-  uint64_t account_count_ = 0;
+  Sum money_;
+  Sum account_count_;
   // Why the last step failed.
   uint32_t low_ = kNone;
   bool is_short_ = false;

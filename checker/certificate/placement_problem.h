@@ -47,7 +47,8 @@ struct PlacementProblem {
   std::deque<AccountView> certain;
   std::vector<std::vector<Interval>> intervals;  // by account
   std::vector<Operation> unknown;
-  BankView bank;  // total, and number of accounts, at the first gap
+  BankView bank;            // as a whole, at the first gap
+  bool has_others = false;  // there may be accounts that nobody names
   // `bank` may be followed from answer to answer: `events` are all of them.
   bool has_all_events = false;
 };

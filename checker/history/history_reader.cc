@@ -212,6 +212,10 @@ void HistoryReader::ParseDigest(const Source& source, std::string_view text) {
     }
   }
   if (object.contains("accounts")) digest.accounts = object["accounts"];
+  if (object.contains("accounts") && digest.accounts < 0) {
+    Fail(source, "\"accounts\" must be an integer >= 0");
+    return;
+  }
   if (object.contains("balance_total")) {
     digest.balance_total = object["balance_total"];
     digest.has_balance_total = true;

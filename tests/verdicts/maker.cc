@@ -361,7 +361,7 @@ void Mutate(Dice* dice, Story* story) {
       break;
     case 24:
       for (DigestLine& line : story->digests) {
-        if (line.accounts) *line.accounts -= 1;
+        if (line.accounts.value_or(0) > 0) *line.accounts -= 1;
       }
       break;
     case 25:
