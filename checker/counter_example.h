@@ -11,7 +11,7 @@
 #include "checker/judge.h"
 #include "checker/model/operation.h"
 #include "checker/model/violation.h"
-#include "checker/search/budget.h"
+#include "checker/model/budget.h"
 
 namespace bank::checker {
 

@@ -20,7 +20,6 @@ constexpr size_t kPairsOf = 400;
 // So many operations are loaded for a search; each takes about 120 bytes.
 constexpr size_t kSearchedMax = 4'000'000;
 constexpr size_t kSecondOpinionMax = 2'000;
-constexpr uint64_t kPlacementStepsMax = 30'000'000;
 // So many operations of unknown outcome are tried in all combinations to explain a total, and so
 // many combinations are searched.
 constexpr size_t kTotalOfMax = 16;
@@ -39,7 +38,7 @@ class HistoryJudge {
   HistoryJudge(const JudgeOptions& options, InputFiles digests, Judgement* judgement)
       : options_(options),
         judgement_(*judgement),
-        budget_(Budget::OfMs(options.budget_ms)),
+        budget_(Budget::OfMs(*options.cpu_clock, options.budget_ms)),
         passes_(options, budget_, judgement),
         digest_inputs_(std::move(digests)) {}
 
@@ -196,7 +195,7 @@ absl::Status HistoryJudge::JudgeByCertificate(std::optional<ExpectedState>* expe
     const bool needs_unknown = certificate().needs_unknown();
     if (needs_unknown || !digests_.empty()) {
       problem_ = certificate().TakeProblem();
-      if (problem_) placement_.emplace(*problem_, judgement_.names, kPlacementStepsMax);
+      if (problem_) placement_.emplace(*problem_, judgement_.names, budget_.Share(4, 5));
     }
     if (needs_unknown) {
       if (absl::Status status = PlaceUnknown(); !status.ok()) return status;
@@ -229,7 +228,7 @@ absl::Status HistoryJudge::JudgeByCertificate(std::optional<ExpectedState>* expe
 absl::Status HistoryJudge::PlaceUnknown() {
   const auto answer = placement_ ? placement_->Find({}) : Placement::Answer::kUnknown;
   if (answer == Placement::Answer::kNone) {
-    const Placement::Failure failure = placement_->failure();
+    const PlacementFailure failure = placement_->failure();
     judgement_.violations.push_back(certificate().Unexplained(problem_->events[failure.event].op,
                                                               failure.state, failure.since));
     return absl::OkStatus();
@@ -510,6 +509,7 @@ bool HistoryJudge::IsWrong(const std::string& text) const {
   options.foreign_writers = options_.foreign_writers;
   options.explains = false;
   options.budget_ms = kAloneBudgetMs;
+  options.cpu_clock = options_.cpu_clock;
   Judgement alone;
   alone.inputs = {InputFile::OfText("counter-example", text)};
   const absl::Status status = HistoryJudge(options, {}, &alone).Run();

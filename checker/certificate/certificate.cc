@@ -251,15 +251,19 @@ void Certificate::CheckAnswer(const Operation& op) {
   if (is_open || (options_.keep_all && !problem_.gaps.empty())) Keep(op);
   const AccountView expected = state.account;
   if (!Agrees(op, state)) {
-    // What unknown operations may have changed is not known any more.
+    // What unknown operations may have changed is not known any more. As few accounts as possible
+    // are taken for changed: of the others it stays known what they miss later.
     BankView open = state;
-    if (account_open) open.account = {};
-    if (to_open) open.to = {};
     if (!problem_.gaps.empty()) {
       open.money = kAnyMoney;
       open.accounts = {};
     }
-    if (!Agrees(op, open)) {
+    const auto agrees = [&](bool opens_account, bool opens_to) {
+      open.account = opens_account && account_open ? AccountView{} : state.account;
+      open.to = opens_to && to_open ? AccountView{} : state.to;
+      return Agrees(op, open);
+    };
+    if (!agrees(true, false) && !agrees(false, true) && !agrees(true, true)) {
       open.money = kAnyMoney;
       open.accounts = {};
       rests_on_limits_ = Agrees(op, open);
@@ -295,7 +299,11 @@ void Certificate::Keep(const Operation& op) {
   if (is_too_much_) return;
   PlacementProblem::Event event{.op = op};
   const auto see = [&](uint32_t account, uint32_t* certain) {
-    if (IsOpen(accounts_[account])) return OpenInterval(account);
+    if (IsOpen(accounts_[account])) {
+      OpenInterval(account);
+      problem_.intervals[account].back().has_events = true;
+      return;
+    }
     *certain = static_cast<uint32_t>(problem_.certain.size());
     problem_.certain.push_back(accounts_[account].view);
   };

@@ -39,6 +39,7 @@ struct PlacementProblem {
     // Unknown operations must have added `missing` in it; else nothing is known about the sum.
     bool has_missing = false;
     bool opens = false;  // and one of them has opened the account
+    bool has_events = false;  // answers in it concern the account
     Wide missing = 0;
   };
 

@@ -82,6 +82,11 @@ void HistoryReader::Advance(Source* source) {
       ParseHeader(*source, text);
     } else if (line.type == LineType::kDigest) {
       ParseDigest(*source, text);
+    } else if (!source->has_header) {
+      Fail(*source,
+           "no header before it: a history begins with a line of \"type\":\"header\" "
+           "(docs/HISTORY.md)");
+      return;
     } else {
       const char* missing = !line.has(Line::kProcess) ? "process"
                             : !line.has(Line::kId)    ? "id"

@@ -23,7 +23,7 @@
 #include "checker/history/key_book.h"
 #include "checker/model/operation.h"
 #include "checker/model/rules.h"
-#include "checker/search/budget.h"
+#include "checker/model/budget.h"
 #include "checker/search/group_state.h"
 #include "checker/search/pending_list.h"
 #include "checker/search/unknown_sums.h"
