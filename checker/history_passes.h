@@ -19,9 +19,9 @@
 #include "checker/history/history_reader.h"
 #include "checker/history/key_book.h"
 #include "checker/judge.h"
+#include "checker/model/budget.h"
 #include "checker/model/operation.h"
 #include "checker/model/violation.h"
-#include "checker/model/budget.h"
 
 namespace bank::checker {
 

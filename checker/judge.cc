@@ -7,23 +7,19 @@
 #include "checker/certificate/certificate.h"
 #include "checker/certificate/digests.h"
 #include "checker/certificate/placement.h"
+#include "checker/counted_end.h"
 #include "checker/counter_example.h"
+#include "checker/explanation.h"
 #include "checker/history_passes.h"
-#include "checker/search/contradiction.h"
 #include "checker/search/search.h"
 #include "fmt/format.h"
 
 namespace bank::checker {
 namespace {
 
-constexpr size_t kPairsOf = 400;
 // So many operations are loaded for a search; each takes about 120 bytes.
 constexpr size_t kSearchedMax = 4'000'000;
 constexpr size_t kSecondOpinionMax = 2'000;
-// So many operations of unknown outcome are tried in all combinations to explain a total, and so
-// many combinations are searched.
-constexpr size_t kTotalOfMax = 16;
-constexpr size_t kTotalSearchesMax = 64;
 constexpr size_t kCompletedMax = 20'000;
 constexpr int64_t kAloneBudgetMs = 200;
 constexpr std::chrono::seconds kWholeTime{1};
@@ -55,7 +51,6 @@ class HistoryJudge {
  private:
   absl::Status Conclude();
   absl::Status ReadDigests();
-  absl::Status Explain(Violation* violation);
   absl::Status CompleteViolations();
   bool IsWrong(const std::string& text) const;
   absl::Status RunSearch(size_t operations_max, bool positions, SearchResult* result);
@@ -67,10 +62,8 @@ class HistoryJudge {
   absl::Status PlaceUnknown();
   absl::StatusOr<bool> Holds(const std::vector<Operation>& placed);
   absl::StatusOr<ExpectedState::May> MayEndByPlacing(const Digest& digest);
-  absl::StatusOr<ExpectedState::May> MayTotalBySearch(Wide change, uint64_t room);
   absl::Status JudgeBySearch();
   void ReportSearch(const SearchResult& search);
-  absl::StatusOr<ExpectedState> ExpectedStateByCounting();
   Certificate& certificate() { return passes_.certificate(); }
 
   const JudgeOptions& options_;
@@ -81,6 +74,7 @@ class HistoryJudge {
   std::vector<Digest> digests_;
   std::optional<PlacementProblem> problem_;
   std::optional<Placement> placement_;
+  std::optional<CountedEnd> counted_end_;
   Wide taken_ = 0;  // what unknown operations added to all balances in the order that was found
 };
 
@@ -125,7 +119,9 @@ absl::Status HistoryJudge::Conclude() {
   } else {
     if (absl::Status status = JudgeBySearch(); !status.ok()) return status;
     if (!digests_.empty() && judgement_.operations <= kSearchedMax) {
-      absl::StatusOr<ExpectedState> counted = ExpectedStateByCounting();
+      CountedEnd::Options options{HasOthers(), options_.foreign_writers, taken_};
+      counted_end_.emplace(judgement_.names, options, budget_, &passes_);
+      absl::StatusOr<ExpectedState> counted = counted_end_->Count(judgement_.last_index);
       if (counted.ok()) {
         expected_state = *std::move(counted);
       } else if (!IsOver(counted.status())) {
@@ -144,7 +140,8 @@ absl::Status HistoryJudge::Conclude() {
   }
   JudgeAsAWhole();
   for (Violation& violation : judgement_.violations) {
-    absl::Status status = options_.explains ? Explain(&violation) : absl::OkStatus();
+    absl::Status status =
+        options_.explains ? Explain(judgement_.names, &passes_, &violation) : absl::OkStatus();
     if (!status.ok() && !IsOver(status)) return status;
   }
   if (options_.explains && !judgement_.violations.empty()) {
@@ -172,9 +169,9 @@ absl::Status HistoryJudge::Certify() {
   certificate().Finish(last_index);
   HistoryPasses::Focus focus;
   const bool may_be_others = judgement_.names.size() > passes_.initial().balances.size();
-  focus.has_others = passes_.initial().given &&
-                     (HasOthers() || certificate().has_strangers() ||
-                      (certificate().rests_on_limits() && may_be_others));
+  focus.has_others =
+      passes_.initial().given && (HasOthers() || certificate().has_strangers() ||
+                                  (certificate().rests_on_limits() && may_be_others));
   focus.keep_all = certificate().needs_all();
   if (!focus.has_others && !focus.keep_all) return absl::OkStatus();
   if (absl::Status status = passes_.Settle(focus); !status.ok()) return status;
@@ -285,49 +282,6 @@ absl::StatusOr<ExpectedState::May> HistoryJudge::MayEndByPlacing(const Digest& d
   return ExpectedState::May::kYes;
 }
 
-// Whether an order explains the answers in which unknown operations, `room` at most, change the
-// total by so much.
-absl::StatusOr<ExpectedState::May> HistoryJudge::MayTotalBySearch(Wide change, uint64_t room) {
-  std::vector<Operation> others;
-  std::vector<Operation> unknown;  // those that change it
-  Wide most = 0;
-  Wide least = 0;
-  const absl::Status status = passes_.ForEachEffect([&](const Operation& op) {
-    const bool counts = op.is_unknown() && op.kind != OpKind::kTransfer;
-    (counts ? unknown : others).push_back(op);
-    const Wide by = counts ? ChangeOf(op, op.account) : Wide{0};  // amounts may be negative
-    (by < 0 ? least : most) += by;
-  });
-  if (!status.ok()) return status;
-  if (change > most || change < least) return ExpectedState::May::kNo;
-  if (unknown.size() > kTotalOfMax || others.size() > kSecondOpinionMax) {
-    return ExpectedState::May::kUnknown;
-  }
-  SearchOptions options;
-  options.searching = budget_.Share(1, 2);
-  options.minimizing = budget_;
-  options.positions = passes_.indexed() != 0;
-  options.has_others = HasOthers();
-  auto may = ExpectedState::May::kNo;
-  size_t searches = 0;
-  for (uint32_t set = 0; set < uint32_t{1} << unknown.size(); ++set) {
-    Wide sum = 0;
-    std::vector<Operation> operations = others;
-    for (size_t i = 0; i < unknown.size(); ++i) {
-      if ((set >> i & 1) == 0) continue;
-      operations.push_back(AsDone(unknown[i]));
-      operations.back().return_ns = kNever;
-      sum += ChangeOf(unknown[i], unknown[i].account);
-    }
-    if (sum != change || operations.size() - others.size() > room) continue;
-    if (++searches > kTotalSearchesMax) return ExpectedState::May::kUnknown;
-    const SearchResult found = Search(operations, passes_.initial(), judgement_.names, options);
-    if (found.answer == SearchAnswer::kLinearizable) return ExpectedState::May::kYes;
-    if (found.answer == SearchAnswer::kUnknown) may = ExpectedState::May::kUnknown;
-  }
-  return may;
-}
-
 // Some answers, or all, have no position.
 absl::Status HistoryJudge::JudgeBySearch() {
   judgement_.method = "search";
@@ -394,113 +348,6 @@ void HistoryJudge::ReportSearch(const SearchResult& search) {
   violation.why = "no order of these operations explains their answers";
   violation.operations = search.culprits;
   judgement_.violations.push_back(std::move(violation));
-}
-
-// What the operations add up to, whatever their order was.
-absl::StatusOr<ExpectedState> HistoryJudge::ExpectedStateByCounting() {
-  ExpectedState expected_state;
-  expected_state.index_newest = judgement_.last_index;
-  Wide total = 0;
-  std::set<uint32_t> accounts;  // that are there for certain
-  for (const auto& [account, balance] : passes_.initial().balances) {
-    total += balance;
-    accounts.insert(account);
-  }
-  std::set<uint32_t> there;   // not by the header
-  std::set<uint32_t> absent;  // at some moment, and opened by nobody for certain
-  bool has_unknown = false;
-  bool has_opening = false;  // of unknown outcome
-  const absl::Status status = passes_.ForEachEffect([&](const Operation& op) {
-    if (op.is_positioned()) ++expected_state.positions;
-    has_unknown = has_unknown || op.is_unknown();
-    const bool told = op.is_read() || op.is_positioned();
-    if (told && TellsPresence(op)) there.insert(op.account);
-    if (told && op.answer == Answer::kUnknownAccount && op.kind != OpKind::kTransfer) {
-      absent.insert(op.account);
-    }
-    if (op.is_unknown() && op.kind == OpKind::kOpen) has_opening = true;
-    if (!op.took_effect()) return;
-    if (op.kind == OpKind::kOpen) accounts.insert(op.account);
-    if (op.to != kNoAccount) there.insert(op.to);
-    if (op.kind == OpKind::kOpen || op.kind == OpKind::kDeposit) total += op.amount;
-    if (op.kind == OpKind::kWithdraw) total -= op.amount;
-  });
-  if (!status.ok()) return status;
-  bool has_strangers = false;
-  Wide undecided = 0;
-  for (uint32_t account = 0; account < judgement_.names.size(); ++account) {
-    if (accounts.contains(account) || judgement_.names.is_bad(account)) continue;
-    if (there.contains(account)) {
-      has_strangers = true;
-      accounts.insert(account);
-    } else if (has_opening || !absent.contains(account)) {
-      undecided += 1;
-    }
-  }
-  // What strangers held at first comes to what was counted.
-  const bool has_others = !passes_.initial().given || options_.foreign_writers || HasOthers();
-  EndState& end = expected_state.end;
-  end.accounts.low = static_cast<Wide>(accounts.size());
-  end.accounts.high = has_others ? kUnbounded : end.accounts.low + undecided;
-  const Wide reached = total + taken_;
-  end.certain = {std::max<Wide>(reached, 0), has_strangers || has_others ? kUnbounded : reached};
-  end.all = {end.certain.low, undecided != 0 ? kUnbounded : end.certain.high};
-  if (has_unknown) {
-    expected_state.may_end = [this, total,
-                              taken = expected_state.positions](const Digest& digest) {
-      const auto may = MayTotalBySearch(digest.balance_total - total,
-                                        digest.log_index - std::min(digest.log_index, taken));
-      return may.ok() ? *may : ExpectedState::May::kUnknown;
-    };
-  }
-  return expected_state;
-}
-
-// Reads the stretch of the history around a wrong answer and finds the smallest set that shows it.
-absl::Status HistoryJudge::Explain(Violation* violation) {
-  if (violation->kind != ViolationKind::kBalance) return absl::OkStatus();
-  const Operation wrong = violation->operations.back();
-  std::vector<Operation> around;
-  std::set<uint64_t> held;
-  const auto concerns = [&](const Operation& op) {
-    return op.account == wrong.account || op.to == wrong.account ||
-           (wrong.to != kNoAccount && (op.account == wrong.to || op.to == wrong.to));
-  };
-  const auto consider = [&](const Operation& op) {
-    if (op.is_positioned() || op.is_read()) {
-      if (!op.has_index || op.index < violation->first_index || op.index > violation->last_index) {
-        return;
-      }
-      if (op.is_positioned()) held.insert(op.index);
-      if (concerns(op) && !StandsBefore(wrong, op)) around.push_back(op);
-    } else if (violation->has_missing && op.is_write() && concerns(op)) {
-      const bool lacks =
-          (op.kind == OpKind::kDeposit && op.amount == violation->missing) ||
-          (op.kind == OpKind::kWithdraw && -static_cast<Wide>(op.amount) == violation->missing);
-      if (lacks && violation->hints.size() < 3) {
-        violation->hints.push_back("would fit if this had taken effect: " +
-                                   Describe(op, judgement_.names));
-      }
-    }
-  };
-  if (absl::Status status = passes_.ForEachEffect(consider); !status.ok()) return status;
-  std::sort(around.begin(), around.end(), StandsBefore);
-  const Contradiction contradiction(around, passes_.initial(), &judgement_.names,
-                                    violation->first_index == 0);
-  const auto shows = [&](const std::vector<Operation>& some) { return contradiction.Shows(some); };
-  if (shows(around)) violation->operations = Minimize(around, shows, kPairsOf);
-  const uint64_t first = violation->operations.front().index;
-  const uint64_t last = violation->operations.back().index;
-  uint64_t missing = 0;
-  for (uint64_t index = first + 1; index < last && missing < 1000; ++index) {
-    if (!held.contains(index)) ++missing;
-  }
-  if (missing != 0) {
-    violation->hints.push_back(
-        fmt::format("{}{} positions between {} and {} are held by no recorded operation",
-                    missing == 1000 ? "more than " : "", missing, first, last));
-  }
-  return absl::OkStatus();
 }
 
 // Whether a small history is inconsistent for certain.

@@ -64,8 +64,8 @@ class Certificate {
   // Unknown operations may have brought the bank to its limits: the caller begins again with
   // Options::keep_all.
   bool needs_all() const {
-    return !problem_.unknown.empty() && (tells_limits_ || total_most_ > kBalanceMax ||
-                                         accounts_most_ > bank_.accounts_max);
+    return !problem_.unknown.empty() &&
+           (tells_limits_ || total_most_ > kBalanceMax || accounts_most_ > bank_.accounts_max);
   }
   // An account was there that the header does not name, or the violation is one only if there are
   // none but those that were named before it: the caller, if there may be, begins again with

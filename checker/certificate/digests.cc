@@ -34,7 +34,8 @@ void CheckEnd(const Digest& digest, const ExpectedState& expected_state, DigestC
   if (fit == Fit::kFits || (has_unknown && !end.is_exact())) {
     if (digest.has_balance_total && !end.is_exact()) {
       check->notes.push_back(
-          "the bank's total is compared as far as possible: the history does not know all accounts");
+          "the bank's total is compared as far as possible: the history does not know all "
+          "accounts");
     }
     return;
   }

@@ -3,11 +3,11 @@
 //
 // The gaps fall into stretches: where the answers tell all about every account between two gaps,
 // what was placed before does not matter behind. Each stretch is searched by itself
-// (stretch_search.h); what they have in common is the supply. Where one finds nothing left, it takes
-// what another one uses, which then has to find another way, and so on: an augmenting path, as in
-// matchings (Kuhn 1955). So a choice far back that proves wrong costs what the stretches on that
-// path cost, not all that lies between. kNone is a proof: nothing explains the answers of a stretch
-// even with all that others use. One owner. Memory: about 150 bytes for each gap.
+// (stretch_search.h); what they have in common is the supply. Where one finds nothing left, it
+// takes what another one uses, which then has to find another way, and so on: an augmenting path,
+// as in matchings (Kuhn 1955). So a choice far back that proves wrong costs what the stretches on
+// that path cost, not all that lies between. kNone is a proof: nothing explains the answers of a
+// stretch even with all that others use. One owner. Memory: about 150 bytes for each gap.
 #pragma once
 
 #include <cstdint>

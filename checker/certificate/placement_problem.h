@@ -38,7 +38,7 @@ struct PlacementProblem {
     uint32_t end_event = kNone;  // the answer that ends it; kNone: the history ends
     // Unknown operations must have added `missing` in it; else nothing is known about the sum.
     bool has_missing = false;
-    bool opens = false;  // and one of them has opened the account
+    bool opens = false;       // and one of them has opened the account
     bool has_events = false;  // answers in it concern the account
     Wide missing = 0;
   };

@@ -149,10 +149,10 @@ class StretchSearch {
   std::vector<Level> levels_;
   std::vector<Need> needs_;             // of CanMakeUp
   std::vector<uint32_t> level_at_gap_;  // the first one, by gap of the stretch, as below
-  std::vector<uint8_t> effort_;  // how much may be spent on choices that make up for nothing
+  std::vector<uint8_t> effort_;         // how much may be spent on choices that make up for nothing
   std::vector<std::vector<uint32_t>> earlier_;  // choices given up for those before them
-  std::vector<uint32_t> taken_back_;  // how often what was chosen was wanted elsewhere
-  uint32_t furthest_ = 0;             // gap
+  std::vector<uint32_t> taken_back_;            // how often what was chosen was wanted elsewhere
+  uint32_t furthest_ = 0;                       // gap
   uint64_t taken_back_total_ = 0;
   // Why the last step failed.
   uint32_t low_ = kNone;

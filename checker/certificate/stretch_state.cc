@@ -12,9 +12,9 @@ void StretchState::BeginAt(uint32_t gap) {
   accounts_.assign(problem_.intervals.size(), {});
   for (uint32_t account = 0; account < accounts_.size(); ++account) {
     const auto& intervals = problem_.intervals[account];
-    const auto behind =
-        std::upper_bound(intervals.begin(), intervals.end(), gap,
-                         [](uint32_t g, const Interval& interval) { return g < interval.first_gap; });
+    const auto behind = std::upper_bound(
+        intervals.begin(), intervals.end(), gap,
+        [](uint32_t g, const Interval& interval) { return g < interval.first_gap; });
     if (behind == intervals.begin()) continue;
     State& state = accounts_[account];
     state.interval = static_cast<uint32_t>(behind - intervals.begin() - 1);

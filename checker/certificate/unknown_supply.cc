@@ -111,15 +111,16 @@ bool UnknownSupply::IsLeftElsewhere(uint32_t content, uint32_t gap, int64_t retu
     return std::upper_bound(gaps.begin(), gaps.end(), until) - gaps.begin();
   };
   const auto is_enough = [&](uint32_t at, int64_t by) {
-    const auto invoked = std::upper_bound(c.invocations.begin(), c.invocations.end(), by) -
-                         c.invocations.begin();
+    const auto invoked =
+        std::upper_bound(c.invocations.begin(), c.invocations.end(), by) - c.invocations.begin();
     // A gap for which one is reserved is counted already.
     const auto more = IsReserved(c, gap) ? 0 : 1;
     return own + more + count(c.elsewhere, at) + count(c.reserved, at) <= invoked;
   };
   if (!is_enough(gap, return_min)) return false;
   const auto later = std::upper_bound(c.elsewhere.begin(), c.elsewhere.end(), gap);
-  if (!std::all_of(later, c.elsewhere.end(), [&](uint32_t at) { return is_enough(at, ReturnMin(at)); }))
+  if (!std::all_of(later, c.elsewhere.end(),
+                   [&](uint32_t at) { return is_enough(at, ReturnMin(at)); }))
     return false;
   const auto before = count(c.reserved, gap);
   if (before == std::ssize(c.reserved) || IsReserved(c, gap)) return true;

@@ -23,8 +23,8 @@ class UnknownSupply {
     Operation op;                   // as if it had been answered `ok`, without a balance
     std::vector<uint32_t> members;  // places in `unknown`, by invocation
     std::vector<int64_t> invocations;
-    uint32_t key = 0;             // one of several attempts with one key: which; 0: no
-    std::vector<uint32_t> users;  // whoever uses it, in order
+    uint32_t key = 0;                 // one of several attempts with one key: which; 0: no
+    std::vector<uint32_t> users;      // whoever uses it, in order
     std::vector<uint32_t> elsewhere;  // gaps of other stretches that use it, ascending
     // Gaps where nothing else will do, ascending.
     std::vector<uint32_t> reserved;

@@ -33,9 +33,8 @@ Fit FitOf(const Digest& digest, const EndState& end) {
   if (tells_accounts && digest.accounts == end.accounts.low) total = end.certain;
   // Others have accounts, too, and what is in them nobody knows.
   if (tells_accounts && digest.accounts > end.accounts.high) total.high = kUnbounded;
-  return digest.balance_total >= total.low && digest.balance_total <= total.high
-             ? Fit::kFits
-             : Fit::kOtherTotal;
+  return digest.balance_total >= total.low && digest.balance_total <= total.high ? Fit::kFits
+                                                                                 : Fit::kOtherTotal;
 }
 
 }  // namespace bank::checker

@@ -63,7 +63,8 @@ bool IsCarriedOut(const Operation& op, const BankView& state, Past* past) {
   if (state.bad_account) return false;
   if (op.kind == OpKind::kOpen) {
     past->bank.money.whole.high = std::min(past->bank.money.whole.high, kBalanceMax - op.amount);
-    past->bank.accounts.whole.high = std::min(past->bank.accounts.whole.high, Wide{state.accounts_max} - 1);
+    past->bank.accounts.whole.high =
+        std::min(past->bank.accounts.whole.high, Wide{state.accounts_max} - 1);
     return op.amount >= 0 && past->account.absent;
   }
   if (past->account.absent) return false;
@@ -100,8 +101,7 @@ bool AnswerFits(const Operation& op, const BankView& state, Past* past) {
       past->account.AtMost(Wide{op.amount} - 1);
       return !past->account.absent && (is_transfer || op.kind == OpKind::kWithdraw);
     case Answer::kUnknownAccount:
-      return op.kind != OpKind::kOpen &&
-             (past->account.absent || (is_transfer && past->to.absent));
+      return op.kind != OpKind::kOpen && (past->account.absent || (is_transfer && past->to.absent));
     case Answer::kAccountExists:
       return op.kind == OpKind::kOpen && !past->account.absent;
     case Answer::kBadAmount:
@@ -111,7 +111,8 @@ bool AnswerFits(const Operation& op, const BankView& state, Past* past) {
     case Answer::kBadAccount:
       return state.bad_account;
     case Answer::kTooManyAccounts:
-      past->bank.accounts.whole.low = std::max(past->bank.accounts.whole.low, Wide{state.accounts_max});
+      past->bank.accounts.whole.low =
+          std::max(past->bank.accounts.whole.low, Wide{state.accounts_max});
       return op.kind == OpKind::kOpen;
     default:
       return false;

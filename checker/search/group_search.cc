@@ -43,7 +43,7 @@ struct GroupSearch::Frame {
   uint32_t at = 0;
   uint32_t chosen = 0;       // link
   uint32_t blocks_size = 0;  // of done_blocks_ before the choice
-  uint32_t meaning = 0;  // kPlain: of the answer at `at`, the next one to be tried
+  uint32_t meaning = 0;      // kPlain: of the answer at `at`, the next one to be tried
   size_t optional_at = 0;
   uint64_t last_index = 0;
   uint64_t since = 0;
@@ -438,7 +438,8 @@ bool GroupSearch::EndFits() const {
   for (uint32_t account = 0; account < names_.size(); ++account) {
     if (!names_.is_bad(account)) accounts.push_back(state_.ViewOf(account));
   }
-  return FitOf(*options_.end, EndStateOf(accounts, state_.money(), state_.accounts())) == Fit::kFits;
+  return FitOf(*options_.end, EndStateOf(accounts, state_.money(), state_.accounts())) ==
+         Fit::kFits;
 }
 
 std::vector<Operation> GroupSearch::Order() const {

@@ -197,7 +197,8 @@ class Searcher {
   // What the unknown operations of `order_` add to all balances.
   void CountTaken() {
     for (const Operation& op : order_) {
-      if (op.is_unknown() && op.kind != OpKind::kTransfer) result_.taken += ChangeOf(op, op.account);
+      if (op.is_unknown() && op.kind != OpKind::kTransfer)
+        result_.taken += ChangeOf(op, op.account);
     }
   }
 

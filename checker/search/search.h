@@ -3,8 +3,9 @@
 // In three steps, each of which can find that there is none: every account alone, as if nothing
 // were known of the others; every group of accounts that transfers connect (linearizability is
 // local: Herlihy and Wing 1990); and all together, if some operations have positions, if answers
-// tell of the bank as a whole, or if the order must lead to what a branch said. Operations of unknown outcome may be put anywhere after their invocation, or left out.
-// Queries that need not be fresh may see any state that could be reached before they were answered.
+// tell of the bank as a whole, or if the order must lead to what a branch said. Operations of
+// unknown outcome may be put anywhere after their invocation, or left out. Queries that need not be
+// fresh may see any state that could be reached before they were answered.
 #pragma once
 
 #include <cstdint>

@@ -125,7 +125,8 @@ class Minimizer {
       once.money = kAnyMoney;
       once.accounts = {};
     }
-    return SearchGroup(operations, from_the_start ? initial_ : InitialState{}, names_, once, nullptr)
+    return SearchGroup(operations, from_the_start ? initial_ : InitialState{}, names_, once,
+                       nullptr)
                .answer == SearchAnswer::kViolation;
   }
 
