@@ -9,9 +9,9 @@
 
 #include "checker/history/history_reader.h"
 #include "checker/judge.h"
+#include "checker/model/budget.h"
 #include "checker/model/operation.h"
 #include "checker/model/violation.h"
-#include "checker/search/budget.h"
 
 namespace bank::checker {
 

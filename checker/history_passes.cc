@@ -40,7 +40,7 @@ void HistoryPasses::Prepare() {
   Certificate::Options options;
   options.foreign_writers = options_.foreign_writers;
   options.order_only = focus_.order_only;
-  options.total_unknown = focus_.total_unknown;
+  options.has_others = focus_.has_others;
   options.keep_all = focus_.keep_all;
   options.placed = focus_.placed;
   certificate_ = std::make_unique<Certificate>(initial_, &judgement_.names, options);

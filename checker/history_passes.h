@@ -19,9 +19,9 @@
 #include "checker/history/history_reader.h"
 #include "checker/history/key_book.h"
 #include "checker/judge.h"
+#include "checker/model/budget.h"
 #include "checker/model/operation.h"
 #include "checker/model/violation.h"
-#include "checker/search/budget.h"
 
 namespace bank::checker {
 
@@ -30,7 +30,7 @@ class HistoryPasses {
   // What of the history the certificate looks at.
   struct Focus {  // as in Certificate::Options
     bool order_only = false;
-    bool total_unknown = false;
+    bool has_others = false;
     bool keep_all = false;
     const std::vector<Operation>* placed = nullptr;
   };

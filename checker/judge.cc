@@ -7,26 +7,22 @@
 #include "checker/certificate/certificate.h"
 #include "checker/certificate/digests.h"
 #include "checker/certificate/placement.h"
+#include "checker/counted_end.h"
 #include "checker/counter_example.h"
+#include "checker/explanation.h"
 #include "checker/history_passes.h"
-#include "checker/search/contradiction.h"
 #include "checker/search/search.h"
 #include "fmt/format.h"
 
 namespace bank::checker {
 namespace {
 
-constexpr size_t kPairsOf = 400;
 // So many operations are loaded for a search; each takes about 120 bytes.
 constexpr size_t kSearchedMax = 4'000'000;
 constexpr size_t kSecondOpinionMax = 2'000;
-constexpr uint64_t kPlacementStepsMax = 30'000'000;
-// So many operations of unknown outcome are tried in all combinations to explain a total, and so
-// many combinations are searched.
-constexpr size_t kTotalOfMax = 16;
-constexpr size_t kTotalSearchesMax = 64;
 constexpr size_t kCompletedMax = 20'000;
 constexpr int64_t kAloneBudgetMs = 200;
+constexpr std::chrono::seconds kWholeTime{1};
 constexpr std::chrono::seconds kCompletingTime{3};
 constexpr const char* kBudgetEnded = "the budget of CPU time ended before the verdict";
 
@@ -38,7 +34,7 @@ class HistoryJudge {
   HistoryJudge(const JudgeOptions& options, InputFiles digests, Judgement* judgement)
       : options_(options),
         judgement_(*judgement),
-        budget_(Budget::OfMs(options.budget_ms)),
+        budget_(Budget::OfMs(*options.cpu_clock, options.budget_ms)),
         passes_(options, budget_, judgement),
         digest_inputs_(std::move(digests)) {}
 
@@ -55,19 +51,19 @@ class HistoryJudge {
  private:
   absl::Status Conclude();
   absl::Status ReadDigests();
-  absl::Status Explain(Violation* violation);
   absl::Status CompleteViolations();
   bool IsWrong(const std::string& text) const;
   absl::Status RunSearch(size_t operations_max, bool positions, SearchResult* result);
+  absl::Status RunSearch(size_t operations_max, SearchOptions options, SearchResult* result);
+  void JudgeAsAWhole();
+  bool HasOthers() const;
   absl::Status Certify();
   absl::Status JudgeByCertificate(std::optional<ExpectedState>* expected_state);
   absl::Status PlaceUnknown();
   absl::StatusOr<bool> Holds(const std::vector<Operation>& placed);
-  absl::StatusOr<ExpectedState::May> MayTotalByPlacing(Wide total);
-  absl::StatusOr<ExpectedState::May> MayTotalBySearch(Wide change, uint64_t room);
+  absl::StatusOr<ExpectedState::May> MayEndByPlacing(const Digest& digest);
   absl::Status JudgeBySearch();
   void ReportSearch(const SearchResult& search);
-  absl::StatusOr<ExpectedState> ExpectedStateByCounting();
   Certificate& certificate() { return passes_.certificate(); }
 
   const JudgeOptions& options_;
@@ -78,6 +74,8 @@ class HistoryJudge {
   std::vector<Digest> digests_;
   std::optional<PlacementProblem> problem_;
   std::optional<Placement> placement_;
+  std::optional<CountedEnd> counted_end_;
+  Wide taken_ = 0;  // what unknown operations added to all balances in the order that was found
 };
 
 absl::Status HistoryJudge::ReadDigests() {
@@ -121,7 +119,9 @@ absl::Status HistoryJudge::Conclude() {
   } else {
     if (absl::Status status = JudgeBySearch(); !status.ok()) return status;
     if (!digests_.empty() && judgement_.operations <= kSearchedMax) {
-      absl::StatusOr<ExpectedState> counted = ExpectedStateByCounting();
+      CountedEnd::Options options{HasOthers(), options_.foreign_writers, taken_};
+      counted_end_.emplace(judgement_.names, options, budget_, &passes_);
+      absl::StatusOr<ExpectedState> counted = counted_end_->Count(judgement_.last_index);
       if (counted.ok()) {
         expected_state = *std::move(counted);
       } else if (!IsOver(counted.status())) {
@@ -138,8 +138,10 @@ absl::Status HistoryJudge::Conclude() {
   if (judgement_.undecided_because.empty()) {
     judgement_.undecided_because = std::move(check.undecided_because);
   }
+  JudgeAsAWhole();
   for (Violation& violation : judgement_.violations) {
-    absl::Status status = options_.explains ? Explain(&violation) : absl::OkStatus();
+    absl::Status status =
+        options_.explains ? Explain(judgement_.names, &passes_, &violation) : absl::OkStatus();
     if (!status.ok() && !IsOver(status)) return status;
   }
   if (options_.explains && !judgement_.violations.empty()) {
@@ -153,15 +155,25 @@ absl::Status HistoryJudge::Conclude() {
   return absl::OkStatus();
 }
 
+// Whether a branch counts more accounts than the history names.
+bool HistoryJudge::HasOthers() const {
+  const auto named = static_cast<int64_t>(judgement_.names.size());
+  return std::any_of(digests_.begin(), digests_.end(),
+                     [&](const Digest& digest) { return digest.accounts > named; });
+}
+
 // Finishes the certificate, after further passes if what it found out asks for them.
 absl::Status HistoryJudge::Certify() {
   uint64_t last_index = 0;
   for (const Digest& digest : digests_) last_index = std::max(last_index, digest.log_index);
   certificate().Finish(last_index);
   HistoryPasses::Focus focus;
-  if (certificate().has_strangers() && passes_.initial().given) focus.total_unknown = true;
-  if (certificate().needs_all()) focus.keep_all = true;
-  if (!focus.total_unknown && !focus.keep_all) return absl::OkStatus();
+  const bool may_be_others = judgement_.names.size() > passes_.initial().balances.size();
+  focus.has_others =
+      passes_.initial().given && (HasOthers() || certificate().has_strangers() ||
+                                  (certificate().rests_on_limits() && may_be_others));
+  focus.keep_all = certificate().needs_all();
+  if (!focus.has_others && !focus.keep_all) return absl::OkStatus();
   if (absl::Status status = passes_.Settle(focus); !status.ok()) return status;
   certificate().Finish(last_index);
   return absl::OkStatus();
@@ -180,15 +192,20 @@ absl::Status HistoryJudge::JudgeByCertificate(std::optional<ExpectedState>* expe
     const bool needs_unknown = certificate().needs_unknown();
     if (needs_unknown || !digests_.empty()) {
       problem_ = certificate().TakeProblem();
-      if (problem_) placement_.emplace(*problem_, judgement_.names, kPlacementStepsMax);
+      if (problem_) placement_.emplace(*problem_, judgement_.names, budget_.Share(4, 5));
     }
     if (needs_unknown) {
       if (absl::Status status = PlaceUnknown(); !status.ok()) return status;
-      if (judgement_.violations.empty()) *expected_state = certificate().expected_state();
+      if (judgement_.violations.empty()) {
+        // Another placing might do without some of the accounts that this one is about.
+        const Wide accounts = (*expected_state)->end.accounts.low;
+        *expected_state = certificate().expected_state();
+        (*expected_state)->end.accounts.low = accounts;
+      }
     }
     if (problem_ && !problem_->unknown.empty()) {
-      (*expected_state)->may_total = [this](Wide total, uint64_t) {
-        const absl::StatusOr<ExpectedState::May> may = MayTotalByPlacing(total);
+      (*expected_state)->may_end = [this](const Digest& digest) {
+        const absl::StatusOr<ExpectedState::May> may = MayEndByPlacing(digest);
         return may.ok() ? *may : ExpectedState::May::kUnknown;
       };
     }
@@ -208,7 +225,7 @@ absl::Status HistoryJudge::JudgeByCertificate(std::optional<ExpectedState>* expe
 absl::Status HistoryJudge::PlaceUnknown() {
   const auto answer = placement_ ? placement_->Find({}) : Placement::Answer::kUnknown;
   if (answer == Placement::Answer::kNone) {
-    const Placement::Failure failure = placement_->failure();
+    const PlacementFailure failure = placement_->failure();
     judgement_.violations.push_back(certificate().Unexplained(problem_->events[failure.event].op,
                                                               failure.state, failure.since));
     return absl::OkStatus();
@@ -237,16 +254,20 @@ absl::StatusOr<bool> HistoryJudge::Holds(const std::vector<Operation>& placed) {
   return !certificate().violation();
 }
 
-absl::StatusOr<ExpectedState::May> HistoryJudge::MayTotalByPlacing(Wide total) {
+absl::StatusOr<ExpectedState::May> HistoryJudge::MayEndByPlacing(const Digest& digest) {
   // Out of reach, whatever happened. Some of the unknown operations may be counted already.
   Wide most = 0;
   Wide least = 0;
+  // What was told of an account that the header does not name hides what moved before.
+  const bool hides = judgement_.names.size() != passes_.initial().balances.size();
   for (const Operation& op : problem_->unknown) {
-    const Wide by = op.kind == OpKind::kTransfer ? Wide{0} : ChangeOf(op, op.account);
-    (by < 0 ? least : most) += by;
+    const Wide by = op.kind == OpKind::kTransfer && !hides ? 0 : std::max<int64_t>(op.amount, 0);
+    if (hides || op.kind != OpKind::kWithdraw) most += by;
+    if (hides || op.kind == OpKind::kWithdraw) least -= by;
   }
-  const Wide counted = certificate().expected_state().total;
-  if (total > counted + most - least || total < counted + least - most)
+  const Bounds counted = certificate().expected_state().end.all;
+  const Wide total = digest.balance_total;
+  if (total > counted.high + most - least || total < counted.low + least - most)
     return ExpectedState::May::kNo;
   const Placement::Answer answer = placement_->Find(total);
   if (answer == Placement::Answer::kNone) return ExpectedState::May::kNo;
@@ -254,51 +275,11 @@ absl::StatusOr<ExpectedState::May> HistoryJudge::MayTotalByPlacing(Wide total) {
   const std::vector<Operation> placed = placement_->Placed();
   const absl::StatusOr<bool> holds = Holds(placed);
   if (!holds.ok()) return holds.status();
-  if (!*holds || certificate().expected_state().total != total) return ExpectedState::May::kUnknown;
-  judgement_.placed = placed.size();
-  return ExpectedState::May::kYes;
-}
-
-// Whether an order explains the answers in which unknown operations, `room` at most, change the
-// total by so much.
-absl::StatusOr<ExpectedState::May> HistoryJudge::MayTotalBySearch(Wide change, uint64_t room) {
-  std::vector<Operation> others;
-  std::vector<Operation> unknown;  // those that change it
-  Wide most = 0;
-  Wide least = 0;
-  const absl::Status status = passes_.ForEachEffect([&](const Operation& op) {
-    const bool counts = op.is_unknown() && op.kind != OpKind::kTransfer;
-    (counts ? unknown : others).push_back(op);
-    const Wide by = counts ? ChangeOf(op, op.account) : Wide{0};  // amounts may be negative
-    (by < 0 ? least : most) += by;
-  });
-  if (!status.ok()) return status;
-  if (change > most || change < least) return ExpectedState::May::kNo;
-  if (unknown.size() > kTotalOfMax || others.size() > kSecondOpinionMax) {
+  if (!*holds || FitOf(digest, certificate().expected_state().end) != Fit::kFits) {
     return ExpectedState::May::kUnknown;
   }
-  SearchOptions options;
-  options.searching = budget_.Share(1, 2);
-  options.minimizing = budget_;
-  options.positions = passes_.indexed() != 0;
-  auto may = ExpectedState::May::kNo;
-  size_t searches = 0;
-  for (uint32_t set = 0; set < uint32_t{1} << unknown.size(); ++set) {
-    Wide sum = 0;
-    std::vector<Operation> operations = others;
-    for (size_t i = 0; i < unknown.size(); ++i) {
-      if ((set >> i & 1) == 0) continue;
-      operations.push_back(AsDone(unknown[i]));
-      operations.back().return_ns = kNever;
-      sum += ChangeOf(unknown[i], unknown[i].account);
-    }
-    if (sum != change || operations.size() - others.size() > room) continue;
-    if (++searches > kTotalSearchesMax) return ExpectedState::May::kUnknown;
-    const SearchResult found = Search(operations, passes_.initial(), judgement_.names, options);
-    if (found.answer == SearchAnswer::kLinearizable) return ExpectedState::May::kYes;
-    if (found.answer == SearchAnswer::kUnknown) may = ExpectedState::May::kUnknown;
-  }
-  return may;
+  judgement_.placed = placed.size();
+  return ExpectedState::May::kYes;
 }
 
 // Some answers, or all, have no position.
@@ -327,12 +308,38 @@ absl::Status HistoryJudge::JudgeBySearch() {
   SearchResult search;
   if (absl::Status s = RunSearch(kSearchedMax, positions, &search); !s.ok()) return s;
   if (search.answer == SearchAnswer::kViolation) ReportSearch(search);
+  taken_ = search.taken;
   if (search.answer == SearchAnswer::kUnknown) {
     judgement_.undecided_because =
         search.lacks_room ? "an order was found, but not where all of it took a position"
                           : "the search came to the end of its budget";
   }
   return absl::OkStatus();
+}
+
+// What was found so far is right as far as it goes. Where accounts are named that the header does
+// not know, or something was left undecided, small histories are searched once more for an order
+// that explains all at once, what branches say included.
+void HistoryJudge::JudgeAsAWhole() {
+  const bool is_exact = judgement_.undecided_because.empty() && passes_.initial().given &&
+                        judgement_.names.size() == passes_.initial().balances.size();
+  if (is_exact || !judgement_.violations.empty()) return;
+  SearchOptions options;
+  options.searching = budget_.AtMost(kWholeTime);
+  options.positions = true;
+  options.end = digests_.empty() ? nullptr : &digests_.back();
+  SearchResult search;
+  if (!RunSearch(kSecondOpinionMax, options, &search).ok()) return;
+  if (search.answer == SearchAnswer::kUnknown) return;
+  judgement_.undecided_because.clear();
+  if (search.answer == SearchAnswer::kLinearizable) return;
+  if (!search.is_of_end) return ReportSearch(search);
+  Violation violation;
+  violation.kind = ViolationKind::kTotal;
+  violation.why = fmt::format("no order that explains the answers leads to what branch {} says",
+                              options.end->branch);
+  violation.last_index = options.end->log_index;
+  judgement_.violations.push_back(std::move(violation));
 }
 
 void HistoryJudge::ReportSearch(const SearchResult& search) {
@@ -343,117 +350,13 @@ void HistoryJudge::ReportSearch(const SearchResult& search) {
   judgement_.violations.push_back(std::move(violation));
 }
 
-// What the operations add up to, whatever their order was.
-absl::StatusOr<ExpectedState> HistoryJudge::ExpectedStateByCounting() {
-  ExpectedState expected_state;
-  expected_state.total_known = passes_.initial().given && !options_.foreign_writers;
-  expected_state.index_newest = judgement_.last_index;
-  Wide total = 0;
-  std::set<uint32_t> accounts;
-  for (const auto& [account, balance] : passes_.initial().balances) {
-    total += balance;
-    accounts.insert(account);
-  }
-  std::set<uint32_t> there;   // not by the header
-  std::set<uint32_t> absent;  // at some moment, and opened by nobody for certain
-  std::set<uint32_t> named;
-  bool has_unknown = false;
-  bool has_opening = false;  // of unknown outcome
-  const absl::Status status = passes_.ForEachEffect([&](const Operation& op) {
-    if (op.is_positioned()) ++expected_state.positions;
-    has_unknown = has_unknown || op.is_unknown();
-    named.insert(op.account);
-    if (op.to != kNoAccount) named.insert(op.to);
-    const bool told = op.is_read() || op.is_positioned();
-    if (told && (op.answer == Answer::kInsufficientFunds || op.answer == Answer::kAccountExists ||
-                 (op.answer == Answer::kOk && op.kind != OpKind::kOpen))) {
-      there.insert(op.account);
-    }
-    if (told && op.answer == Answer::kUnknownAccount && op.kind != OpKind::kTransfer) {
-      absent.insert(op.account);
-    }
-    if (op.is_unknown() && op.kind == OpKind::kOpen) has_opening = true;
-    if (!op.took_effect()) return;
-    if (op.kind == OpKind::kOpen) accounts.insert(op.account);
-    if (op.to != kNoAccount) there.insert(op.to);
-    if (op.kind == OpKind::kOpen || op.kind == OpKind::kDeposit) total += op.amount;
-    if (op.kind == OpKind::kWithdraw) total -= op.amount;
-  });
-  if (!status.ok()) return status;
-  for (uint32_t account : named) {
-    if (accounts.contains(account)) continue;
-    if (there.contains(account)) {
-      expected_state.total_known = false;
-      accounts.insert(account);
-    } else if (has_opening || !absent.contains(account)) {
-      expected_state.has_strangers = true;
-    }
-  }
-  expected_state.total = total;
-  if (has_unknown) {
-    expected_state.may_total = [this, total, taken = expected_state.positions](Wide wanted,
-                                                                               uint64_t last) {
-      const auto may = MayTotalBySearch(wanted - total, last - std::min(last, taken));
-      return may.ok() ? *may : ExpectedState::May::kUnknown;
-    };
-  }
-  expected_state.accounts = accounts.size();
-  return expected_state;
-}
-
-// Reads the stretch of the history around a wrong answer and finds the smallest set that shows it.
-absl::Status HistoryJudge::Explain(Violation* violation) {
-  if (violation->kind != ViolationKind::kBalance) return absl::OkStatus();
-  const Operation wrong = violation->operations.back();
-  std::vector<Operation> around;
-  std::set<uint64_t> held;
-  const auto concerns = [&](const Operation& op) {
-    return op.account == wrong.account || op.to == wrong.account ||
-           (wrong.to != kNoAccount && (op.account == wrong.to || op.to == wrong.to));
-  };
-  const auto consider = [&](const Operation& op) {
-    if (op.is_positioned() || op.is_read()) {
-      if (!op.has_index || op.index < violation->first_index || op.index > violation->last_index) {
-        return;
-      }
-      if (op.is_positioned()) held.insert(op.index);
-      if (concerns(op) && !StandsBefore(wrong, op)) around.push_back(op);
-    } else if (violation->has_missing && op.is_write() && concerns(op)) {
-      const bool lacks =
-          (op.kind == OpKind::kDeposit && op.amount == violation->missing) ||
-          (op.kind == OpKind::kWithdraw && -static_cast<Wide>(op.amount) == violation->missing);
-      if (lacks && violation->hints.size() < 3) {
-        violation->hints.push_back("would fit if this had taken effect: " +
-                                   Describe(op, judgement_.names));
-      }
-    }
-  };
-  if (absl::Status status = passes_.ForEachEffect(consider); !status.ok()) return status;
-  std::sort(around.begin(), around.end(), StandsBefore);
-  const Contradiction contradiction(around, passes_.initial(), &judgement_.names,
-                                    violation->first_index == 0);
-  const auto shows = [&](const std::vector<Operation>& some) { return contradiction.Shows(some); };
-  if (shows(around)) violation->operations = Minimize(around, shows, kPairsOf);
-  const uint64_t first = violation->operations.front().index;
-  const uint64_t last = violation->operations.back().index;
-  uint64_t missing = 0;
-  for (uint64_t index = first + 1; index < last && missing < 1000; ++index) {
-    if (!held.contains(index)) ++missing;
-  }
-  if (missing != 0) {
-    violation->hints.push_back(
-        fmt::format("{}{} positions between {} and {} are held by no recorded operation",
-                    missing == 1000 ? "more than " : "", missing, first, last));
-  }
-  return absl::OkStatus();
-}
-
 // Whether a small history is inconsistent for certain.
 bool HistoryJudge::IsWrong(const std::string& text) const {
   JudgeOptions options;
   options.foreign_writers = options_.foreign_writers;
   options.explains = false;
   options.budget_ms = kAloneBudgetMs;
+  options.cpu_clock = options_.cpu_clock;
   Judgement alone;
   alone.inputs = {InputFile::OfText("counter-example", text)};
   const absl::Status status = HistoryJudge(options, {}, &alone).Run();
@@ -478,16 +381,22 @@ absl::Status HistoryJudge::CompleteViolations() {
 }
 
 absl::Status HistoryJudge::RunSearch(size_t operations_max, bool positions, SearchResult* result) {
+  SearchOptions options;
+  options.searching = budget_.Share(4, 5);
+  options.positions = positions;
+  return RunSearch(operations_max, options, result);
+}
+
+absl::Status HistoryJudge::RunSearch(size_t operations_max, SearchOptions options,
+                                     SearchResult* result) {
   *result = {};
   if (judgement_.operations > operations_max || options_.foreign_writers) return absl::OkStatus();
   std::vector<Operation> operations;
   absl::Status status =
       passes_.ForEachEffect([&](const Operation& op) { operations.push_back(op); });
   if (!status.ok()) return IsOver(status) ? absl::OkStatus() : status;
-  SearchOptions options;
-  options.searching = budget_.Share(4, 5);
   options.minimizing = budget_;
-  options.positions = positions;
+  options.has_others = HasOthers();
   *result = Search(operations, passes_.initial(), judgement_.names, options);
   judgement_.searched_states += result->states;
   return absl::OkStatus();

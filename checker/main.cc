@@ -1,19 +1,22 @@
 // checker: judges whether a recorded history is one that a single, correct bank could have given.
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "checker/course_command.h"
 #include "checker/jepsen/jepsen.h"
 #include "checker/judge.h"
-#include "checker/page_file.h"
 #include "checker/report.h"
 #include "checker/timeline.h"
 #include "common/exit_code.h"
 #include "common/flags.h"
+#include "common/output_file.h"
 #include "common/program.h"
 
 namespace {
@@ -85,15 +88,18 @@ int Main(int argc, char** argv) {
   const bank::Flag overdrafts =
       flags.AddSwitch("--overdrafts", jepsen_options.overdrafts,
                       "edn: accounts may be overdrawn (Jepsen's :negative-balances?)");
-  flags.Add("--html", html, "write a timeline of the history to this file");
+  flags.Add("--html", html, "write a timeline of the history to this file; - is stdout");
   flags.Add("-w,--write", format, "table or json").OneOf({"table", "json"}).ShowDefault();
   if (const auto code = flags.Parse(argc, argv)) return *code;
 
   std::vector<std::string> inputs = options.histories;
   inputs.insert(inputs.end(), options.digests.begin(), options.digests.end());
   // Told before the work, not after it. The verdict is worth having without a timeline, too.
-  if (!html.empty() && !TellNoTimeline(bank::checker::CanWritePage(html, inputs))) {
-    html.clear();
+  std::optional<bank::OutputPlace> page_place;
+  if (!html.empty()) {
+    std::replace(inputs.begin(), inputs.end(), std::string("-"), std::string("/dev/stdin"));
+    auto place = bank::FindOutput(html, inputs);
+    if (TellNoTimeline(place.status())) page_place = *std::move(place);
   }
   const auto start = std::chrono::steady_clock::now();
   const bool edn = input == "edn" || (input == "auto" && options.histories[0].ends_with(".edn"));
@@ -126,11 +132,12 @@ int Main(int argc, char** argv) {
                                  std::chrono::steady_clock::now() - start)
                                  .count();
   std::cout << (format == "json" ? bank::checker::JsonReport(*judgement, elapsed_ms)
-                                 : bank::checker::TableReport(*judgement, elapsed_ms));
-  if (!html.empty()) {
+                                 : bank::checker::TableReport(*judgement, elapsed_ms))
+            << std::flush;
+  if (page_place) {
     const auto page =
         edn ? bank::checker::JepsenTimeline(jepsen) : bank::checker::Timeline(*judgement);
-    TellNoTimeline(page.ok() ? bank::checker::WritePage(html, *page) : page.status());
+    TellNoTimeline(page.ok() ? bank::WriteOutput(*std::move(page_place), *page) : page.status());
   }
   switch (judgement->verdict) {
     case bank::checker::Verdict::kConsistent:

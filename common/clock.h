@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <ctime>
 
 namespace bank {
 
@@ -21,6 +22,21 @@ class Clock {
 class SteadyClock final : public Clock {
  public:
   int64_t NowNs() const override;
+};
+
+// CPU time that the calling thread has used.
+class ThreadCpuClock final : public Clock {
+ public:
+  int64_t NowNs() const override {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+  }
+  // One for all: it holds nothing.
+  static const ThreadCpuClock& Instance() {
+    static const ThreadCpuClock clock;
+    return clock;
+  }
 };
 
 }  // namespace bank

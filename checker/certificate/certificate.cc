@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "fmt/format.h"
 
@@ -10,17 +11,20 @@ namespace bank::checker {
 Certificate::Certificate(const InitialState& initial, const AccountNames* names, Options options)
     : names_(names), options_(options) {
   bank_.accounts_max = static_cast<uint64_t>(initial.accounts_max);
-  bank_.total_known = initial.given && !options_.foreign_writers && !options_.total_unknown;
-  bank_.accounts_known = bank_.total_known;
   for (const auto& [account, balance] : initial.balances) {
-    Account& entry = AccountAt(account);
+    if (account >= accounts_.size()) accounts_.resize(names_->size());
+    Account& entry = accounts_[account];
     entry.view = {AccountView::kPresent, balance};
     entry.epoch = epoch_;
-    bank_.total += balance;
-    ++bank_.accounts;
+    entry.is_met = true;
+    total_most_ += balance;
+    ++accounts_most_;
   }
-  total_most_ = bank_.total;
-  accounts_most_ = bank_.accounts;
+  if (options_.foreign_writers) return;
+  const bool has_others = !initial.given || options_.has_others;
+  problem_.has_others = has_others;
+  bank_.money.parts = {total_most_, has_others ? kUnbounded : total_most_};
+  bank_.accounts.parts = {Wide{accounts_most_}, has_others ? kUnbounded : Wide{accounts_most_}};
 }
 
 bool Certificate::Add(const Operation& op) {
@@ -194,33 +198,42 @@ Certificate::Account& Certificate::AccountAt(uint32_t account) {
     entry.view = {};
     entry.epoch = epoch_;
   }
+  if (!std::exchange(entry.is_met, true)) Meet(account, &entry);
   return entry;
 }
 
+// The header does not name the account: it may have been there, with any balance.
+void Certificate::Meet(uint32_t number, Account* account) {
+  if (names_->is_bad(number)) account->view = {AccountView::kAbsent};
+  if (options_.foreign_writers) return;
+  const AccountView absent = {AccountView::kAbsent};
+  bank_.Recount(absent, account->view);
+  if (!problem_.gaps.empty()) problem_.bank.Recount(absent, account->view);
+}
+
 BankView Certificate::StateFor(const Operation& op) {
+  AccountView account = AccountAt(op.account).view;
+  AccountView to = op.kind == OpKind::kTransfer ? AccountAt(op.to).view : AccountView{};
   BankView state = bank_;
-  state.account = AccountAt(op.account).view;
-  state.bad_account = names_->is_bad(op.account);
-  if (op.kind == OpKind::kTransfer) {
-    state.to = AccountAt(op.to).view;
-    state.bad_account = state.bad_account || names_->is_bad(op.to) || op.to == op.account;
-  }
+  state.account = account;
+  state.to = to;
+  state.Recognize(op, *names_);
   return state;
 }
 
 // The state of the operation's accounts, and of the bank, is `state` from now on.
 void Certificate::Follow(const Operation& op, const BankView& state) {
-  Account& account = AccountAt(op.account);
-  const bool was_there = account.view.is_certainly_there();
   const bool opened = op.answer == Answer::kOk && op.kind == OpKind::kOpen;
-  if (!was_there && !opened && state.account.is_certainly_there()) has_strangers_ = true;
-  account.view = state.account;
-  if (op.kind == OpKind::kTransfer && op.to != op.account) {
-    Account& to = AccountAt(op.to);
-    if (!to.view.is_certainly_there() && state.to.is_certainly_there()) has_strangers_ = true;
-    to.view = state.to;
-  }
-  bank_.total = state.total;
+  const auto follow = [&](uint32_t number, const AccountView& view) {
+    Account& account = AccountAt(number);
+    const bool was_there = account.view.is_certainly_there();
+    if (!was_there && !opened && view.presence != AccountView::kAbsent) has_strangers_ = true;
+    account.view = view;
+  };
+  follow(op.account, state.account);
+  if (op.kind == OpKind::kTransfer && op.to != op.account) follow(op.to, state.to);
+  if (options_.foreign_writers) return;
+  bank_.money = state.money;
   bank_.accounts = state.accounts;
 }
 
@@ -229,6 +242,8 @@ void Certificate::CheckAnswer(const Operation& op) {
   if (op.took_effect() || op.answer == Answer::kOverflow || op.answer == Answer::kTooManyAccounts) {
     CountMost(op);
   }
+  tells_limits_ = tells_limits_ || op.answer == Answer::kTooManyAccounts ||
+                  (op.answer == Answer::kOverflow && op.kind != OpKind::kTransfer);
   BankView state = StateFor(op);
   const bool account_open = IsOpen(accounts_[op.account]);
   const bool to_open = op.kind == OpKind::kTransfer && IsOpen(accounts_[op.to]);
@@ -236,16 +251,22 @@ void Certificate::CheckAnswer(const Operation& op) {
   if (is_open || (options_.keep_all && !problem_.gaps.empty())) Keep(op);
   const AccountView expected = state.account;
   if (!Agrees(op, state)) {
-    // What unknown operations may have changed is not known any more.
+    // What unknown operations may have changed is not known any more. As few accounts as possible
+    // are taken for changed: of the others it stays known what they miss later.
     BankView open = state;
-    if (account_open) open.account = {};
-    if (to_open) open.to = {};
     if (!problem_.gaps.empty()) {
-      open.total = 0;
-      open.accounts = 0;
-      open.total_known = open.accounts_known = false;
+      open.money = kAnyMoney;
+      open.accounts = {};
     }
-    if (!Agrees(op, open)) {
+    const auto agrees = [&](bool opens_account, bool opens_to) {
+      open.account = opens_account && account_open ? AccountView{} : state.account;
+      open.to = opens_to && to_open ? AccountView{} : state.to;
+      return Agrees(op, open);
+    };
+    if (!agrees(true, false) && !agrees(false, true) && !agrees(true, true)) {
+      open.money = kAnyMoney;
+      open.accounts = {};
+      rests_on_limits_ = Agrees(op, open);
       return Report(ViolationKind::kBalance,
                     fmt::format("at position {}, {}: {}", op.index, Describe(op, *names_),
                                 Disagreement(op, state)),
@@ -253,13 +274,14 @@ void Certificate::CheckAnswer(const Operation& op) {
     }
     needs_unknown_ = true;
     Carry(op, &open);
-    bank_.total += Wide{open.account.least()} - state.account.least();
+    state.Recount(state.account, open.account);
     state.account = open.account;
     if (op.kind == OpKind::kTransfer) {
-      bank_.total += Wide{open.to.least()} - state.to.least();
+      state.Recount(state.to, open.to);
       state.to = open.to;
     }
-    state.total = bank_.total;
+    state.money.whole = kAnyMoney.whole;
+    state.accounts.whole = Sum{}.whole;
   } else {
     Carry(op, &state);
   }
@@ -277,7 +299,11 @@ void Certificate::Keep(const Operation& op) {
   if (is_too_much_) return;
   PlacementProblem::Event event{.op = op};
   const auto see = [&](uint32_t account, uint32_t* certain) {
-    if (IsOpen(accounts_[account])) return OpenInterval(account);
+    if (IsOpen(accounts_[account])) {
+      OpenInterval(account);
+      problem_.intervals[account].back().has_events = true;
+      return;
+    }
     *certain = static_cast<uint32_t>(problem_.certain.size());
     problem_.certain.push_back(accounts_[account].view);
   };
@@ -318,9 +344,8 @@ void Certificate::Seal(uint64_t last_index) {
     OpenGap(last_index_ + 1, last_index - last_index_);
   }
   if (is_too_much_ || problem_.gaps.empty()) return;
-  if (accounts_.size() < names_->size()) accounts_.resize(names_->size());
-  for (uint32_t number = 0; number < accounts_.size(); ++number) {
-    if (!IsOpen(accounts_[number])) continue;
+  for (uint32_t number = 0; number < names_->size(); ++number) {
+    if (!IsOpen(AccountAt(number))) continue;
     OpenInterval(number);
     problem_.intervals[number].back().last_gap = static_cast<uint32_t>(problem_.gaps.size() - 1);
   }
@@ -367,15 +392,17 @@ void Certificate::Report(ViolationKind kind, std::string why, std::vector<Operat
 
 ExpectedState Certificate::expected_state() const {
   ExpectedState expected_state;
-  expected_state.total_known = bank_.total_known && !has_strangers_;
+  std::vector<AccountView> views;
+  BankView bank = bank_;
   for (uint32_t i = 0; i < names_->size(); ++i) {
-    const bool is_open =
-        i >= accounts_.size() || (accounts_[i].view.presence == AccountView::kUnknown &&
-                                  !accounts_[i].view.is_certainly_there());
-    expected_state.has_strangers = expected_state.has_strangers || is_open;
+    AccountView view;
+    const bool is_met = i < accounts_.size() && accounts_[i].is_met;
+    if (is_met && !options_.foreign_writers) view = accounts_[i].view;
+    if (names_->is_bad(i)) view = {AccountView::kAbsent};
+    if (!is_met) bank.Recount({AccountView::kAbsent}, view);
+    views.push_back(view);
   }
-  expected_state.total = bank_.total;
-  expected_state.accounts = bank_.accounts;
+  expected_state.end = EndStateOf(views, bank.money, bank.accounts);
   expected_state.index_newest = last_index_;
   expected_state.positions = last_index_ - unheld_ + placed_;
   return expected_state;

@@ -37,8 +37,8 @@ class Certificate {
     // Some answers name no position: judge how the positions that are there go with time, not what
     // was answered.
     bool order_only = false;
-    // The bank may hold accounts, and money in them, that the header does not name.
-    bool total_unknown = false;
+    // The bank may hold accounts, and money in them, that nobody has named by now.
+    bool has_others = false;
     // So much is kept of what unknown operations may explain.
     size_t kept_max = 1'000'000;
     // Keep all answers: the bank as a whole may have come to its limits (needs_all()).
@@ -61,12 +61,17 @@ class Certificate {
   const std::optional<Violation>& violation() const { return violation_; }
   // Some answers are wrong unless unknown operations happened.
   bool needs_unknown() const { return needs_unknown_; }
-  // The bank may have come to its limits, or was found to hold what the header does not name: the
-  // caller begins again with Options::keep_all, or total_unknown.
+  // Unknown operations may have brought the bank to its limits: the caller begins again with
+  // Options::keep_all.
   bool needs_all() const {
-    return total_most_ > kBalanceMax || accounts_most_ > bank_.accounts_max;
+    return !problem_.unknown.empty() &&
+           (tells_limits_ || total_most_ > kBalanceMax || accounts_most_ > bank_.accounts_max);
   }
+  // An account was there that the header does not name, or the violation is one only if there are
+  // none but those that were named before it: the caller, if there may be, begins again with
+  // Options::has_others.
   bool has_strangers() const { return has_strangers_; }
+  bool rests_on_limits() const { return rests_on_limits_; }
   // After Finish(): what has to be explained, once; nothing if it is too much to be kept.
   std::optional<PlacementProblem> TakeProblem();
   // An answer could not be explained.
@@ -87,6 +92,7 @@ class Certificate {
     uint64_t epoch = 0;      // foreign_writers: what is known holds until the next unheld position
     uint32_t gaps_told = 0;  // gaps of the problem up to the last answer that told all about it
     bool has_interval = false;  // the one that begins there is in the problem
+    bool is_met = false;
   };
   struct Pending {
     uint64_t place;  // index * 2, + 1 for reads
@@ -112,6 +118,7 @@ class Certificate {
   BankView StateFor(const Operation& op);
   void Follow(const Operation& op, const BankView& state);
   Account& AccountAt(uint32_t account);
+  void Meet(uint32_t number, Account* account);
   void SetNewest(const Operation& op);
   void Report(ViolationKind kind, std::string why, std::vector<Operation> operations);
 
@@ -144,6 +151,8 @@ class Certificate {
   PlacementProblem problem_;
   bool needs_unknown_ = false;
   bool has_strangers_ = false;
+  bool rests_on_limits_ = false;
+  bool tells_limits_ = false;  // some answer tells of the bank as a whole
   bool is_too_much_ = false;
   std::optional<Violation> violation_;
 };

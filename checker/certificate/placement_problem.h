@@ -38,7 +38,8 @@ struct PlacementProblem {
     uint32_t end_event = kNone;  // the answer that ends it; kNone: the history ends
     // Unknown operations must have added `missing` in it; else nothing is known about the sum.
     bool has_missing = false;
-    bool opens = false;  // and one of them has opened the account
+    bool opens = false;       // and one of them has opened the account
+    bool has_events = false;  // answers in it concern the account
     Wide missing = 0;
   };
 
@@ -47,7 +48,8 @@ struct PlacementProblem {
   std::deque<AccountView> certain;
   std::vector<std::vector<Interval>> intervals;  // by account
   std::vector<Operation> unknown;
-  BankView bank;  // total, and number of accounts, at the first gap
+  BankView bank;            // as a whole, at the first gap
+  bool has_others = false;  // there may be accounts that nobody names
   // `bank` may be followed from answer to answer: `events` are all of them.
   bool has_all_events = false;
 };

@@ -8,8 +8,9 @@
 
 namespace bank::checker {
 
-UnknownSupply::UnknownSupply(const std::vector<Operation>& unknown, const AccountNames& names)
-    : by_account_(names.size()), key_users_(1) {
+UnknownSupply::UnknownSupply(const PlacementProblem& problem, const AccountNames& names)
+    : problem_(problem), by_account_(names.size()), key_users_(1), key_gaps_(1) {
+  const std::vector<Operation>& unknown = problem.unknown;
   absl::flat_hash_map<OperationKey, uint32_t> attempts;
   for (const Operation& op : unknown) {
     if (op.has_key()) ++attempts[{op.session, op.sequence}];
@@ -30,7 +31,10 @@ UnknownSupply::UnknownSupply(const std::vector<Operation>& unknown, const Accoun
     if (op.has_key() && attempts[{op.session, op.sequence}] > 1) {
       const auto [it, fresh] =
           shared.try_emplace({op.session, op.sequence}, static_cast<uint32_t>(key_users_.size()));
-      if (fresh) key_users_.emplace_back();
+      if (fresh) {
+        key_users_.emplace_back();
+        key_gaps_.emplace_back();
+      }
       key = it->second;
     }
     const auto [it, fresh] = numbers.try_emplace({op.kind, op.account, op.to, op.amount, key},
@@ -95,6 +99,69 @@ bool UnknownSupply::IsLeft(uint32_t content, uint32_t gap, int64_t return_min,
   if (users + reserved_before + 1 > invoked) return false;
   if (before == c.reserved.end() || *before == gap) return true;
   return users + 1 <= c.reserved_slack[static_cast<size_t>(reserved_before)];
+}
+
+bool UnknownSupply::IsLeftElsewhere(uint32_t content, uint32_t gap, int64_t return_min,
+                                    uint32_t first_user) const {
+  const Content& c = contents_[content];
+  if (c.key != 0 && !key_gaps_[c.key].empty()) return false;
+  if (c.elsewhere.empty()) return true;
+  const auto own = c.users.end() - std::lower_bound(c.users.begin(), c.users.end(), first_user);
+  const auto count = [](const std::vector<uint32_t>& gaps, uint32_t until) {
+    return std::upper_bound(gaps.begin(), gaps.end(), until) - gaps.begin();
+  };
+  const auto is_enough = [&](uint32_t at, int64_t by) {
+    const auto invoked =
+        std::upper_bound(c.invocations.begin(), c.invocations.end(), by) - c.invocations.begin();
+    // A gap for which one is reserved is counted already.
+    const auto more = IsReserved(c, gap) ? 0 : 1;
+    return own + more + count(c.elsewhere, at) + count(c.reserved, at) <= invoked;
+  };
+  if (!is_enough(gap, return_min)) return false;
+  const auto later = std::upper_bound(c.elsewhere.begin(), c.elsewhere.end(), gap);
+  if (!std::all_of(later, c.elsewhere.end(),
+                   [&](uint32_t at) { return is_enough(at, ReturnMin(at)); }))
+    return false;
+  const auto before = count(c.reserved, gap);
+  if (before == std::ssize(c.reserved) || IsReserved(c, gap)) return true;
+  return own + 1 + count(c.elsewhere, gap) <= c.reserved_slack[static_cast<size_t>(before)];
+}
+
+void UnknownSupply::Occupy(uint32_t content, uint32_t gap) {
+  Content& c = contents_[content];
+  if (c.key != 0) key_gaps_[c.key].push_back(gap);
+  if (IsReserved(c, gap)) return;
+  c.elsewhere.insert(std::upper_bound(c.elsewhere.begin(), c.elsewhere.end(), gap), gap);
+}
+
+void UnknownSupply::Vacate(uint32_t content, uint32_t gap) {
+  Content& c = contents_[content];
+  if (c.key != 0) {
+    std::vector<uint32_t>& gaps = key_gaps_[c.key];
+    gaps.erase(std::find(gaps.begin(), gaps.end(), gap));
+  }
+  if (IsReserved(c, gap)) return;
+  c.elsewhere.erase(std::lower_bound(c.elsewhere.begin(), c.elsewhere.end(), gap));
+}
+
+bool UnknownSupply::IsOverdrawn(uint32_t content) const {
+  const Content& c = contents_[content];
+  if (c.key != 0 && key_gaps_[c.key].size() > 1) return true;
+  std::vector<uint32_t> gaps = c.elsewhere;
+  gaps.insert(gaps.end(), c.reserved.begin(), c.reserved.end());
+  std::sort(gaps.begin(), gaps.end());
+  size_t invoked = 0;
+  for (size_t used = 0; used < gaps.size(); ++used) {
+    const int64_t by = ReturnMin(gaps[used]);
+    while (invoked < c.invocations.size() && c.invocations[invoked] <= by) ++invoked;
+    if (used + 1 > invoked) return true;
+  }
+  return false;
+}
+
+std::vector<uint32_t> UnknownSupply::Occupants(uint32_t content) const {
+  const Content& c = contents_[content];
+  return c.key != 0 ? key_gaps_[c.key] : c.elsewhere;
 }
 
 const std::vector<uint32_t>& UnknownSupply::Users(uint32_t content) const {

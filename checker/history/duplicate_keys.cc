@@ -27,18 +27,21 @@ MergedDuplicates MergeDuplicates(const std::vector<Operation>& attempts) {
       attempts.empty() ? "" : fmt::format("key {}/{}", attempts[0].session, attempts[0].sequence);
   if (first != nullptr) {
     Operation effect = *first;
+    const Operation* tells_index = first;
+    const Operation* tells_balance = first;
     for (const Operation& op : attempts) {
       if (&op == first || !op.is_write()) continue;
       if (op.is_positioned()) {
         if (!op.same_content(*first)) {
           report(key + " was answered for two different contents", *first, op);
-        } else if (op.has_index && first->has_index && op.index != first->index) {
-          report(fmt::format("{} took effect twice, at positions {} and {}", key, first->index,
+        } else if (op.has_index && effect.has_index && op.index != effect.index) {
+          report(fmt::format("{} took effect twice, at positions {} and {}", key, effect.index,
                              op.index),
-                 *first, op);
-        } else if (op.answer != first->answer ||
-                   (op.has_balance && first->has_balance && op.balance != first->balance)) {
+                 *tells_index, op);
+        } else if (op.answer != first->answer) {
           report(key + " was answered in two ways", *first, op);
+        } else if (op.has_balance && effect.has_balance && op.balance != effect.balance) {
+          report(key + " was answered in two ways", *tells_balance, op);
         }
       }
       if (op.same_content(*first) && (op.is_positioned() || op.is_unknown())) {
@@ -46,10 +49,12 @@ MergedDuplicates MergeDuplicates(const std::vector<Operation>& attempts) {
       }
       if (!op.is_positioned()) continue;
       if (!effect.has_index && op.has_index) {  // one of the answers told more
+        tells_index = &op;
         effect.has_index = true;
         effect.index = op.index;
       }
       if (!effect.has_balance && op.has_balance) {
+        tells_balance = &op;
         effect.has_balance = true;
         effect.balance = op.balance;
       }

@@ -82,6 +82,11 @@ void HistoryReader::Advance(Source* source) {
       ParseHeader(*source, text);
     } else if (line.type == LineType::kDigest) {
       ParseDigest(*source, text);
+    } else if (!source->has_header) {
+      Fail(*source,
+           "no header before it: a history begins with a line of \"type\":\"header\" "
+           "(docs/HISTORY.md)");
+      return;
     } else {
       const char* missing = !line.has(Line::kProcess) ? "process"
                             : !line.has(Line::kId)    ? "id"
@@ -212,6 +217,10 @@ void HistoryReader::ParseDigest(const Source& source, std::string_view text) {
     }
   }
   if (object.contains("accounts")) digest.accounts = object["accounts"];
+  if (object.contains("accounts") && digest.accounts < 0) {
+    Fail(source, "\"accounts\" must be an integer >= 0");
+    return;
+  }
   if (object.contains("balance_total")) {
     digest.balance_total = object["balance_total"];
     digest.has_balance_total = true;

@@ -10,7 +10,7 @@
 
 #include "checker/jepsen/bank_steps.h"
 #include "checker/jepsen/jepsen_history.h"
-#include "checker/search/budget.h"
+#include "checker/model/budget.h"
 
 namespace bank::checker {
 

@@ -23,7 +23,7 @@
 #include "checker/jepsen/bank_index.h"
 #include "checker/jepsen/bank_steps.h"
 #include "checker/jepsen/transfer_sums.h"
-#include "checker/search/budget.h"
+#include "checker/model/budget.h"
 
 namespace bank::checker {
 

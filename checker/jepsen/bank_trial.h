@@ -11,7 +11,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "checker/jepsen/bank_steps.h"
-#include "checker/search/budget.h"
+#include "checker/model/budget.h"
 
 namespace bank::checker {
 

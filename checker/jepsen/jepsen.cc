@@ -215,7 +215,7 @@ absl::StatusOr<JepsenJudgement> JudgeJepsen(const std::vector<std::string>& path
   }
   absl::StatusOr<InputFiles> inputs = OpenInputs(paths);
   if (!inputs.ok()) return inputs.status();
-  const Budget budget = Budget::OfMs(options.budget_ms);
+  const Budget budget = Budget::OfMs(ThreadCpuClock::Instance(), options.budget_ms);
   JepsenHistory history;
   for (const std::shared_ptr<InputFile>& input : *inputs) {
     if (absl::Status status = history.Read(input.get()); !status.ok()) return status;

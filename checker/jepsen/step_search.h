@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "checker/model/budget.h"
 #include "checker/model/operation.h"
 #include "checker/model/rules.h"
-#include "checker/search/budget.h"
 #include "checker/search/fingerprint.h"
 
 namespace bank::checker {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "checker/jepsen/bank_steps.h"
-#include "checker/search/budget.h"
+#include "checker/model/budget.h"
 
 namespace bank::checker {
 

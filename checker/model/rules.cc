@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "fmt/format.h"
 
@@ -38,45 +39,6 @@ Holdings Split(const AccountView& view) {
   return out;
 }
 
-// Gathers holdings again.
-class Union {
- public:
-  void Add(const Holding& holding) {
-    if (holding.absent) {
-      absent_ = true;
-      return;
-    }
-    low_ = there_ ? std::min(low_, holding.low) : holding.low;
-    high_ = there_ ? std::max(high_, holding.high) : holding.high;
-    there_ = true;
-  }
-  AccountView View() const {
-    if (!there_) return {AccountView::kAbsent};
-    const auto low = static_cast<int64_t>(low_);
-    const auto high = static_cast<int64_t>(high_);
-    if (!absent_ && low == high) return {AccountView::kPresent, low};
-    return {AccountView::kUnknown, 0, absent_, low, high};
-  }
-
- private:
-  bool absent_ = false;
-  bool there_ = false;
-  Wide low_ = 0;
-  Wide high_ = 0;
-};
-
-// A condition about a state of which something may be unknown.
-enum class Truth { kNo, kMaybe, kYes };
-
-Truth TotalWouldOverflow(const BankView& state, int64_t amount) {
-  if (state.total + amount > kBalanceMax) return Truth::kYes;
-  return state.total_known || !state.total_may_overflow ? Truth::kNo : Truth::kMaybe;
-}
-Truth AccountsRunOut(const BankView& state) {
-  if (state.accounts >= state.accounts_max) return Truth::kYes;
-  return state.accounts_known || !state.accounts_may_run_out ? Truth::kNo : Truth::kMaybe;
-}
-
 // What `op`, if carried out, adds to the balance of its own account.
 Wide OwnChange(const Operation& op) {
   switch (op.kind) {
@@ -90,57 +52,68 @@ Wide OwnChange(const Operation& op) {
   }
 }
 
-bool IsCarriedOut(const Operation& op, const BankView& state, Holding* account, Holding* to) {
+// What the operation found: its accounts, and the bank as a whole.
+struct Past {
+  Holding account;
+  Holding to;
+  BankView bank;
+};
+
+bool IsCarriedOut(const Operation& op, const BankView& state, Past* past) {
   if (state.bad_account) return false;
   if (op.kind == OpKind::kOpen) {
-    return op.amount >= 0 && account->absent && AccountsRunOut(state) != Truth::kYes &&
-           TotalWouldOverflow(state, op.amount) != Truth::kYes;
+    past->bank.money.whole.high = std::min(past->bank.money.whole.high, kBalanceMax - op.amount);
+    past->bank.accounts.whole.high =
+        std::min(past->bank.accounts.whole.high, Wide{state.accounts_max} - 1);
+    return op.amount >= 0 && past->account.absent;
   }
-  if (account->absent) return false;
+  if (past->account.absent) return false;
   if (op.kind == OpKind::kQuery) return true;
   if (op.amount <= 0) return false;
   if (op.kind == OpKind::kDeposit) {
-    account->AtMost(kBalanceMax - op.amount);
-    return TotalWouldOverflow(state, op.amount) != Truth::kYes;
+    past->account.AtMost(kBalanceMax - op.amount);
+    past->bank.money.whole.high = std::min(past->bank.money.whole.high, kBalanceMax - op.amount);
+    return true;
   }
-  account->AtLeast(op.amount);
+  past->account.AtLeast(op.amount);
   if (op.kind == OpKind::kWithdraw) return true;
-  to->AtMost(kBalanceMax - op.amount);
-  return !to->absent;
+  past->to.AtMost(kBalanceMax - op.amount);
+  return !past->to.absent;
 }
 
-bool Overflows(const Operation& op, const BankView& state, Holding* account, Holding* to) {
+bool Overflows(const Operation& op, Past* past) {
+  const Wide least = kBalanceMax - op.amount + 1;
   if (op.kind == OpKind::kTransfer) {
-    to->AtLeast(kBalanceMax - op.amount + 1);
-    return !to->absent;
+    past->to.AtLeast(least);
+    return !past->to.absent;
   }
-  if (op.kind != OpKind::kOpen && op.kind != OpKind::kDeposit) return false;
-  if (TotalWouldOverflow(state, op.amount) != Truth::kNo) return true;
-  account->AtLeast(kBalanceMax - op.amount + 1);
-  return op.kind == OpKind::kDeposit && !account->absent;
+  past->bank.money.whole.low = std::max(past->bank.money.whole.low, least);
+  return op.kind == OpKind::kOpen || op.kind == OpKind::kDeposit;
 }
 
-// Whether the bank may give this answer; narrows what the accounts held before it.
-bool AnswerFits(const Operation& op, const BankView& state, Holding* account, Holding* to) {
+// Whether the bank may give this answer; narrows what was there before it.
+bool AnswerFits(const Operation& op, const BankView& state, Past* past) {
   const bool is_transfer = op.kind == OpKind::kTransfer;
   switch (op.answer) {
     case Answer::kOk:
-      return IsCarriedOut(op, state, account, to);
+      return IsCarriedOut(op, state, past);
     case Answer::kInsufficientFunds:
-      account->AtMost(Wide{op.amount} - 1);
-      return !account->absent && (is_transfer || op.kind == OpKind::kWithdraw);
+      past->account.AtMost(Wide{op.amount} - 1);
+      return !past->account.absent && (is_transfer || op.kind == OpKind::kWithdraw);
     case Answer::kUnknownAccount:
-      return op.kind != OpKind::kOpen && (account->absent || (is_transfer && to->absent));
+      return op.kind != OpKind::kOpen && (past->account.absent || (is_transfer && past->to.absent));
     case Answer::kAccountExists:
-      return op.kind == OpKind::kOpen && !account->absent;
+      return op.kind == OpKind::kOpen && !past->account.absent;
     case Answer::kBadAmount:
       return op.kind != OpKind::kQuery && op.amount < (op.kind == OpKind::kOpen ? 0 : 1);
     case Answer::kOverflow:
-      return Overflows(op, state, account, to);
+      return Overflows(op, past);
     case Answer::kBadAccount:
       return state.bad_account;
     case Answer::kTooManyAccounts:
-      return op.kind == OpKind::kOpen && AccountsRunOut(state) != Truth::kNo;
+      past->bank.accounts.whole.low =
+          std::max(past->bank.accounts.whole.low, Wide{state.accounts_max});
+      return op.kind == OpKind::kOpen;
     default:
       return false;
   }
@@ -162,33 +135,103 @@ bool BalanceFits(const Operation& op, Holding* account) {
   return true;
 }
 
-// Calls `take` with all that the accounts may have held before `op`. False if it does not agree.
+AccountView ViewOf(const Holding& holding) {
+  if (holding.absent) return {AccountView::kAbsent};
+  const auto low = static_cast<int64_t>(holding.low);
+  const auto high = static_cast<int64_t>(holding.high);
+  if (low == high) return {AccountView::kPresent, low};
+  return {AccountView::kUnknown, 0, false, low, high};
+}
+
+// Calls `take` with all that there may have been before `op`. False if it does not agree.
 template <class Take>
 bool ForEachPast(const Operation& op, const BankView& state, const Take& take) {
+  const bool is_transfer = op.kind == OpKind::kTransfer;
+  const bool is_to_itself = is_transfer && op.to == op.account;
   const Holdings accounts = Split(state.account);
   const Holdings others =
-      op.kind == OpKind::kTransfer ? Split(state.to) : Split({AccountView::kAbsent});
+      is_transfer && !is_to_itself ? Split(state.to) : Split({AccountView::kAbsent});
   bool agrees = false;
   for (size_t i = 0; i < accounts.size; ++i) {
     for (size_t k = 0; k < others.size; ++k) {
-      Holding account = accounts.held[i];
-      Holding to = others.held[k];
-      if (!AnswerFits(op, state, &account, &to) || !BalanceFits(op, &account)) continue;
-      if (!account.is_possible() || !to.is_possible()) continue;
+      Past past{accounts.held[i], others.held[k], state};
+      if (is_to_itself) past.to = past.account;
+      if (!AnswerFits(op, state, &past) || !BalanceFits(op, &past.account)) continue;
+      if (is_to_itself) {
+        past.account.AtLeast(past.to.low);
+        past.account.AtMost(past.to.high);
+        past.to = past.account;
+      }
+      if (!past.account.is_possible() || !past.to.is_possible()) continue;
+      past.bank.Recount(state.account, ViewOf(past.account));
+      if (is_transfer && !is_to_itself) past.bank.Recount(state.to, ViewOf(past.to));
+      if (!past.bank.money.is_possible() || !past.bank.accounts.is_possible()) continue;
       agrees = true;
-      take(account, to);
+      take(past);
     }
   }
   return agrees;
 }
 
-// By a change that fits.
-void Shift(Wide change, AccountView* view) {
-  const auto by = static_cast<int64_t>(change);
-  if (view->presence == AccountView::kPresent) view->balance += by;
-  if (view->presence != AccountView::kUnknown) return;
-  view->low += by;
-  view->high += by;
+void Shift(Wide by, Bounds* bounds) {
+  bounds->low += by;
+  bounds->high += by;
+}
+
+void Shift(Wide by, Sum* sum) {
+  Shift(by, &sum->parts);
+  Shift(by, &sum->whole);
+}
+
+// What follows on `past` if it agrees with `op`.
+BankView After(const Operation& op, Past past) {
+  BankView& bank = past.bank;
+  const Wide change = op.answer == Answer::kOk ? OwnChange(op) : 0;
+  if (op.answer == Answer::kOk && op.kind == OpKind::kOpen) {
+    past.account = {false, op.amount, op.amount};
+    Shift(op.amount, &bank.money);
+    Shift(1, &bank.accounts);
+  } else if (change != 0) {
+    past.account.low += change;
+    past.account.high += change;
+    if (op.kind == OpKind::kTransfer) {
+      past.to.low -= change;
+      past.to.high -= change;
+    } else {
+      Shift(change, &bank.money);
+    }
+  }
+  bank.account = ViewOf(past.account);
+  if (op.kind == OpKind::kTransfer) bank.to = ViewOf(past.to);
+  return bank;
+}
+
+// What both have in common.
+AccountView Common(const AccountView& a, const AccountView& b) {
+  const bool may_be_absent = !a.is_certainly_there() || !b.is_certainly_there();
+  if (a.presence == AccountView::kAbsent && b.presence == AccountView::kAbsent) return a;
+  const auto low = [](const AccountView& view) {
+    return view.presence == AccountView::kUnknown ? view.low : view.balance;
+  };
+  AccountView common{AccountView::kUnknown, 0, may_be_absent, 0, 0};
+  if (a.presence == AccountView::kAbsent || b.presence == AccountView::kAbsent) {
+    const AccountView& there = a.presence == AccountView::kAbsent ? b : a;
+    common.low = low(there);
+    common.high = there.most();
+    return common;
+  }
+  common.low = std::min(low(a), low(b));
+  common.high = std::max(a.most(), b.most());
+  if (!may_be_absent && common.low == common.high) return {AccountView::kPresent, common.low};
+  return common;
+}
+
+Bounds Common(const Bounds& a, const Bounds& b) {
+  return {std::min(a.low, b.low), std::max(a.high, b.high)};
+}
+
+Sum Common(const Sum& a, const Sum& b) {
+  return {Common(a.parts, b.parts), Common(a.whole, b.whole)};
 }
 
 }  // namespace
@@ -206,8 +249,28 @@ std::string ToString(Wide value) {
   return digits;
 }
 
+void BankView::Recognize(const Operation& op, const AccountNames& names) {
+  const auto recognize = [&](uint32_t number, AccountView* view) {
+    if (!names.is_bad(number)) return;
+    bad_account = true;
+    *view = {AccountView::kAbsent};
+  };
+  recognize(op.account, &account);
+  if (op.kind != OpKind::kTransfer) return;
+  recognize(op.to, &to);
+  bad_account = bad_account || op.to == op.account;
+}
+
+void BankView::Recount(const AccountView& before, const AccountView& after) {
+  money.parts.low += Wide{after.least()} - before.least();
+  money.parts.high += Wide{after.most()} - before.most();
+  accounts.parts.low += after.is_certainly_there() - before.is_certainly_there();
+  accounts.parts.high +=
+      (after.presence != AccountView::kAbsent) - (before.presence != AccountView::kAbsent);
+}
+
 bool Agrees(const Operation& op, const BankView& state) {
-  return ForEachPast(op, state, [](const Holding&, const Holding&) {});
+  return ForEachPast(op, state, [](const Past&) {});
 }
 
 std::string Disagreement(const Operation& op, const BankView& state) {
@@ -251,27 +314,37 @@ Wide ChangeOf(const Operation& op, uint32_t account) {
 
 bool WouldSucceed(const Operation& op, const BankView& state) { return Agrees(AsDone(op), state); }
 
+bool CarryOne(const Operation& op, size_t number, BankView* state) {
+  size_t count = 0;
+  BankView chosen;
+  ForEachPast(op, *state, [&](const Past& past) {
+    if (count++ == number) chosen = After(op, past);
+  });
+  if (count <= number) return false;
+  *state = chosen;
+  return true;
+}
+
 void Carry(const Operation& op, BankView* state) {
-  Union account;
-  Union to;
-  const Wide least = Wide{state->account.least()} + state->to.least();
-  const int there = state->account.is_certainly_there() + state->to.is_certainly_there();
-  const auto add = [&](const Holding& a, const Holding& b) {
-    account.Add(a);
-    to.Add(b);
-  };
-  if (!ForEachPast(op, *state, add)) return;
-  state->account = account.View();
-  if (op.kind == OpKind::kTransfer) state->to = to.View();
-  if (op.answer == Answer::kOk && op.kind == OpKind::kOpen) {
-    state->account = {AccountView::kPresent, op.amount};
-  } else if (op.answer == Answer::kOk) {
-    Shift(OwnChange(op), &state->account);
-    if (op.kind == OpKind::kTransfer) Shift(op.amount, &state->to);
-  }
-  state->total += Wide{state->account.least()} + state->to.least() - least;
-  state->accounts += static_cast<uint64_t>(state->account.is_certainly_there() +
-                                           state->to.is_certainly_there() - there);
+  bool is_first = true;
+  const BankView before = *state;
+  ForEachPast(op, before, [&](const Past& past) {
+    BankView after = After(op, past);
+    if (!std::exchange(is_first, false)) {
+      after.account = Common(state->account, after.account);
+      after.to = Common(state->to, after.to);
+      after.money = Common(state->money, after.money);
+      after.accounts = Common(state->accounts, after.accounts);
+    }
+    *state = after;
+  });
+}
+
+bool TellsPresence(const Operation& op) {
+  const bool is_told = op.answer == Answer::kInsufficientFunds ||
+                       op.answer == Answer::kAccountExists ||
+                       (op.answer == Answer::kOk && op.kind != OpKind::kOpen);
+  return is_told || (op.answer != Answer::kOk && op.has_balance && op.balance != 0);
 }
 
 bool TellsAll(const Operation& op) {

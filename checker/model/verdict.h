@@ -10,6 +10,7 @@
 
 #include "checker/model/operation.h"
 #include "checker/model/violation.h"
+#include "common/clock.h"
 
 namespace bank::checker {
 
@@ -24,6 +25,7 @@ struct JudgeOptions {
   bool foreign_writers = false;
   bool explains = true;        // looks for the smallest counter-examples
   int64_t budget_ms = 10'000;  // of CPU time, for all of it (budget.h)
+  const Clock* cpu_clock = &ThreadCpuClock::Instance();
 };
 
 struct Counts {

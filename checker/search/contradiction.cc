@@ -81,11 +81,8 @@ bool Contradiction::Shows(const std::vector<Operation>& some) const {
     const Rank rank = ranks_.at({op.process, op.id});
     BankView state;
     state.account = view_at(op.account, rank.account);
-    state.bad_account = names_->is_bad(op.account);
-    if (op.kind == OpKind::kTransfer) {
-      state.to = view_at(op.to, rank.to);
-      state.bad_account = state.bad_account || names_->is_bad(op.to) || op.to == op.account;
-    }
+    if (op.kind == OpKind::kTransfer) state.to = view_at(op.to, rank.to);
+    state.Recognize(op, *names_);
     if (!Agrees(op, state)) return true;
     Carry(op, &state);
     const uint64_t effect = op.took_effect() ? 1 : 0;

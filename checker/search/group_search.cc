@@ -5,6 +5,7 @@
 #include <map>
 #include <tuple>
 
+#include "checker/model/end_state.h"
 #include "checker/search/mix.h"
 
 namespace bank::checker {
@@ -42,6 +43,7 @@ struct GroupSearch::Frame {
   uint32_t at = 0;
   uint32_t chosen = 0;       // link
   uint32_t blocks_size = 0;  // of done_blocks_ before the choice
+  uint32_t meaning = 0;      // kPlain: of the answer at `at`, the next one to be tried
   size_t optional_at = 0;
   uint64_t last_index = 0;
   uint64_t since = 0;
@@ -64,8 +66,9 @@ GroupSearch::GroupSearch(const std::vector<Operation>& operations, const Initial
   std::sort(required_.begin(), required_.end(), by_invocation);
   std::sort(optional_.begin(), optional_.end(), by_invocation);
   for (const auto& [account, balance] : initial.balances) {
-    state_.Begin(account, balance);
+    state_.Begin(account, {AccountView::kPresent, balance});
   }
+  state_.Begin(options_.money, options_.accounts);
   // Of several optional operations with one content, the earliest goes first.
   std::map<std::tuple<OpKind, uint32_t, uint32_t, int64_t>, size_t> newest;
   earlier_.assign(optional_.size(), SIZE_MAX);
@@ -114,19 +117,11 @@ GroupSearch::GroupSearch(const std::vector<Operation>& operations, const Initial
 BankView GroupSearch::StateFor(const Operation& op) const {
   BankView state;
   state.account = state_.ViewOf(op.account);
-  state.bad_account = names_.is_bad(op.account);
-  if (op.kind == OpKind::kTransfer) {
-    state.to = state_.ViewOf(op.to);
-    state.bad_account = state.bad_account || names_.is_bad(op.to) || op.account == op.to;
-  }
-  if (options_.whole) {
-    state.total = state_.total();
-    state.accounts = state_.accounts();
-    state.accounts_max = options_.accounts_max;
-    state.total_known = state.accounts_known = options_.complete;
-  }
-  state.total_may_overflow = options_.total_may_overflow;
-  state.accounts_may_run_out = options_.accounts_may_run_out;
+  if (op.kind == OpKind::kTransfer) state.to = state_.ViewOf(op.to);
+  state.Recognize(op, names_);
+  state.money = state_.money();
+  state.accounts = state_.accounts();
+  state.accounts_max = options_.accounts_max;
   return state;
 }
 
@@ -163,13 +158,13 @@ void GroupSearch::Begin(Frame* frame) {
   frame->took_required = false;
 }
 
-void GroupSearch::Take(Frame* frame, uint32_t link) {
+void GroupSearch::Take(Frame* frame, uint32_t link, const BankView& after) {
   const uint32_t i = pending_list_.at(link).op;
   const Operation& op = required_[i];
   frame->chosen = link;
   frame->took_required = true;
   state_.Done(i);
-  state_.Carry(op, StateFor(op));
+  state_.Carry(op, after, options_.whole);
   pending_list_.Take(link);
   if (!options_.dense) return;
   if (op.is_positioned()) ++taken_;
@@ -187,7 +182,9 @@ void GroupSearch::Take(Frame* frame, uint32_t link) {
 void GroupSearch::TakeOptional(size_t optional) {
   const Operation& op = optional_[optional];
   state_.Done(required_.size() + optional);
-  state_.Carry(AsDone(op), StateFor(op));
+  BankView state = StateFor(op);
+  Carry(AsDone(op), &state);
+  state_.Carry(op, state, options_.whole);
   done_[optional] = true;
   ++taken_;
   ++since_;
@@ -224,7 +221,7 @@ SearchAnswer GroupSearch::Run() {
   frames_.clear();
   frames_.emplace_back().at = pending_list_.First();
   Begin(&frames_.back());
-  while (left != 0) {
+  while (left != 0 || !EndFits()) {
     if ((++steps & 1023) == 0 && options_.budget.IsOver()) {
       return SearchAnswer::kUnknown;
     }
@@ -278,6 +275,11 @@ bool GroupSearch::StepHarmless(Frame* frame) {
     const Operation& op = required_[i];
     if (op.took_effect()) continue;
     // Writes without a position may have to come before it, to find room.
+    // What it tells of the bank as a whole depends on where it stands.
+    if (options_.whole &&
+        (op.answer == Answer::kOverflow || op.answer == Answer::kTooManyAccounts)) {
+      continue;
+    }
     if (options_.dense && (!op.is_read() || (op.has_index && op.index != last_index_) ||
                            op.minimum_index > last_index_)) {
       continue;
@@ -285,8 +287,9 @@ bool GroupSearch::StepHarmless(Frame* frame) {
     if (state_.ViewOf(op.account).presence == AccountView::kUnknown || !InPlace(i)) continue;
     // It may tell something about the receiver that only later operations bring about.
     if (op.to != kNoAccount && state_.ViewOf(op.to).presence == AccountView::kUnknown) continue;
-    if (!Agrees(op, StateFor(op))) continue;
-    Take(frame, link);
+    BankView state = StateFor(op);
+    if (!CarryOne(op, 0, &state)) continue;
+    Take(frame, link, state);
     return true;
   }
   return false;
@@ -296,11 +299,16 @@ bool GroupSearch::StepPlain(Frame* frame) {
   while (frame->at != 0 && !pending_list_.at(frame->at).is_return) {
     const uint32_t link = frame->at;
     const uint32_t i = pending_list_.at(link).op;
+    if (InPlace(i) && !HasTwinBefore(link)) {
+      BankView state = StateFor(required_[i]);
+      if (CarryOne(required_[i], frame->meaning, &state)) {
+        ++frame->meaning;
+        Take(frame, link, state);
+        return true;
+      }
+    }
     frame->at = pending_list_.at(link).next;
-    if (!InPlace(i) || !Agrees(required_[i], StateFor(required_[i]))) continue;
-    if (HasTwinBefore(link)) continue;
-    Take(frame, link);
-    return true;
+    frame->meaning = 0;
   }
   return false;
 }
@@ -410,14 +418,28 @@ bool GroupSearch::StepBlocks(Frame* frame) {
     frame->moves->pop_back();
     const uint32_t i = pending_list_.at(move.link).op;
     if (!CarryOutBlock(frame, move.block)) continue;
-    if (!Agrees(required_[i], StateFor(required_[i]))) {
+    BankView state = StateFor(required_[i]);
+    if (!Agrees(required_[i], state)) {
       Undo(frame);
       continue;
     }
-    Take(frame, move.link);
+    Carry(required_[i], &state);
+    Take(frame, move.link, state);
     return true;
   }
   return false;
+}
+
+// Whether a branch may say this of itself in the state that is reached.
+bool GroupSearch::EndFits() const {
+  if (options_.end == nullptr) return true;
+  if (std::max(last_index_ + since_, taken_) > options_.end->log_index) return false;
+  std::vector<AccountView> accounts;
+  for (uint32_t account = 0; account < names_.size(); ++account) {
+    if (!names_.is_bad(account)) accounts.push_back(state_.ViewOf(account));
+  }
+  return FitOf(*options_.end, EndStateOf(accounts, state_.money(), state_.accounts())) ==
+         Fit::kFits;
 }
 
 std::vector<Operation> GroupSearch::Order() const {

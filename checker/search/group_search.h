@@ -21,9 +21,9 @@
 #include "absl/container/flat_hash_set.h"
 #include "checker/history/history_reader.h"
 #include "checker/history/key_book.h"
+#include "checker/model/budget.h"
 #include "checker/model/operation.h"
 #include "checker/model/rules.h"
-#include "checker/search/budget.h"
 #include "checker/search/group_state.h"
 #include "checker/search/pending_list.h"
 #include "checker/search/unknown_sums.h"
@@ -49,14 +49,14 @@ class GroupSearch {
     bool dense = false;
     // Try operations of unknown outcome everywhere. Slow, and never wrong.
     bool everywhere = false;
-    // The group is the whole history: what all accounts hold together counts, and how many there
-    // are; exactly so if all of them are known.
+    // The group is the whole history: what all accounts come to together is followed through the
+    // order, from `money` and `accounts` on. Else these are what holds at any time.
     bool whole = false;
-    bool complete = false;
+    Sum money;
+    Sum accounts;
     uint64_t accounts_max = UINT64_MAX;
-    // All money, or all accounts, that can ever have been there may have been too much.
-    bool total_may_overflow = true;
-    bool accounts_may_run_out = true;
+    // With `dense` and `whole`: what a branch said in the end, which the order must lead to.
+    const Digest* end = nullptr;
   };
 
   // `operations`: those with IsRequired() and those of unknown outcome.
@@ -87,7 +87,9 @@ class GroupSearch {
   bool CarryOutBlock(Frame* frame, const std::vector<uint32_t>& block);
 
   void Begin(Frame* frame);
-  void Take(Frame* frame, uint32_t link);
+  // `after`: what follows on it.
+  void Take(Frame* frame, uint32_t link, const BankView& after);
+  bool EndFits() const;
   void TakeOptional(size_t optional);
   void Undo(Frame* frame);
   bool InPlace(uint32_t required) const;

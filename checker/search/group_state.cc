@@ -15,6 +15,15 @@ uint64_t HashView(uint32_t account, const AccountView& view) {
   return Mix(Mix(Mix(low) + high) + account * 8 + kind) | 1;
 }
 
+uint64_t HashWide(Wide value) {
+  return Mix(static_cast<uint64_t>(value)) + static_cast<uint64_t>(value >> 64);
+}
+
+uint64_t HashWhole(const Sum& money, const Sum& accounts) {
+  return Mix(HashWide(money.whole.low) + 3 * HashWide(money.whole.high) +
+             5 * HashWide(accounts.whole.low) + 7 * HashWide(accounts.whole.high));
+}
+
 }  // namespace
 
 AccountView GroupState::ViewOf(uint32_t account) const {
@@ -30,14 +39,15 @@ void GroupState::Set(uint32_t account, const AccountView& view) {
   current = view;
 }
 
-void GroupState::Carry(const Operation& op, BankView state) {
-  const Wide total = state.total;
-  const uint64_t accounts = state.accounts;
-  bank::checker::Carry(op, &state);
-  total_ += state.total - total;
-  count_ += state.accounts - accounts;
-  Set(op.account, state.account);
-  if (op.kind == OpKind::kTransfer && op.to != op.account) Set(op.to, state.to);
+void GroupState::Carry(const Operation& op, const BankView& after, bool is_whole) {
+  Set(op.account, after.account);
+  if (op.kind == OpKind::kTransfer && op.to != op.account) Set(op.to, after.to);
+  if (!is_whole) return;
+  // What is known of the parts follows from the accounts.
+  fingerprint_.Toggle(HashWhole(money_, accounts_sum_));
+  fingerprint_.Toggle(HashWhole(after.money, after.accounts));
+  money_ = after.money;
+  accounts_sum_ = after.accounts;
 }
 
 void GroupState::BackTo(const Mark& mark) {
@@ -46,8 +56,8 @@ void GroupState::BackTo(const Mark& mark) {
     saved_.pop_back();
   }
   fingerprint_ = mark.fingerprint;
-  total_ = mark.total;
-  count_ = mark.accounts;
+  money_ = mark.money;
+  accounts_sum_ = mark.accounts;
 }
 
 }  // namespace bank::checker

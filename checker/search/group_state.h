@@ -18,29 +18,28 @@ class GroupState {
   struct Mark {
     Fingerprint fingerprint;
     size_t saved = 0;
-    Wide total = 0;
-    uint64_t accounts = 0;
+    Sum money;
+    Sum accounts;
   };
 
-  // Before the search: not part of the fingerprint, and never undone.
-  void Begin(uint32_t account, int64_t balance) {
-    accounts_[account] = {AccountView::kPresent, balance};
-    total_ += balance;
-    ++count_;
+  // Before the search: not part of the fingerprint, and never undone. All accounts of a group that
+  // is the whole bank, and what is known of it as such.
+  void Begin(uint32_t account, const AccountView& view) { accounts_[account] = view; }
+  void Begin(const Sum& money, const Sum& accounts) {
+    money_ = money;
+    accounts_sum_ = accounts;
   }
-  // All accounts hold so much together, and there are so many, if the group is all of the bank; at
-  // least, if something is not known.
-  Wide total() const { return total_; }
-  uint64_t accounts() const { return count_; }
+  const Sum& money() const { return money_; }
+  const Sum& accounts() const { return accounts_sum_; }
   bool knows(uint32_t account) const { return accounts_.contains(account); }
   AccountView ViewOf(uint32_t account) const;
-  // `op` was answered as it says, and agrees with `state`, which is that of its accounts.
-  void Carry(const Operation& op, BankView state);
+  // `op` was answered: `after` is what follows. `is_whole`: for the bank as a whole, too.
+  void Carry(const Operation& op, const BankView& after, bool is_whole);
   // `number`: of the operation, the search's own.
   void Done(uint64_t number) { fingerprint_.Toggle(number); }
   const Fingerprint& fingerprint() const { return fingerprint_; }
 
-  Mark Here() const { return {fingerprint_, saved_.size(), total_, count_}; }
+  Mark Here() const { return {fingerprint_, saved_.size(), money_, accounts_sum_}; }
   void BackTo(const Mark& mark);
 
  private:
@@ -51,8 +50,8 @@ class GroupState {
   void Set(uint32_t account, const AccountView& view);
 
   absl::flat_hash_map<uint32_t, AccountView> accounts_;
-  Wide total_ = 0;
-  uint64_t count_ = 0;
+  Sum money_;
+  Sum accounts_sum_;
   Fingerprint fingerprint_;
   std::vector<Saved> saved_;  // views before they changed
 };

@@ -69,45 +69,8 @@ class Searcher {
       : operations_(operations), initial_(initial), names_(names), options_(options) {
     group_options_.states_max = options.states_max;
     group_options_.budget = options.searching;
-    Wide total = 0;
-    uint64_t accounts = initial.balances.size();
-    for (const auto& [account, balance] : initial.balances) total += balance;
-    for (const Operation& op : operations) {
-      if (op.kind == OpKind::kOpen || op.kind == OpKind::kDeposit) {
-        total += std::max<int64_t>(op.amount, 0);
-      }
-      accounts += op.kind == OpKind::kOpen ? 1 : 0;
-    }
-    // Accounts that the header does not name may have been there, with any balance.
-    std::set<uint32_t> strangers;
-    for (const Operation& op : operations) {
-      for (uint32_t account : {op.account, op.to}) {
-        const bool is_named =
-            account == kNoAccount ||
-            std::any_of(initial.balances.begin(), initial.balances.end(),
-                        [&](const auto& entry) { return entry.first == account; });
-        if (!is_named) strangers.insert(account);
-      }
-    }
-    accounts += strangers.size();
-    group_options_.complete = initial.given && strangers.empty();
     group_options_.accounts_max = static_cast<uint64_t>(initial.accounts_max);
-    // What is told of them is the most that is ever known of them.
-    Wide known = total;
-    for (uint32_t account : strangers) {
-      int64_t most = 0;
-      for (const Operation& op : operations) {
-        if (op.account == account && op.has_balance) most = std::max(most, op.balance);
-        if (op.account == account && op.kind != OpKind::kOpen) most = std::max(most, op.amount);
-      }
-      known += most;
-    }
-    is_tight_ = known > kBalanceMax || accounts > group_options_.accounts_max;
-    if (!strangers.empty()) total = kBalanceMax + 1;
-    if (initial.given) {
-      group_options_.total_may_overflow = total > kBalanceMax;
-      group_options_.accounts_may_run_out = accounts > static_cast<uint64_t>(initial.accounts_max);
-    }
+    CountMost();
   }
 
   SearchResult Run() {
@@ -132,22 +95,34 @@ class Searcher {
     }
     for (const auto& [account, alone] : by_account) {
       if (!Judge(alone, false)) return Violation(alone);
+      if (members[groups.Find(account)].size() == 1) CountTaken();
     }
     for (const auto& [root, group] : by_group) {
-      if (members[root].size() > 1 && !Judge(group, false)) return Violation(group);
+      if (members[root].size() == 1) continue;
+      if (!Judge(group, false)) return Violation(group);
+      CountTaken();
     }
     const bool needs_all = options_.positions || is_tight_;
     if (!needs_all || result_.answer != SearchAnswer::kLinearizable) return result_;
+    result_.taken = 0;
     std::vector<Operation> all;
     for (auto& [root, group] : by_group) all.insert(all.end(), group.begin(), group.end());
-    group_options_.whole = is_tight_;
+    if (is_tight_ || options_.end != nullptr) {
+      group_options_.whole = true;
+      group_options_.money = money_;
+      group_options_.accounts = accounts_;
+      group_options_.end = options_.end;
+    }
     if (!Judge(all, options_.positions)) return Violation(all);
+    CountTaken();
     if (!options_.positions) return result_;
     if (result_.answer != SearchAnswer::kLinearizable || HasRoom()) return result_;
     // Unknown operations stand right before the answers that need them: they may have to be
     // earlier.
     group_options_.everywhere = true;
     if (!Judge(all, true)) return Violation(all);
+    result_.taken = 0;
+    CountTaken();
     if (result_.answer == SearchAnswer::kUnknown || !HasRoom()) {
       result_.answer = SearchAnswer::kUnknown;
       result_.lacks_room = true;
@@ -156,10 +131,54 @@ class Searcher {
   }
 
  private:
+  // What all accounts come to together at first, and at most.
+  void CountMost() {
+    Wide money = 0;
+    std::vector<bool> is_named(names_.size(), false);
+    for (const auto& [account, balance] : initial_.balances) {
+      money += balance;
+      is_named[account] = true;
+    }
+    // Accounts that the header does not name may have been there, with any balance.
+    Wide strangers = 0;
+    for (uint32_t account = 0; account < names_.size(); ++account) {
+      strangers += is_named[account] || names_.is_bad(account) ? 0 : 1;
+    }
+    const bool has_others = !initial_.given || options_.has_others;
+    const auto count = static_cast<Wide>(initial_.balances.size());
+    money_.parts = {money, has_others ? kUnbounded : money + strangers * kBalanceMax};
+    accounts_.parts = {count, has_others ? kUnbounded : count + strangers};
+
+    Wide added = 0;
+    Wide opened = 0;
+    std::vector<int64_t> told(names_.size(), 0);  // the most that is ever known of strangers
+    for (const Operation& op : operations_) {
+      if (op.kind == OpKind::kOpen || op.kind == OpKind::kDeposit) {
+        added += std::max<int64_t>(op.amount, 0);
+      }
+      opened += op.kind == OpKind::kOpen ? 1 : 0;
+      is_tight_ = is_tight_ || (op.fate == Fate::kOk && (op.answer == Answer::kTooManyAccounts ||
+                                                         op.answer == Answer::kOverflow));
+      if (is_named[op.account]) continue;
+      int64_t& most = told[op.account];
+      if (op.has_balance) most = std::max(most, op.balance);
+      if (op.kind != OpKind::kOpen) most = std::max(most, op.amount);
+    }
+    const Wide known = std::accumulate(told.begin(), told.end(), money + added);
+    is_tight_ = is_tight_ || known > kBalanceMax ||
+                count + strangers + opened > Wide{group_options_.accounts_max};
+    if (has_others) return;
+    group_options_.accounts.whole.high = count + strangers + opened;
+    if (strangers == 0) {
+      group_options_.money.whole.high = std::min(money + added, kBalanceMax);
+    }
+  }
+
   // False: no order explains it. `order_` is what was found else.
   bool Judge(const std::vector<Operation>& group, bool dense) {
     group_options_.positions = options_.positions;
     group_options_.dense = dense;
+    added_.clear();
     std::vector<Operation> now = Fresh(group);
     // Stale answers seldom tell the orders apart: they are checked against the one found, and
     // searched for only if they do not fit it.
@@ -173,6 +192,14 @@ class Searcher {
     }
     result_.answer = SearchAnswer::kUnknown;
     return true;
+  }
+
+  // What the unknown operations of `order_` add to all balances.
+  void CountTaken() {
+    for (const Operation& op : order_) {
+      if (op.is_unknown() && op.kind != OpKind::kTransfer)
+        result_.taken += ChangeOf(op, op.account);
+    }
   }
 
   // Whether it is searched for from the beginning: the position tells where it stands.
@@ -205,7 +232,9 @@ class Searcher {
     // What each account held, by when that can have been reached first.
     std::map<uint32_t, std::vector<std::pair<int64_t, AccountView>>> views;
     GroupState state;
-    for (const auto& [account, balance] : initial_.balances) state.Begin(account, balance);
+    for (const auto& [account, balance] : initial_.balances) {
+      state.Begin(account, {AccountView::kPresent, balance});
+    }
     const auto note = [&](uint32_t account, int64_t since) {
       if (account != kNoAccount) views[account].emplace_back(since, state.ViewOf(account));
     };
@@ -215,11 +244,12 @@ class Searcher {
     int64_t newest = std::numeric_limits<int64_t>::min();
     for (const Operation& op : order_) {
       newest = std::max(newest, op.invoke_ns);
-      BankView before;
-      before.account = state.ViewOf(op.account);
-      before.bad_account = names_.is_bad(op.account);
-      if (op.to != kNoAccount) before.to = state.ViewOf(op.to);
-      state.Carry(IsRequired(op) ? op : AsDone(op), before);
+      BankView then;
+      then.account = state.ViewOf(op.account);
+      if (op.to != kNoAccount) then.to = state.ViewOf(op.to);
+      then.Recognize(op, names_);
+      Carry(IsRequired(op) ? op : AsDone(op), &then);
+      state.Carry(op, then, false);
       note(op.account, newest);
       note(op.to, newest);
     }
@@ -229,7 +259,7 @@ class Searcher {
       const bool fits = std::any_of(held.begin(), held.end(), [&](const auto& entry) {
         BankView then;
         then.account = entry.second;
-        then.bad_account = names_.is_bad(op.account);
+        then.Recognize(op, names_);
         return entry.first <= op.return_ns && then.account.presence != AccountView::kUnknown &&
                Agrees(op, then);
       });
@@ -297,6 +327,8 @@ class Searcher {
 
   SearchResult Violation(const std::vector<Operation>& group) {
     result_.answer = SearchAnswer::kViolation;
+    result_.is_of_end = group_options_.end != nullptr;
+    if (result_.is_of_end) return std::move(result_);
     GroupSearch::Options options = group_options_;
     options.budget = options_.minimizing.AtMost(kMinimizeTime);
     std::map<std::pair<uint64_t, uint64_t>, const Operation*> originals;
@@ -313,7 +345,9 @@ class Searcher {
   const AccountNames& names_;
   const SearchOptions& options_;
   GroupSearch::Options group_options_;
-  bool is_tight_ = false;  // money, or room for accounts, may have run out
+  Sum money_ = kAnyMoney;  // at first
+  Sum accounts_;           // likewise
+  bool is_tight_ = false;  // the bank as a whole may have come to its limits
   std::vector<Operation> searched_;
   std::vector<Operation> order_;
   std::set<std::pair<uint64_t, uint64_t>> added_;

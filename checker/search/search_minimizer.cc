@@ -61,7 +61,7 @@ class Minimizer {
     size_t high = ends.size() - 1;
     while (low < high) {
       const size_t middle = (low + high) / 2;
-      if (Fails(Until(group, ends[middle]), initial_)) {
+      if (Fails(Until(group, ends[middle]), true)) {
         high = middle;
       } else {
         low = middle + 1;
@@ -69,13 +69,13 @@ class Minimizer {
     }
     std::vector<Operation> part = Until(group, ends[low]);
     // A late stretch of it that fails whatever was there before is easier to read.
-    InitialState initial = initial_;
+    bool from_the_start = true;
     std::vector<Operation> required = Required(part);
     for (size_t k = 1; k < required.size() && k <= kStretchMax; k *= 2) {
       const std::vector<Operation> stretch = Since(part, required[required.size() - k].invoke_ns);
-      if (!Fails(stretch, {})) continue;
+      if (!Fails(stretch, false)) continue;
       part = stretch;
-      initial = {};
+      from_the_start = false;
       required = Required(part);
       break;
     }
@@ -97,7 +97,7 @@ class Minimizer {
           all.back().return_ns = kNever;
         }
       }
-      return Fails(all, initial);
+      return Fails(all, from_the_start);
     };
     return Minimize(required, shows, kTriedPairsOf);
   }
@@ -114,13 +114,20 @@ class Minimizer {
     return required;
   }
 
-  bool Fails(const std::vector<Operation>& operations, const InitialState& initial) {
+  // Nothing is known of what was there before a stretch that is not from the start.
+  bool Fails(const std::vector<Operation>& operations, bool from_the_start) {
     if (options_.budget.IsOver()) return false;
     GroupSearch::Options once = options_;
     once.states_max = std::min<uint64_t>(options_.states_max, kTryStatesMax);
     once.budget = options_.budget.AtMost(kTryTime);
-    return SearchGroup(operations, initial, names_, once, nullptr).answer ==
-           SearchAnswer::kViolation;
+    if (!from_the_start) {
+      once.whole = false;
+      once.money = kAnyMoney;
+      once.accounts = {};
+    }
+    return SearchGroup(operations, from_the_start ? initial_ : InitialState{}, names_, once,
+                       nullptr)
+               .answer == SearchAnswer::kViolation;
   }
 
   const InitialState& initial_;

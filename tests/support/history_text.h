@@ -32,6 +32,8 @@ struct Spec {
   uint64_t session = 0;
   uint64_t sequence = 0;
   bool replayed = false;
+  std::string consistency = "";
+  bool has_balance = true;
 };
 
 inline std::string HistoryText(const std::vector<Spec>& specs, int64_t initial = 400) {
@@ -42,13 +44,15 @@ inline std::string HistoryText(const std::vector<Spec>& specs, int64_t initial =
                     s.process, s.id, s.session, s.sequence, s.op, s.account);
     if (!s.to.empty()) common += fmt::format(R"("to":"{}",)", s.to);
     common += fmt::format(R"("amount":{},)", s.amount);
+    if (!s.consistency.empty()) common += fmt::format(R"("consistency":"{}",)", s.consistency);
     lines.emplace_back(
         s.invoke_ns * 2 + 1,
         fmt::format(R"({{"type":"invoke",{}"branch":1,"ns":{}}})", common, s.invoke_ns));
     if (s.type == "open") continue;
     std::string answer;
     if (s.type == "ok") {
-      answer = fmt::format(R"("result":"{}","balance":{},)", s.result, s.balance);
+      answer = fmt::format(R"("result":"{}",)", s.result);
+      if (s.has_balance) answer += fmt::format(R"("balance":{},)", s.balance);
       if (s.index != 0) answer += fmt::format(R"("index":{},)", s.index);
       if (s.replayed) answer += R"("replayed":true,)";
     }

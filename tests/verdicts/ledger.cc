@@ -10,16 +10,20 @@ bool IsBadName(const std::string& name) { return name.empty() || name.size() > 1
 }  // namespace
 
 Ledger::Ledger(const Story& story, const std::vector<std::string>& named) {
-  accounts_max_ = static_cast<size_t>(story.accounts_max.value_or(10'000'000));
-  is_complete_ = story.initial.has_value();
+  accounts_max_ = story.accounts_max.value_or(10'000'000);
   for (const std::string& name : named) {
     if (IsBadName(name)) accounts_[name].presence = Account::kAbsent;
     accounts_[name];
   }
   if (!story.initial) return;
   for (const auto& [name, balance] : *story.initial) {
-    accounts_[name] = {Account::kPresent, false, balance, balance, 0};
+    accounts_[name] = {Account::kPresent, balance, balance, 0};
   }
+  // Unless a branch counts more.
+  is_complete_ =
+      std::none_of(story.digests.begin(), story.digests.end(), [&](const DigestLine& digest) {
+        return digest.accounts.value_or(0) > std::ssize(accounts_);
+      });
 }
 
 bool Ledger::Holds(const std::string& name, Big low, Big high) {
@@ -39,8 +43,18 @@ bool Ledger::TotalAtLeast(Big least) {
   return IsPossible();
 }
 
+bool Ledger::CountAtMost(Big most) {
+  count_high_ = std::min(count_high_, most - opened_);
+  return IsPossible();
+}
+
+bool Ledger::CountAtLeast(Big least) {
+  count_low_ = std::max(count_low_, least - opened_);
+  return IsPossible();
+}
+
 // Whether some balances at first are within all bounds: sums of numbers from intervals take every
-// value from the smallest to the largest.
+// value from the smallest to the largest. Likewise the number of accounts.
 bool Ledger::IsPossible() const {
   Big low = 0;
   Big high = is_complete_ ? Big{0} : kMost;
@@ -48,13 +62,22 @@ bool Ledger::IsPossible() const {
     if (account.presence == Account::kPresent) low += account.low;
     if (account.presence != Account::kAbsent) high += account.high;
   }
-  return std::max(low, total_low_) <= std::min(high, total_high_);
+  if (std::max(low, total_low_) > std::min(high, total_high_)) return false;
+  const Big count = Present() - opened_;
+  const Big most = is_complete_ ? count + Undecided() : kMost;
+  return std::max(count, count_low_) <= std::min(most, count_high_);
 }
 
-size_t Ledger::Present() const {
-  return static_cast<size_t>(std::count_if(accounts_.begin(), accounts_.end(), [](const auto& a) {
-    return a.second.presence == Account::kPresent;
-  }));
+Big Ledger::Present() const {
+  return std::count_if(accounts_.begin(), accounts_.end(), [](const auto& account) {
+    return account.second.presence == Account::kPresent;
+  });
+}
+
+Big Ledger::Undecided() const {
+  return std::count_if(accounts_.begin(), accounts_.end(), [](const auto& account) {
+    return account.second.presence == Account::kOpen;
+  });
 }
 
 std::optional<Ledger> Ledger::With(const std::string& name, Account::Presence presence) const {
@@ -102,8 +125,9 @@ bool Ledger::CarryOut(const Demand& d) {
   if (is_bad) return false;
   if (d.op == "query") return is_there;
   if (d.op == "open") {
-    if (is_there || d.amount < 0 || (is_complete_ && Present() >= accounts_max_)) return false;
-    account = {Account::kPresent, false, 0, 0, d.amount};
+    if (is_there || d.amount < 0 || !CountAtMost(accounts_max_ - 1)) return false;
+    account = {Account::kPresent, 0, 0, d.amount};
+    ++opened_;
     if (!TotalAtMost(kMost - d.amount)) return false;
     changes_ += d.amount;
     return true;
@@ -146,9 +170,7 @@ std::vector<Ledger> Ledger::Refuse(const Demand& d) const {
     holds = (d.op == "withdraw" || is_transfer) && is_there &&
             after.Holds(d.account, 0, Big{d.amount} - 1);
   } else if (d.answer == "too_many_accounts") {
-    size_t undecided = 0;
-    for (const auto& [name, other] : accounts_) undecided += other.presence == Account::kOpen;
-    holds = d.op == "open" && (!is_complete_ || Present() + undecided >= accounts_max_);
+    holds = d.op == "open" && after.CountAtLeast(accounts_max_);
   } else if (d.answer == "overflow" && (d.op == "open" || d.op == "deposit")) {
     holds = after.TotalAtLeast(kMost - d.amount + 1);
   } else if (d.answer == "overflow" && is_transfer) {
@@ -169,19 +191,22 @@ std::vector<Ledger> Ledger::Refuse(const Demand& d) const {
 }
 
 bool Ledger::FitsDigest(const DigestLine& digest) const {
-  const auto said = static_cast<size_t>(digest.accounts.value_or(0));
-  if (digest.accounts && said < Present()) return false;
-  // A total tells something to those only who know all accounts and what they held at first.
-  if (!digest.total || !is_complete_ || (digest.accounts && said > Present())) return true;
+  if (digest.accounts && *digest.accounts < Present()) return false;
+  if (!digest.total) return true;
+  Big low = 0;
+  Big high = 0;
   for (const auto& [name, account] : accounts_) {
-    if (account.presence == Account::kPresent && account.is_stranger) return true;
-    if (account.presence == Account::kOpen && !digest.accounts) return true;
+    if (account.presence == Account::kPresent) {
+      low += account.least();
+      high += account.most();
+    } else if (account.presence == Account::kOpen && digest.accounts.value_or(-1) != Present()) {
+      high += kMost;
+    }
   }
-  Big total = 0;
-  for (const auto& [name, account] : accounts_) {
-    if (account.presence == Account::kPresent) total += account.least();
-  }
-  return total == *digest.total;
+  // What others hold nobody knows.
+  if (digest.accounts ? *digest.accounts > Present() + Undecided() : !is_complete_) high += kMost;
+  return *digest.total >= std::max(low, total_low_ + changes_) &&
+         *digest.total <= std::min(high, total_high_ + changes_);
 }
 
 }  // namespace bank::verdicts

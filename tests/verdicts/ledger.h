@@ -40,7 +40,6 @@ class Ledger {
   struct Account {
     enum Presence { kOpen, kAbsent, kPresent };  // kOpen: not decided yet
     Presence presence = kOpen;
-    bool is_stranger = true;  // neither in the header nor opened
     // What it holds is `change` more than what it held at first: one number in [low, high].
     Big low = 0;
     Big high = kMost;
@@ -54,8 +53,11 @@ class Ledger {
   bool Holds(const std::string& name, Big low, Big high);  // narrows; false: impossible
   bool TotalAtMost(Big most);
   bool TotalAtLeast(Big least);
+  bool CountAtMost(Big most);
+  bool CountAtLeast(Big least);
   bool IsPossible() const;
-  size_t Present() const;
+  Big Present() const;
+  Big Undecided() const;
   // One way: with both accounts decided.
   std::vector<Ledger> Decided(const Demand& demand) const;
   bool CarryOut(const Demand& demand);
@@ -63,11 +65,15 @@ class Ledger {
 
   std::map<std::string, Account> accounts_;
   bool is_complete_ = false;  // there are no accounts but these
-  size_t accounts_max_ = 0;
+  Big accounts_max_ = 0;
   Big changes_ = 0;  // of the total, since the beginning
   // What all accounts held together at first is in here, too.
   Big total_low_ = 0;
   Big total_high_ = kMost;
+  Big opened_ = 0;  // accounts, since the beginning
+  // So many there were at first.
+  Big count_low_ = 0;
+  Big count_high_ = kMost;
 };
 
 }  // namespace bank::verdicts

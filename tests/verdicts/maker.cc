@@ -12,6 +12,9 @@ namespace {
 __extension__ using Sum = __int128;
 constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
 
+// Nobody can open an account of such a name.
+bool IsNoName(const std::string& name) { return name.empty() || name.size() > 128; }
+
 class Dice {
  public:
   explicit Dice(uint64_t seed) : random_(seed * 0x9e3779b97f4a7c15u + 1) {}
@@ -44,6 +47,7 @@ struct Bank {
 
   std::string Refusal(const Event& e) const {
     const bool is_transfer = e.op == "transfer";
+    if (IsNoName(e.account) || (is_transfer && IsNoName(e.to))) return "bad_account";
     if (is_transfer && e.to == e.account) return "bad_account";
     if (e.op == "open") {
       if (e.amount < 0) return "bad_amount";
@@ -129,6 +133,7 @@ class Run {
       bank_.accounts_max = known + dice_.Pick(2);
       story->accounts_max = bank_.accounts_max;
     }
+    if (dice_.OneIn(16)) names_.push_back(dice_.OneIn(2) ? "" : std::string(129, 'x'));
     uses_keys_ = dice_.OneIn(2);
     same_amounts_ = dice_.OneIn(3);
   }
@@ -149,6 +154,7 @@ class Run {
     }
     e->amount = same_amounts_ ? 1 + dice_.Pick(2) : 1 + dice_.Pick(e->op == "deposit" ? 7 : 12);
     if (dice_.OneIn(25)) e->amount = -dice_.Pick(2);
+    if (dice_.OneIn(50)) e->amount = kMost - dice_.Pick(20);
     if (dice_.OneIn(5)) {
       e->type = dice_.OneIn(2) ? "info" : "";
     } else if (dice_.OneIn(15)) {
@@ -253,6 +259,14 @@ class Run {
 
   void Close(Story* story) {
     DigestLine digest;
+    if (dice_.OneIn(4)) {  // what some branches said earlier
+      DigestLine earlier;
+      earlier.position = bank_.position / 2;
+      earlier.state = "ee";
+      for (earlier.branch = 1; earlier.branch <= 2; ++earlier.branch) {
+        story->digests.push_back(earlier);
+      }
+    }
     digest.position = bank_.position + dice_.Pick(uint64_t{3});
     if (!dice_.OneIn(4)) digest.accounts = std::ssize(bank_.balances);
     if (!dice_.OneIn(5)) digest.total = static_cast<int64_t>(bank_.Total());
@@ -276,8 +290,9 @@ class Run {
 // Changes one thing; what does not suit the story is left as it is.
 void Mutate(Dice* dice, Story* story) {
   static const std::vector<std::string> kResults = {
-      "ok",         "insufficient_funds", "unknown_account", "account_exists", "overflow",
-      "bad_amount", "bad_account",        "key_reused",      "forgotten",      "not_applied"};
+      "ok",          "insufficient_funds", "unknown_account",   "account_exists", "overflow",
+      "bad_amount",  "bad_account",        "too_many_accounts", "key_reused",     "forgotten",
+      "not_applied", "unknown_session",    "window_full",       "bad_request"};
   if (story->events.empty()) return;
   Event& e = dice->From(story->events);
   Event& other = dice->From(story->events);
@@ -361,7 +376,7 @@ void Mutate(Dice* dice, Story* story) {
       break;
     case 24:
       for (DigestLine& line : story->digests) {
-        if (line.accounts) *line.accounts -= 1;
+        if (line.accounts.value_or(0) > 0) *line.accounts -= 1;
       }
       break;
     case 25:
@@ -382,8 +397,23 @@ void Mutate(Dice* dice, Story* story) {
     case 30:
       if (is_ok && e.is_write() && e.result == "ok") e.type = "";
       break;
-    default:
+    case 31:
       if (is_ok && !e.is_write()) e.consistency = "local";
+      break;
+    case 32:
+      if (is_ok && !e.is_write()) {
+        e.consistency = "at_least";
+        e.minimum = dice->Pick(uint64_t{14});
+      }
+      break;
+    case 33:
+      if (DigestLine* line = digest(); line != nullptr) ++line->position;
+      break;
+    case 34:
+      if (e.is_write()) e.amount = kMost - dice->Pick(int64_t{20});
+      break;
+    default:
+      if (e.op == "transfer") std::swap(e.account, e.to);
       break;
   }
 }

@@ -7,7 +7,7 @@
 
 namespace bank::verdicts {
 
-inline constexpr int kMutations = 32;
+inline constexpr int kMutations = 36;
 
 struct Made {
   Story story;

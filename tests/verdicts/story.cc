@@ -6,6 +6,7 @@
 #include <set>
 #include <sstream>
 #include <tuple>
+#include <utility>
 
 #include "nlohmann/json.hpp"
 
@@ -120,12 +121,14 @@ std::string TextOf(const Story& story) {
 std::optional<Story> ReadStory(const std::string& text) {
   Story story;
   std::map<std::pair<uint64_t, uint64_t>, size_t> events;
+  bool has_header = false;
   std::istringstream lines(text);
   for (std::string row; std::getline(lines, row);) {
     const json line = json::parse(row, nullptr, false);
     if (!line.is_object() || !NumbersFit(line)) return std::nullopt;
     const std::string type = line.value("type", "");
     if (type == "header") {
+      if (std::exchange(has_header, true)) return std::nullopt;
       if (!ReadHeader(row, line, &story)) return std::nullopt;
       continue;
     }
@@ -133,6 +136,7 @@ std::optional<Story> ReadStory(const std::string& text) {
       ReadDigest(line, &story);
       continue;
     }
+    if (!has_header) return std::nullopt;
     const std::pair<uint64_t, uint64_t> name = {line.at("process"), line.at("id")};
     if (type == "invoke") {
       Event e;

@@ -8,11 +8,12 @@
 //
 //   P:N KIND ACCOUNT [to ACCOUNT] [AMOUNT] @FROM-TO -> ANSWER
 //     operation N of process P; nanoseconds; KIND is open, deposit, withdraw, transfer or query
-//     ANSWER: RESULT BALANCE [#POSITION], or fail, info, or nothing: no completion
-//     key=SESSION/SEQUENCE, replayed: anywhere behind it
-//   digest BRANCH POSITION TOTAL
+//     ANSWER: RESULT BALANCE [#POSITION], or fail, info, or nothing: no completion; BALANCE -: none
+//     key=SESSION/SEQUENCE, replayed, local: anywhere behind it
+//   digest BRANCH POSITION TOTAL [accounts=COUNT]; TOTAL -: none
 // An empty line ends the verdict: without it, what follows is taken for old output.
-// The accounts a and b hold 100 each at first; `unopened` in front: nothing is known of that.
+// The accounts a and b hold 100 each at first; in front, `initial {"a":5}` says otherwise,
+// `unopened` that nothing is known of that, `accounts_max N` how many there may be.
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
@@ -29,7 +30,7 @@ Spec ParseOperation(const std::vector<std::string>& words) {
   spec.process = std::stoull(name.at(0));
   spec.id = std::stoull(name.at(1));
   spec.op = words.at(1);
-  spec.account = words.at(2);
+  spec.account = words.at(2) == "\"\"" ? "" : words[2];
   spec.type = "open";
   size_t next = 3;
   if (words.at(next) == "to") {
@@ -51,6 +52,10 @@ Spec ParseOperation(const std::vector<std::string>& words) {
       spec.replayed = true;
     } else if (word[0] == '#') {
       spec.index = std::stoull(word.substr(1));
+    } else if (word == "local") {
+      spec.consistency = word;
+    } else if (word == "-") {
+      spec.has_balance = false;
     } else if (word == "fail" || word == "info") {
       spec.type = word;
     } else if (std::isdigit(static_cast<unsigned char>(word[0])) != 0 || word[0] == '-') {
@@ -63,27 +68,37 @@ Spec ParseOperation(const std::vector<std::string>& words) {
   return spec;
 }
 
+std::string DigestLine(const std::vector<std::string>& words) {
+  std::string line = fmt::format(R"({{"type":"digest","branch":{},"log_index":{},"state":"aa")",
+                                 words.at(1), words.at(2));
+  if (words.at(3) != "-") line += fmt::format(R"(,"balance_total":{})", words[3]);
+  if (words.size() > 4) {
+    line += fmt::format(R"(,"accounts":{})", words[4].substr(words[4].find('=') + 1));
+  }
+  return line + "}\n";
+}
+
 std::string Verdict(const std::vector<std::string>& lines) {
   std::vector<Spec> specs;
   std::string digests;
-  bool is_opened = true;
+  std::string header = R"("initial":{"a":100,"b":100})";
   for (const std::string& line : lines) {
     const std::vector<std::string> words = absl::StrSplit(line, ' ', absl::SkipEmpty());
     if (words.at(0) == "unopened") {
-      is_opened = false;
+      header = R"("processes":1)";
+    } else if (words[0] == "initial") {
+      header = fmt::format(R"("initial":{})", words.at(1));
+    } else if (words[0] == "accounts_max") {
+      header += fmt::format(R"(,"accounts_max":{})", words.at(1));
     } else if (words[0] == "digest") {
-      digests += fmt::format(
-          R"({{"type":"digest","branch":{},"log_index":{},"state":"aa","balance_total":{}}})"
-          "\n",
-          words.at(1), words.at(2), words.at(3));
+      digests += DigestLine(words);
     } else {
       specs.push_back(ParseOperation(words));
     }
   }
   std::string text = HistoryText(specs) + digests;
   const std::string initial = R"("initial":{"shared":400})";
-  text.replace(text.find(initial), initial.size(),
-               is_opened ? R"("initial":{"a":100,"b":100})" : R"("processes":1)");
+  text.replace(text.find(initial), initial.size(), header);
   const auto judgement = JudgeText(text, {.histories = {}, .digests = {}, .budget_ms = 2000});
   if (!judgement.ok()) return absl::StrCat(std::string(judgement.status().message()), "\n");
   std::string out = absl::StrCat(std::string(VerdictName(judgement->verdict)), "\n");

@@ -485,6 +485,7 @@ TEST(Mutation, OperationsAreNumberedOnce) {
 
 TEST(Mutation, WhatIsGivenUpHasNoOutcome) {
   const std::string invoke =
+      "{\"type\":\"header\",\"version\":1}\n"
       R"({"type":"invoke","process":1,"id":1,"op":"deposit","amount":1,"ns":1})"
       "\n";
   for (const char* type : {"fail", "info"}) {

@@ -211,7 +211,7 @@ TEST(BankBruteForce, Agrees) {
     if (valid) {
       ASSERT_TRUE(expected) << "the test itself is wrong, round " << round << "\n" << Text(bank);
     }
-    const Budget budget(std::chrono::minutes(1));
+    const Budget budget(ThreadCpuClock::Instance(), std::chrono::minutes(1));
     const BankAnswer answer = JudgeBank(bank, budget);
     if (answer == BankAnswer::kUnknown) {
       ++undecided;

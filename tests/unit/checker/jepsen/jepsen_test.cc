@@ -360,9 +360,11 @@ TEST(Jepsen, RegistersMayHoldSomethingAtFirst) {
 }
 
 TEST(Reader, NamesFileAndLineOfWhatIsWrong) {
-  const std::string good =
+  const std::string header = "{\"type\":\"header\",\"version\":1}\n";
+  const std::string invoke =
       R"({"type":"invoke","process":1,"id":1,"op":"query","account":"shared","amount":0,"ns":1})"
       "\n";
+  const std::string good = header + invoke;
   const auto message = [&](const std::string& text) {
     const auto judgement = JudgeText(text);
     return judgement.ok() ? std::string("accepted") : std::string(judgement.status().message());
@@ -382,22 +384,25 @@ TEST(Reader, NamesFileAndLineOfWhatIsWrong) {
         R"({"type":"ok","process":1,"id":1,"result":"ok","balance":1,"amount":5,"ns":4})",
         R"({"type":"ok","process":1,"id":1,"result":"ok","balance":1,"sequence":5,"ns":4})",
         R"({"type":"ok","process":1,"id":1,"result":"ok","balance":1,"ns":0})",
-        R"({"type":"ok","process":01,"id":1,"ns":4})", R"({"type":"header","version":1)",
-        R"({"type":"header","version":[1]})",
-        R"({"type":"header","accounts_max":18446744073709551615})",
+        R"({"type":"ok","process":01,"id":1,"ns":4})", R"({"type":"header","version":1})",
+        R"({"type":"digest","branch":1,"log_index":1,"state":"a","accounts":-1})",
         R"({"type":"digest","branch":1,"log_index":1,"state":"a","accounts":9223372036854775808})",
         "{\"type\":\"ok\",\"process\":1,\"id\":1,\"account\":\"\xff\",\"ns\":4}"}) {
-    EXPECT_NE(message(good + bad + "\n").find("history.jsonl:2: "), std::string::npos)
+    EXPECT_NE(message(good + bad + "\n").find("history.jsonl:3: "), std::string::npos)
         << bad << " gives " << message(good + bad + "\n");
   }
-  const auto refused_at_2 = [&](const std::string& first, const std::string& second) {
-    return message(first + "\n" + second + "\n").find("history.jsonl:2: ") != std::string::npos;
-  };
-  EXPECT_TRUE(refused_at_2(R"({"type":"header","initial":{"a":1}})",
-                           R"({"type":"header","initial":{"a":2}})"));
-  EXPECT_TRUE(
-      refused_at_2(R"({"type":"invoke","process":1,"id":1,"op":"deposit","amount":1,"ns":1})",
-                   R"({"type":"ok","process":1,"id":1,"result":"ok","index":0,"ns":2})"));
+  for (const char* bad : {R"({"type":"header","version":1)", R"({"type":"header","version":[1]})",
+                          R"({"type":"header","accounts_max":18446744073709551615})"}) {
+    EXPECT_NE(message(bad + ("\n" + invoke)).find("history.jsonl:1: "), std::string::npos) << bad;
+  }
+  const std::string deposit =
+      R"({"type":"invoke","process":1,"id":1,"op":"deposit","amount":1,"ns":1})"
+      "\n";
+  EXPECT_NE(message(header + deposit +
+                    R"({"type":"ok","process":1,"id":1,"result":"ok","index":0,"ns":2})" + "\n")
+                .find("history.jsonl:3: "),
+            std::string::npos);
+  EXPECT_NE(message(invoke + header).find("history.jsonl:1: no header"), std::string::npos);
   const std::string given_up = good + R"({"type":"info","process":1,"id":1,"ns":2})" + "\n";
   EXPECT_EQ(message(given_up), "accepted");
   EXPECT_NE(message(given_up + R"({"type":"info","process":1,"id":1,"ns":3})" + "\n"), "accepted");

@@ -91,7 +91,7 @@ TEST(RegisterBruteForce, Agrees) {
     const std::vector<Step> steps = RandomSteps(&random);
     std::vector<bool> used(steps.size());
     const bool expected = IsRight(steps, 0, &used);
-    StepSearch search(steps, 0, Budget(std::chrono::minutes(1)));
+    StepSearch search(steps, 0, Budget(ThreadCpuClock::Instance(), std::chrono::minutes(1)));
     const StepSearch::Answer answer = search.Run();
     ASSERT_EQ(answer, expected ? StepSearch::Answer::kExplained : StepSearch::Answer::kViolation)
         << "round " << round;
