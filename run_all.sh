@@ -8,6 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 usage() {
   cat <<'USAGE'
 usage: ./run_all.sh [INPUT.json] [options]         replay the customers of INPUT, judge, stop
+       ./run_all.sh --against FILE [INPUT.json]    judge somebody else's bank on INPUT
        ./run_all.sh --serve [options]              leave a bank up until Ctrl-C
        ./run_all.sh --restart N [options]          start branch N of the bank that is up again
 
@@ -29,6 +30,9 @@ usage: ./run_all.sh [INPUT.json] [options]         replay the customers of INPUT
   --no-build                 use the programs as they are
   --help
 
+  --against FILE             run the bank that FILE describes (docs/GRADING_OWN_BANK.md), judge its
+                             answers; with --project, --order, --out
+
   --serve                    start a bank and leave it up. A branch that dies is told of, and the
                              others go on: on a terminal press r to start it again
   --branches N               with --serve: how many branches, 1 to 200 (default 3)
@@ -40,11 +44,13 @@ examples:
   ./run_all.sh
   ./run_all.sh input/fifty_branches.json --output answers.json
   ./run_all.sh input/three_branches.json --order concurrent
+  ./run_all.sh --against input/against/example.json input/three_branches.json
   ./run_all.sh --serve --branches 5 --initial-balance 1000
   ./run_all.sh --restart 3
 
-Exit codes: 0 everything held; 1 usage; 2 bad input; 3 unavailable; 4 an outcome is unknown;
-6 the checker found an inconsistency. Logs, histories and the checker's report: out/RUN/.
+Exit codes: 0 everything held; 1 usage; 2 bad input; 3 unavailable, or somebody else's bank did not
+run to its end; 4 an outcome is unknown; 6 the checker found an inconsistency. Logs, histories and
+the checker's report: out/RUN/.
 USAGE
 }
 
@@ -62,7 +68,7 @@ while [ $# -gt 0 ]; do
   case "$1" in
     --help | -h) usage; exit 0 ;;
     --tls | --serve | --no-build) note "$1" yes ;;
-    --project | --form | --files | --guarantees | --order | --output | --replicator | --base-port | --out | --branches | --initial-balance | --data | --restart)
+    --project | --form | --files | --guarantees | --order | --output | --replicator | --base-port | --out | --branches | --initial-balance | --data | --restart | --against)
       note "$1" "${2-}"
       shift ;;
     -*) die 1 "unknown option '$1' (see --help)" ;;
@@ -77,8 +83,10 @@ if [ -n "${given[--serve]+x}" ]; then
   mode=serve takes=" --serve --branches --initial-balance --data --replicator --tls --base-port --out --no-build "
 elif [ -n "${given[--restart]+x}" ]; then
   mode=restart takes=" --restart --base-port --out "
+elif [ -n "${given[--against]+x}" ]; then
+  mode=against takes=" --against INPUT --project --order --out --no-build "
 fi
-for flag in INPUT --project --form --files --guarantees --order --output --replicator --tls --base-port --out --no-build --serve --branches --initial-balance --data --restart; do
+for flag in INPUT --project --form --files --guarantees --order --output --replicator --tls --base-port --out --no-build --serve --branches --initial-balance --data --restart --against; do
   [ -z "${given[$flag]+x}" ] || [[ $takes == *" $flag "* ]] || case "$mode $flag" in
     "replay "*) die 1 "$flag needs --serve (see --help)" ;;
     *" INPUT") die 1 "--$mode takes no input: '${given[INPUT]}'" ;;
@@ -144,6 +152,9 @@ case "$mode" in
       [ -z "${given[$flag]+x}" ] || set -- "$@" "$flag" "${given[$flag]}"
     done
     [ -z "${given[--output]+x}" ] || set -- "$@" --output "$(absolute "${given[--output]}")" ;;
+  against)
+    set -- "$@" --input "$(absolute "${given[INPUT]-$PWD/input/three_branches.json}")" --against "$(absolute "${given[--against]}")"
+    for flag in --project --order; do [ -z "${given[$flag]+x}" ] || set -- "$@" "$flag" "${given[$flag]}"; done ;;
   serve)
     set -- "$@" --branches "${given[--branches]-3}" --initial-balance "${given[--initial-balance]-400}"
     set -- "$@" --replicator "${given[--replicator]-raft}"

@@ -14,6 +14,11 @@ class NoFolder(Exception):
     """Why there is none, in one line."""
 
 
+def shown(path):
+    """A path as short as it can be said from the checkout."""
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
 def user():
     try:
         return getpass.getuser()

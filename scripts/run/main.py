@@ -1,4 +1,4 @@
-"""What run_all.sh does once everything is built: replay and judge an input, leave a bank up, or restart a branch.
+"""What run_all.sh does once everything is built: replay and judge an input, judge somebody else's bank, leave a bank up, or restart a branch.
 
 Its arguments are run_all.sh's own, checked there. Exit codes as there.
 """
@@ -10,10 +10,13 @@ import signal
 import subprocess
 import sys
 
+import against
 import branches
+import description
 import folder
 import ports
 import serving
+from folder import shown
 
 USAGE, BAD_INPUT, UNAVAILABLE = 1, 2, 3
 START_ATTEMPTS = 3  # free ports may be taken between the look and the start
@@ -29,11 +32,6 @@ class Stop(Exception):
     def __init__(self, exit_code, text=""):
         super().__init__(text)
         self.exit_code = exit_code
-
-
-def shown(path):
-    """A path as short as it can be said from the checkout."""
-    return path.relative_to(folder.ROOT) if path.is_relative_to(folder.ROOT) else path
 
 
 class Run:
@@ -95,7 +93,7 @@ def replicator_of(project, given):
 
 def refuse_without_effect(shape, options):
     for flag, projects in OF_PROJECTS.items():
-        if getattr(options, flag) and shape["project"] not in projects:
+        if getattr(options, flag, None) and shape["project"] not in projects:
             raise Stop(USAGE, f"--{flag} has no effect on an input of {shape['project_name']}")
 
 
@@ -110,16 +108,21 @@ def outputs_of(output, options):
     return [output.with_name(f"{output.stem}.{part}{output.suffix}") for part in (1, 2, 3)]
 
 
-def replay(options):
-    output = ["--output", options.output] if options.output else []
+def shape_of(options, *more):
+    """What `customer check` says of the input, and one line about it."""
     project = ["--project", str(options.project)] if options.project else []
-    check = subprocess.run([options.bin / "customer", "check", options.input, *project, *output, "-w", "json"], stdout=subprocess.PIPE)
+    check = subprocess.run([options.bin / "customer", "check", options.input, *project, *more, "-w", "json"], stdout=subprocess.PIPE)
     if check.returncode != 0:
         raise Stop(check.returncode)  # it has said why
     shape = json.loads(check.stdout)
+    return shape, f"{shape['project_name']}, {'as told' if options.project else 'by the form of the input'}"
+
+
+def replay(options):
+    shape, project = shape_of(options, *(["--output", options.output] if options.output else []))
     replicator = replicator_of(shape["project"], options.replicator)
     refuse_without_effect(shape, options)
-    print(f"{shape['project_name']}, {'as told' if options.project else 'by the form of the input'}; branches agree by {WAYS[replicator]}", flush=True)
+    print(f"{project}; branches agree by {WAYS[replicator]}", flush=True)
     run = Run(options, shape["branches"], shape["balance"], replicator)
     output = options.output or run.folder / "output.json"
     history, digests, log = run.folder / "history.jsonl", run.folder / "digests.jsonl", run.folder / "digests.log"
@@ -144,6 +147,17 @@ def replay(options):
         raise Stop(status or verdict)
     if bank.unclean:
         raise Stop(UNAVAILABLE, f"stopped badly: {', '.join(bank.unclean)} (logs: {shown(run.folder)})")
+
+
+def run_against(options):
+    theirs = description.read(options.against)
+    shape, project = shape_of(options)
+    refuse_without_effect(shape, options)
+    print(f"{project}; the bank of {options.against}", flush=True)
+    judge = [options.bin / "checker", "course", "--project", str(shape["project"]), *judged_as(shape["project"], options), options.input]
+    verdict = against.run(theirs, options.input, shape, folder.make(options.out), judge)
+    if verdict:
+        raise Stop(verdict)
 
 
 def serve(options):
@@ -176,10 +190,16 @@ def restart(options):
 def parse():
     parser = argparse.ArgumentParser()
     modes = parser.add_subparsers(dest="mode", required=True)
-    for name in ("replay", "serve", "restart"):
+    for name in ("replay", "against", "serve", "restart"):
         mode = modes.add_parser(name)
         mode.add_argument("--bin", type=pathlib.Path, required=True)
         mode.add_argument("--out", type=pathlib.Path)
+        if name == "against":
+            for flag in ("against", "input"):
+                mode.add_argument(f"--{flag}", type=pathlib.Path, required=True)
+            mode.add_argument("--project", type=int)
+            mode.add_argument("--order")
+            continue
         mode.add_argument("--base-port", type=int)
         if name == "restart":
             mode.add_argument("--branch", type=int, required=True)
@@ -215,17 +235,20 @@ def main():
         signal.signal(number, end)
     options = parse()
     try:
-        {"replay": replay, "serve": serve, "restart": restart}[options.mode](options)
+        {"replay": replay, "against": run_against, "serve": serve, "restart": restart}[options.mode](options)
     except Stop as stop:
         if str(stop):
             print(f"run_all.sh: {stop}", file=sys.stderr)
         return stop.exit_code
     except ports.NoPorts as none:
         print(f"run_all.sh: {none}", file=sys.stderr)
-        return USAGE if options.base_port is not None else UNAVAILABLE
-    except folder.NoFolder as none:
-        print(f"run_all.sh: {none}", file=sys.stderr)
+        return USAGE if getattr(options, "base_port", None) is not None else UNAVAILABLE
+    except (folder.NoFolder, description.Bad) as bad:
+        print(f"run_all.sh: {bad}", file=sys.stderr)
         return BAD_INPUT
+    except against.NotRun as none:
+        print(f"run_all.sh: {none}", file=sys.stderr)
+        return UNAVAILABLE
     except serving.NotServed as none:
         print(f"run_all.sh: {none}", file=sys.stderr)
         return UNAVAILABLE

@@ -32,12 +32,12 @@ def free(ids):
         raise NoPorts(f"{len(ids)} branches are more than this machine has ports for")
     for _ in range(ATTEMPTS):
         first = random.randrange(FREE_MIN, FREE_MAX - len(ids) + 1)
-        if all(_is_free(port) for port in range(first, first + len(ids))):
+        if all(is_free(port) for port in range(first, first + len(ids))):
             return dict(zip(ids, range(first, first + len(ids))))
     raise NoPorts(f"found no {len(ids)} free ports in a row in {ATTEMPTS} attempts")
 
 
-def _is_free(port):
+def is_free(port):
     for family, kind, protocol, _, address in socket.getaddrinfo("localhost", port, type=socket.SOCK_STREAM):
         try:
             with socket.socket(family, kind, protocol) as probe:

@@ -18,11 +18,13 @@ ARGUMENTS = {
     "INPUT": ["input.json"], "--order": ["--order", "concurrent"], "--output": ["--output", "output.json"], "--replicator": ["--replicator", "raft"],
     "--tls": ["--tls"], "--base-port": ["--base-port", "50050"], "--out": ["--out", "runs"], "--no-build": ["--no-build"], "--serve": ["--serve"],
     "--branches": ["--branches", "2"], "--initial-balance": ["--initial-balance", "7"], "--data": ["--data", "data"], "--restart": ["--restart", "2"],
+    "--project": ["--project", "1"], "--against": ["--against", "theirs.json"],
 }
 COMMON = {"--base-port", "--out"}
 STARTS = COMMON | {"--replicator", "--tls", "--no-build"}
 EFFECTIVE = {
-    "replay": STARTS | {"INPUT", "--order", "--output"},
+    "replay": STARTS | {"INPUT", "--project", "--order", "--output"},
+    "--against": {"INPUT", "--project", "--order", "--out", "--no-build"},
     "--serve": STARTS | {"--branches", "--initial-balance", "--data"},
     "--restart": COMMON,
 }
@@ -36,6 +38,7 @@ class Flags(refusals.Refusals):
         for program in ("branch", "customer", "bankctl", "checker"):
             (self.folder / program).write_text(f"#!/bin/sh\nexit {ACCEPTED}\n")
             (self.folder / program).chmod(0o755)
+        (self.folder / "theirs.json").write_text('{"customers": "true"}')
 
     def run_all(self, *arguments, **environment):
         runs = lambda: sorted(self.folder.glob("*/*"))
@@ -53,7 +56,7 @@ class Flags(refusals.Refusals):
     def test_every_pair(self):
         for pair in itertools.combinations(ARGUMENTS, 2):
             with self.subTest(pair):
-                mode = next((flag for flag in ("--serve", "--restart") if flag in pair), "replay")
+                mode = next((flag for flag in ("--serve", "--restart", "--against") if flag in pair), "replay")
                 strangers = set(pair) - EFFECTIVE[mode] - {mode}
                 arguments = [*ARGUMENTS[pair[0]], *ARGUMENTS[pair[1]]]
                 if mode != "--restart" and "--no-build" not in pair:
