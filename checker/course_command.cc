@@ -9,7 +9,8 @@
 #include "checker/course/elements.h"
 #include "checker/course/judge.h"
 #include "checker/course/report.h"
-#include "checker/search/budget.h"
+#include "checker/model/budget.h"
+#include "common/clock.h"
 #include "common/exit_code.h"
 #include "common/flags.h"
 #include "common/one_line.h"
@@ -134,7 +135,7 @@ class Course {
   }
 
   void JudgeOne(const std::string& name, const std::vector<OutputFile>& files) {
-    const Budget budget = Budget::OfMs(arguments_.budget_ms);
+    const Budget budget = Budget::OfMs(ThreadCpuClock::Instance(), arguments_.budget_ms);
     Graded graded{.name = name, .files = files.size()};
     absl::StatusOr<course::Grade> grade = course::JudgeOutput(
         script_, files, arguments_.options, [&budget] { return budget.IsOver(); });

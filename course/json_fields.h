@@ -18,8 +18,8 @@
 
 namespace bank::script {
 
-// An object as it is written: in order, and with a key twice if it is there twice. The library's own
-// objects keep one of the two values and forget that there was another.
+// An object as it is written: in order, and with a key twice if it is there twice. The library's
+// own objects keep one of the two values and forget that there was another.
 template <class Key, class Value, class Less, class Allocator>
 struct AllPairs : nlohmann::ordered_map<Key, Value, Less, Allocator> {
   using nlohmann::ordered_map<Key, Value, Less, Allocator>::ordered_map;

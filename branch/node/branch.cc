@@ -45,11 +45,11 @@ absl::Status Branch::Open(replication::FatalHandler on_fatal) {
   if (auto own = net::MakeServerCredentials(config_.listen, config_.tls); !own.ok()) {
     return own.status();
   }
-  peers::PeersOptions peers_options{
-      .bank = BankNumber(config_.driver.initial_members, config_.initial_balance, config_.replicator),
-      .self = config_.self,
-      .addresses = {},
-      .tls = config_.tls};
+  peers::PeersOptions peers_options{.bank = BankNumber(config_.driver.initial_members,
+                                                       config_.initial_balance, config_.replicator),
+                                    .self = config_.self,
+                                    .addresses = {},
+                                    .tls = config_.tls};
   for (const replication::Member& member : config_.driver.initial_members) {
     if (member.id == config_.self) continue;
     const auto elsewhere = config_.dial.find(member.id);
@@ -162,14 +162,13 @@ absl::Status Branch::Listen() {
                                     .connection_tracker = &monitoring_->connection_tracker()};
   customer_service_ = std::make_unique<rpc::CustomerService>(service);
   exercise_service_ = std::make_unique<rpc::ExerciseService>(service);
-  admin_service_ = std::make_unique<rpc::AdminService>(config_.self, config_.driver.initial_members,
-                                                       order_->replicator(), order_->admin(), clock_);
+  admin_service_ = std::make_unique<rpc::AdminService>(
+      config_.self, config_.driver.initial_members, order_->replicator(), order_->admin(), clock_);
   monitor_service_ = std::make_unique<MonitorService>(monitoring_->streams(), commands_->calls());
   std::vector<grpc::Service*> services = {customer_service_.get(), exercise_service_.get(),
                                           admin_service_.get(), monitor_service_.get()};
   for (grpc::Service* service_of_order : order_->services()) services.push_back(service_of_order);
-  auto server =
-      rpc::Server::Start({.listen = config_.listen, .tls = config_.tls}, services);
+  auto server = rpc::Server::Start({.listen = config_.listen, .tls = config_.tls}, services);
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
   spdlog::info("listens on {}, {} members", listen_address(),
@@ -197,16 +196,17 @@ absl::Status Branch::Run() {
   const Readiness::Options readiness{
       .initial_balance = config_.initial_balance,
       .patience = 2 * std::chrono::milliseconds(config_.driver.election_timeout_ms)};
-  readiness_ = std::make_unique<Readiness>(order_->replicator(), clock_, readiness, [this](bool serves) {
-    server_->SetServing(serves);
-    monitoring_->NoteReady(serves);
-    serves_ = serves;
-    if (serves) {
-      spdlog::info("ready: serves customers");
-    } else {
-      spdlog::warn("not ready: reaches no quorum of the branches");
-    }
-  });
+  readiness_ =
+      std::make_unique<Readiness>(order_->replicator(), clock_, readiness, [this](bool serves) {
+        server_->SetServing(serves);
+        monitoring_->NoteReady(serves);
+        serves_ = serves;
+        if (serves) {
+          spdlog::info("ready: serves customers");
+        } else {
+          spdlog::warn("not ready: reaches no quorum of the branches");
+        }
+      });
   return absl::OkStatus();
 }
 

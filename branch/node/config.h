@@ -57,8 +57,8 @@ absl::StatusOr<std::map<BranchId, std::string>> ParseDial(
     BranchId self);
 
 // The bank's number: a hash of its bootstrap configuration: the ids, who votes, the initial
-// balance, and how branches agree. Branches of different numbers never speak to each other, nor share a data folder.
-// Addresses are no part of it: a branch may move. Never 0.
+// balance, and how branches agree. Branches of different numbers never speak to each other, nor
+// share a data folder. Addresses are no part of it: a branch may move. Never 0.
 uint64_t BankNumber(const std::vector<replication::Member>& initial_members,
                     int64_t initial_balance, ReplicatorKind replicator = ReplicatorKind::kRaft);
 

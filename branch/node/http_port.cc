@@ -58,8 +58,7 @@ absl::Status CaughtUp(const HttpParts& parts) {
 }
 
 // The largest balances, or, where finding them twice a second would cost a core, the shared one.
-std::vector<std::pair<std::string, int64_t>> Balances(Order& order,
-                                                      size_t limit) {
+std::vector<std::pair<std::string, int64_t>> Balances(Order& order, size_t limit) {
   std::vector<std::pair<std::string, int64_t>> balances;
   if (order.replicator().GetStatus().ledger.accounts > kAccountsSortedMax) {
     const ledger::Outcome shared = order.replicator().Query(ledger::kSharedAccount);

@@ -14,8 +14,8 @@ replication::lamport::CoreOptions CoreOptionsOf(const Config& config) {
   }
   // Nothing of the process before is left; the time is what it cannot have had.
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  options.incarnation = static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+  options.incarnation =
+      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
   options.ledger_limits = config.driver.ledger_limits;
   return options;
 }

@@ -15,7 +15,8 @@ namespace bank::node {
 
 class LamportOrder final : public Order {
  public:
-  // The clock must outlive it. `peers`: the addresses of the others, whose credentials are in order.
+  // The clock must outlive it. `peers`: the addresses of the others, whose credentials are in
+  // order.
   LamportOrder(const Config& config, peers::PeersOptions peers, const Clock& clock);
 
   replication::Replicator& replicator() override { return replicator_; }

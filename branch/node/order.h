@@ -2,8 +2,8 @@
 // from them, and what it keeps. There are two: RaftOrder (raft_order.h) and LamportOrder
 // (lamport_order.h).
 //
-// Made; services() join the branch's server; Start() when its ports are bound; Stop(), EndService(), EndPeers()
-// in this order, the server's own end before the last one.
+// Made; services() join the branch's server; Start() when its ports are bound; Stop(),
+// EndService(), EndPeers() in this order, the server's own end before the last one.
 #pragma once
 
 #include <grpcpp/impl/service_type.h>
@@ -29,8 +29,7 @@ class Order {
   virtual replication::ReplicaAdmin& admin() = 0;
   virtual const replication::ReplicationMetrics& metrics() const = 0;
   // Before Start(): `observe` gets the status whenever something has changed. From any thread.
-  virtual void Observe(
-      std::function<void(const replication::ReplicatorStatus&)> observe) = 0;
+  virtual void Observe(std::function<void(const replication::ReplicatorStatus&)> observe) = 0;
 
   // Completes with OK when the order's own thread has come round: nothing holds it up.
   virtual void Ping(int64_t deadline_ns, replication::ReplicaAdmin::Done done) = 0;

@@ -46,8 +46,7 @@ absl::StatusOr<std::unique_ptr<RaftOrder>> RaftOrder::Open(const Config& config,
   for (const replication::Member& member : config.driver.initial_members) {
     cluster.branches.insert(member.id);
   }
-  order->cluster_service_ =
-      std::make_unique<peers::ClusterService>(cluster, *order->replicator_);
+  order->cluster_service_ = std::make_unique<peers::ClusterService>(cluster, *order->replicator_);
   return order;
 }
 

@@ -27,9 +27,7 @@ class RaftOrder final : public Order {
 
   replication::Replicator& replicator() override { return *replicator_; }
   replication::ReplicaAdmin& admin() override { return *replicator_; }
-  const replication::ReplicationMetrics& metrics() const override {
-    return replicator_->metrics();
-  }
+  const replication::ReplicationMetrics& metrics() const override { return replicator_->metrics(); }
   void Observe(std::function<void(const replication::ReplicatorStatus&)> observe) override {
     replicator_->Observe(std::move(observe));
   }

@@ -1,4 +1,5 @@
-// The messages of branches that order by logical clocks: from and to the wire, field by field. Pure.
+// The messages of branches that order by logical clocks: from and to the wire, field by field.
+// Pure.
 #pragma once
 
 #include "absl/status/statusor.h"

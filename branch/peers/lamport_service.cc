@@ -33,7 +33,8 @@ grpc::ServerUnaryReactor* LamportService::Exchange(grpc::CallbackServerContext* 
     status = taken.status();
     if (taken.ok()) *reply = ToWire(replicator_.OnRequest(*std::move(taken)));
   }
-  if (!status.ok()) spdlog::warn("a branch's message is refused: {}", std::string(status.message()));
+  if (!status.ok())
+    spdlog::warn("a branch's message is refused: {}", std::string(status.message()));
   reactor->Finish(ToGrpc(ToldToCaller(status)));
   return reactor;
 }
@@ -42,19 +43,19 @@ grpc::ServerUnaryReactor* ClocksService::ListClockEvents(grpc::CallbackServerCon
                                                          const v1::ListClockEventsRequest* request,
                                                          v1::ListClockEventsReply* reply) {
   grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  const uint64_t timeout_ms = std::min(
-      request->timeout_ms() == 0 ? kTimeoutMs : request->timeout_ms(), kTimeoutMsMax);
+  const uint64_t timeout_ms =
+      std::min(request->timeout_ms() == 0 ? kTimeoutMs : request->timeout_ms(), kTimeoutMsMax);
   // gRPC keeps request and reply until Finish().
-  replicator_.WaitApplied(
-      Position(std::max<uint64_t>(request->minimum_position(), 1)),
-      clock_.NowNs() + static_cast<int64_t>(timeout_ms) * kNsPerMs,
-      [this, reactor, request, reply](const absl::Status& status) {
-        if (!status.ok()) return reactor->Finish(ToGrpc(status));
-        const auto events = replicator_.EventsAfter(request->after(), kEventsInAReply);
-        for (const auto& event : events) *reply->add_events() = ToWire(event);
-        reply->set_more(events.size() == kEventsInAReply);
-        reactor->Finish(grpc::Status::OK);
-      });
+  replicator_.WaitApplied(Position(std::max<uint64_t>(request->minimum_position(), 1)),
+                          clock_.NowNs() + static_cast<int64_t>(timeout_ms) * kNsPerMs,
+                          [this, reactor, request, reply](const absl::Status& status) {
+                            if (!status.ok()) return reactor->Finish(ToGrpc(status));
+                            const auto events =
+                                replicator_.EventsAfter(request->after(), kEventsInAReply);
+                            for (const auto& event : events) *reply->add_events() = ToWire(event);
+                            reply->set_more(events.size() == kEventsInAReply);
+                            reactor->Finish(grpc::Status::OK);
+                          });
   return reactor;
 }
 

@@ -11,8 +11,8 @@
 
 namespace bank::peers {
 
-// Refuses other banks, other receivers, unknown branches and fields out of their range. The caller is not
-// told what he does not know (hello.h).
+// Refuses other banks, other receivers, unknown branches and fields out of their range. The caller
+// is not told what he does not know (hello.h).
 class LamportService final : public v1::Lamport::CallbackService {
  public:
   LamportService(ClusterOptions options, replication::lamport::LamportReplicator& replicator)

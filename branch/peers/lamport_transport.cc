@@ -36,21 +36,21 @@ void LamportTransport::Exchange(BranchId to, replication::lamport::Request reque
     }
   }
   if (stub == nullptr) return done(absl::UnavailableError("the branch cannot be dialled"));
-  stub->async()->Exchange(
-      &started->context, &started->request, &started->reply, [this, started](grpc::Status status) {
-        std::unique_ptr<Call> ended(started);
-        {
-          absl::MutexLock lock(&mutex_);
-          calls_.erase(started);
-        }
-        if (status.ok()) {
-          ended->done(FromWire(std::move(ended->reply)));
-        } else {
-          ended->done(absl::UnavailableError(status.error_message()));
-        }
-        ended.reset();
-        wait_group_.Remove();
-      });
+  stub->async()->Exchange(&started->context, &started->request, &started->reply,
+                          [this, started](grpc::Status status) {
+                            std::unique_ptr<Call> ended(started);
+                            {
+                              absl::MutexLock lock(&mutex_);
+                              calls_.erase(started);
+                            }
+                            if (status.ok()) {
+                              ended->done(FromWire(std::move(ended->reply)));
+                            } else {
+                              ended->done(absl::UnavailableError(status.error_message()));
+                            }
+                            ended.reset();
+                            wait_group_.Remove();
+                          });
 }
 
 void LamportTransport::Shutdown() {

@@ -85,7 +85,8 @@ class Replicator {
                        ProposeCallback done) = 0;
 
   // As Propose(), for a customer whose logical clock was `clock` when he sent it (0: he has none).
-  // A replicator that orders by such clocks makes it part of the write's; others have no use for it.
+  // A replicator that orders by such clocks makes it part of the write's; others have no use for
+  // it.
   virtual void ProposeAt(uint64_t clock, std::string batch, uint64_t count, int64_t deadline_ns,
                          ProposeCallback done) {
     static_cast<void>(clock);

@@ -45,7 +45,7 @@ class BankClient {
     uint64_t process = 1;  // in the history
     history::Recorder* recorder = nullptr;  // borrowed; may be null
     uint64_t seed = 1;                      // of the waiting times
-    bool logical_clock = false;  // each write carries a clock, from 1 in steps of 1
+    bool logical_clock = false;             // each write carries a clock, from 1 in steps of 1
   };
 
   // `clock` must outlive the client. `branches` has at least one.

@@ -58,9 +58,9 @@ class Replay final : public Command {
                             "of the answers of projects 2 and 3: now, or as it was in 2021");
     files_given_ = AddChoice(flags_, "--files", kFiles, files_,
                              "project 2: one, or three: NAME.1.json, NAME.2.json, NAME.3.json");
-    guarantees_given_ =
-        AddChoice(flags_, "--guarantees", kGuarantees, guarantees_,
-                  "project 3: all, or none: then a customer reads what its branch has at the moment");
+    guarantees_given_ = AddChoice(
+        flags_, "--guarantees", kGuarantees, guarantees_,
+        "project 3: all, or none: then a customer reads what its branch has at the moment");
     output_given_ =
         flags_.Add("--output", output_, "where the answers go, in the exercise's format")
             .OfOneCall();
@@ -113,8 +113,8 @@ class Replay final : public Command {
                                                             {"2021", Form::k2021}};
   static inline const std::map<std::string, Files> kFiles = {{"one", Files::kOne},
                                                              {"three", Files::kThree}};
-  static inline const std::map<std::string, Guarantees> kGuarantees = {
-      {"all", Guarantees::kAll}, {"none", Guarantees::kNone}};
+  static inline const std::map<std::string, Guarantees> kGuarantees = {{"all", Guarantees::kAll},
+                                                                       {"none", Guarantees::kNone}};
 
   // What the project changes. The exit code; all has been said.
   int ChooseProject() {

@@ -10,8 +10,8 @@
 
 namespace bank::replay {
 
-// All events at each of these branches, which first apply everything up to `position`. Unimplemented,
-// with what to do, if a branch orders its writes in another way. Blocks.
+// All events at each of these branches, which first apply everything up to `position`.
+// Unimplemented, with what to do, if a branch orders its writes in another way. Blocks.
 absl::StatusOr<script::BranchEvents> ListClockEvents(const std::vector<client::Branch>& branches,
                                                      Position position);
 

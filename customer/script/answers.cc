@@ -52,9 +52,9 @@ std::string FormatOutputByEvent(const Script& script, const std::vector<EntryAns
 std::string FormatFinalBalances(const std::vector<EntryAnswers>& entries) {
   OrderedJson output = OrderedJson::array();
   for (const EntryAnswers& entry : entries) {
-    const auto last = std::find_if(
-        entry.answers.rbegin(), entry.answers.rend(),
-        [](const Answer& answer) { return answer.interface == Interface::kQuery; });
+    const auto last =
+        std::find_if(entry.answers.rbegin(), entry.answers.rend(),
+                     [](const Answer& answer) { return answer.interface == Interface::kQuery; });
     if (last == entry.answers.rend()) continue;
     output.push_back({{"id", entry.customer}, {"balance", last->balance}});
   }

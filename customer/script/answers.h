@@ -15,10 +15,10 @@ namespace bank::script {
 struct Answer {
   Interface interface = Interface::kQuery;
   bool success = false;
-  int64_t balance = 0;  // queries: minor units
-  SessionId session = {};    // writes: the key
-  uint64_t sequence = 0;     // writes: the key's second half
-  Position position = {};    // where it stands in the bank's order
+  int64_t balance = 0;     // queries: minor units
+  SessionId session = {};  // writes: the key
+  uint64_t sequence = 0;   // writes: the key's second half
+  Position position = {};  // where it stands in the bank's order
 
   bool operator==(const Answer&) const = default;
 };

@@ -89,8 +89,7 @@ class Counter {
     uint64_t& clock = clocks_[branch];
     clock = std::max(clock, heard) + 1;
     by_branch_[branch].push_back(
-        {request,
-         {branch, fmt::format("{}_{}", requests_.all[request].name, name), clock}});
+        {request, {branch, fmt::format("{}_{}", requests_.all[request].name, name), clock}});
     return clock;
   }
 

@@ -23,7 +23,7 @@ struct ClockRequest {
 using RequestKey = std::pair<SessionId, uint64_t>;
 
 struct ClockRequests {
-  std::vector<ClockRequest> all;       // in the order of the input
+  std::vector<ClockRequest> all;        // in the order of the input
   std::map<RequestKey, size_t> by_key;  // place in `all`
 };
 

@@ -19,7 +19,7 @@ struct Line {
   uint64_t clock = 0;
   bool is_branch = false;
   uint64_t process = 0;
-  std::string interface{};
+  std::string interface {};
   std::string comment{};
 };
 

@@ -1,7 +1,8 @@
-// Project 2's outputs: every event of the customers' requests with its logical clock, in the course's forms.
+// Project 2's outputs: every event of the customers' requests with its logical clock, in the
+// course's forms.
 //
-// Pure. The forms are written strictly: keys in the course's order, integers only, no blanks. Clocks and
-// order are the branches' own; nothing is invented here.
+// Pure. The forms are written strictly: keys in the course's order, integers only, no blanks.
+// Clocks and order are the branches' own; nothing is invented here.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,7 @@ struct BranchEvent {
   enum class What { kReceivedFromCustomer, kSentToBranch, kReceivedFromBranch, kAnsweredByBranch };
   What what = What::kReceivedFromCustomer;
   uint64_t clock = 0;
-  BranchId partner{};  // 0: a customer
+  BranchId partner{};   // 0: a customer
   SessionId session{};  // the key of the customer's write
   uint64_t sequence = 0;
 };
@@ -42,9 +43,9 @@ ClockParts FormatClocks(const Script& script, const std::vector<EntryAnswers>& a
 // One array of all three, and an end of line.
 std::string JoinParts(const ClockParts& parts);
 
-// The form from 2021 to spring 2023: a block of sub-events per branch, then one per write. Its rules
-// count more events than those since 2023, so the clocks are counted anew, by those rules, along the
-// order in which things happened. FailedPrecondition if no such order is in `events`.
+// The form from 2021 to spring 2023: a block of sub-events per branch, then one per write. Its
+// rules count more events than those since 2023, so the clocks are counted anew, by those rules,
+// along the order in which things happened. FailedPrecondition if no such order is in `events`.
 absl::StatusOr<std::string> FormatClockBlocks(const Script& script,
                                               const std::vector<EntryAnswers>& answers,
                                               const BranchEvents& events);

@@ -46,8 +46,8 @@ class LamportCluster final : public ReplicatorCluster {
     }
     for (auto& branch : branches_) branch->Start();
     std::string batch;
-    ledger::AppendCommand({.kind = ledger::Kind::kOpen, .account = ledger::kSharedAccount, .amount = 400},
-                          &batch);
+    ledger::AppendCommand(
+        {.kind = ledger::Kind::kOpen, .account = ledger::kSharedAccount, .amount = 400}, &batch);
     Fate fate = Fate::kNotApplied;
     while (fate != Fate::kApplied) {  // until all have heard of each other
       absl::Notification done;

@@ -9,8 +9,9 @@ const std::vector<FuzzTarget>& FuzzTargets() {
   static const std::vector<FuzzTarget> targets = [] {
     std::vector<FuzzTarget> all;
     for (std::span<const FuzzTarget> some :
-         {CheckerTargets(), CourseTargets(), LamportTargets(), LedgerTargets(), PeersTargets(), RemoteCommandTargets(),
-          RpcTargets(), ScriptTargets(), StorageTargets(), TelemetryTargets()}) {
+         {CheckerTargets(), CourseTargets(), LamportTargets(), LedgerTargets(), PeersTargets(),
+          RemoteCommandTargets(), RpcTargets(), ScriptTargets(), StorageTargets(),
+          TelemetryTargets()}) {
       all.insert(all.end(), some.begin(), some.end());
     }
     return all;

@@ -113,7 +113,7 @@ class Simulation {
   std::vector<BranchProcess*> members_;  // after the last change
   std::vector<std::unique_ptr<Customer>> customers_;
   std::vector<std::unique_ptr<Client>> clients_;
-  std::unique_ptr<Hostile> hostile_;  // none in most banks
+  std::unique_ptr<Hostile> hostile_;           // none in most banks
   std::unique_ptr<HostilePeer> hostile_peer_;  // likewise
 };
 

@@ -158,7 +158,7 @@ class FakeBranch final : public DriverPorts {
   bool writer_held = false;
   bool applying = false;
   std::string fatal;
-  std::vector<std::string> refused;  // reasons
+  std::vector<std::string> refused;                 // reasons
   std::vector<std::pair<bool, uint64_t>> removals;  // of this branch, or back, and the witnesses
   std::vector<size_t> appended_sizes;
   std::unique_ptr<Driver> driver;  // null while down

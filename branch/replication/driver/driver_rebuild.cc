@@ -44,8 +44,7 @@ void Driver::State::GiveUpIfBehind(BranchId leader, const ChallengeResult& said)
       "branch " + std::to_string(leader.value) +
       ", the leader, confirms that this branch acknowledged the log up to entry " +
       std::to_string(said.acknowledged.value) + " in term " + std::to_string(said.term.value) +
-      ". It holds it up to entry " +
-      std::to_string(log.last_index().value) +
+      ". It holds it up to entry " + std::to_string(log.last_index().value) +
       " only: its data folder is an old copy, or lost writes. Start it with --rebuild to "
       "bring it back from the other branches.";
   Stop(reason);

@@ -86,8 +86,8 @@ struct TimeoutNow {
   Term last_log_term;
 };
 
-// Read index (raft thesis, section 6.4): "is `term` still your term?" The round's number is drawn at
-// random.
+// Read index (raft thesis, section 6.4): "is `term` still your term?" The round's number is drawn
+// at random.
 struct ReadProbe {
   Term term;
   uint64_t round = 0;

@@ -17,7 +17,8 @@ struct Movement {
   ledger::Kind kind = ledger::Kind::kDeposit;  // kDeposit, kWithdraw or kTransfer
   SessionId session;                           // the command's key
   uint64_t sequence = 0;
-  bool can_fail_for_money = false;  // the write may be refused for want of it: it holds more than deposits
+  bool can_fail_for_money =
+      false;  // the write may be refused for want of it: it holds more than deposits
 };
 // std::nullopt: the write moves none.
 std::optional<Movement> MovementOf(std::string_view batch);

@@ -36,8 +36,7 @@ Core::Core(CoreOptions options)
     peers_.emplace_back();
     peers_.back().id = id;
   }
-  std::sort(peers_.begin(), peers_.end(),
-            [](const Peer& a, const Peer& b) { return a.id < b.id; });
+  std::sort(peers_.begin(), peers_.end(), [](const Peer& a, const Peer& b) { return a.id < b.id; });
   JoinIfAllAnswered();
 }
 
@@ -59,7 +58,8 @@ std::vector<BranchId> Core::Unheard() const {
   return unheard;
 }
 
-// --- Taking ---------------------------------------------------------------------------------------
+// --- Taking
+// ---------------------------------------------------------------------------------------
 
 Stamp Core::NextMinorStamp() const {
   if (clock_ > floor_.clock) return {clock_, 1, options_.self};
@@ -127,7 +127,8 @@ void Core::NoteAnswer(BranchId from, const OwnWrite& write) {
   }
 }
 
-// --- Saying ---------------------------------------------------------------------------------------
+// --- Saying
+// ---------------------------------------------------------------------------------------
 
 std::optional<Request> Core::Next(BranchId to) {
   const size_t i = IndexOf(to);
@@ -207,7 +208,8 @@ void Core::OnReply(BranchId from, Reply reply) {
   Trim();
 }
 
-// --- Hearing --------------------------------------------------------------------------------------
+// --- Hearing
+// --------------------------------------------------------------------------------------
 
 // Nothing of it is taken unless all of it may be.
 bool Core::Acceptable(const Request& request) const {
@@ -296,7 +298,8 @@ void Core::ReceiveDecision(BranchId from, const Decision& decision) {
   decided_.emplace(decision.index, stamp->second);
 }
 
-// --- Applying -------------------------------------------------------------------------------------
+// --- Applying
+// -------------------------------------------------------------------------------------
 
 bool Core::IsOrdered(const OwnWrite& write) const {
   for (size_t i = 0; i < peers_.size(); ++i) {
@@ -312,8 +315,7 @@ void Core::Advance() {
     if (decided != decided_.end()) {
       next = pending_.find(decided->second);
       decided_.erase(decided);
-    } else if (next->first.branch != options_.self ||
-               !IsOrdered(own_.at(next->second.sequence))) {
+    } else if (next->first.branch != options_.self || !IsOrdered(own_.at(next->second.sequence))) {
       return;
     }
     Apply(next);
@@ -339,9 +341,10 @@ void Core::Apply(std::map<Stamp, Pending>::iterator next) {
   OwnWrite& own = own_.at(write.sequence);
   own.index = applied_;
   const auto movement = MovementOf(BatchOf(write.entry));
-  const bool moved = std::any_of(outcomes.begin(), outcomes.end(), [](const ledger::Outcome& outcome) {
-    return outcome.code == ledger::Code::kOk && !outcome.replayed;
-  });
+  const bool moved =
+      std::any_of(outcomes.begin(), outcomes.end(), [](const ledger::Outcome& outcome) {
+        return outcome.code == ledger::Code::kOk && !outcome.replayed;
+      });
   if (movement && movement->can_fail_for_money && moved) Tick(&own.decision_clocks, *movement);
   if (write.sequence >= first_of_process_) {
     answers_.push_back({write.sequence, stamp, std::move(outcomes)});

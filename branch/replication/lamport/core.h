@@ -1,5 +1,5 @@
-// Core: one branch's part in the exercise's own replication, by logical clocks. No thread, clock, socket
-// or random source of its own; it is told what happens, and asked what to say.
+// Core: one branch's part in the exercise's own replication, by logical clocks. No thread, clock,
+// socket or random source of its own; it is told what happens, and asked what to say.
 //
 // How a write takes effect (Lamport 1978, with one coordinator for each write instead of a
 // broadcast of acknowledgements):
@@ -39,9 +39,9 @@ namespace bank::replication::lamport {
 struct CoreOptions {
   BranchId self;
   std::vector<BranchId> members;  // with self; the same on all branches
-  uint64_t incarnation = 1;       // higher than of any process before it: the time of its start will do
+  uint64_t incarnation = 1;  // higher than of any process before it: the time of its start will do
   ledger::Limits ledger_limits;
-  size_t open_writes_max = 50'000;              // of this branch, not applied everywhere
+  size_t open_writes_max = 50'000;             // of this branch, not applied everywhere
   size_t request_bytes_max = size_t{1} << 20;  // about
 };
 
@@ -55,8 +55,8 @@ class Core {
   bool joined() const { return joined_; }
 
   // Takes a write of `count` well-formed commands from a customer whose clock was `sent_clock` when
-  // he sent it (0: he has none). Returns its number. Unavailable or ResourceExhausted: certain, it was not
-  // taken. `now_ms` is a steady time.
+  // he sent it (0: he has none). Returns its number. Unavailable or ResourceExhausted: certain, it
+  // was not taken. `now_ms` is a steady time.
   absl::StatusOr<uint64_t> Take(std::string_view batch, uint64_t count, uint64_t sent_clock,
                                 int64_t now_ms);
 
@@ -76,8 +76,8 @@ class Core {
   }
 
   // --- The other branches ------------------------------------------------------------------------
-  // What there is to say to this branch now. Nothing while an exchange with it is open; it ends with
-  // OnReply or OnFailure.
+  // What there is to say to this branch now. Nothing while an exchange with it is open; it ends
+  // with OnReply or OnFailure.
   std::optional<Request> Next(BranchId to);
   void OnReply(BranchId from, Reply reply);
   void OnFailure(BranchId to);
@@ -103,9 +103,10 @@ class Core {
     std::string entry;  // "": all others have it
     LogIndex index;     // 0: not decided
     // For each peer, as `peers_` has them:
-    std::vector<uint64_t> sent_clocks;        // of the write's own message; empty: no event
-    std::vector<uint64_t> decision_clocks;    // of the decision's; empty: no event
-    std::vector<std::optional<Stamp>> needs;  // set: it has the write; up to where its own are needed
+    std::vector<uint64_t> sent_clocks;      // of the write's own message; empty: no event
+    std::vector<uint64_t> decision_clocks;  // of the decision's; empty: no event
+    std::vector<std::optional<Stamp>>
+        needs;  // set: it has the write; up to where its own are needed
   };
   // Of every member, also of this one.
   struct Member {
@@ -117,16 +118,16 @@ class Core {
   };
   struct Peer {
     BranchId id;
-    uint64_t incarnation = 0;        // 0: not known yet
+    uint64_t incarnation = 0;  // 0: not known yet
     bool exchanging = false;
-    Stamp telling_clear;             // what the open exchange tells
-    bool exchanged = false;          // this process of it has answered an exchange since it joined
-    std::optional<Reply> answer;     // to this process's join; until joined
-    Stamp clear;                     // of its writes all up to here were received
-    Stamp told_clear;                // what it knows of ours
-    uint64_t acked_received = 0;     // of our writes
+    Stamp telling_clear;          // what the open exchange tells
+    bool exchanged = false;       // this process of it has answered an exchange since it joined
+    std::optional<Reply> answer;  // to this process's join; until joined
+    Stamp clear;                  // of its writes all up to here were received
+    Stamp told_clear;             // what it knows of ours
+    uint64_t acked_received = 0;  // of our writes
     uint64_t acked_decided = 0;
-    LogIndex applied;                // as far as is known
+    LogIndex applied;  // as far as is known
   };
 
   size_t IndexOf(BranchId id) const;  // in peers_; its size: none
@@ -157,20 +158,20 @@ class Core {
   const CoreOptions options_;
   uint64_t incarnation_;
   bool joined_ = false;
-  std::vector<Peer> peers_;            // by id
+  std::vector<Peer> peers_;  // by id
   std::map<BranchId, Member> members_;
 
-  uint64_t clock_ = 0;  // the exercise's
-  Stamp floor_;         // every new stamp of this branch is above
-  Stamp last_own_;      // of the newest write taken here
-  int64_t joined_ms_ = -1;       // steady time of the first write since joining
-  int64_t joined_bank_ms_ = 0;   // and the bank's time then
+  uint64_t clock_ = 0;          // the exercise's
+  Stamp floor_;                 // every new stamp of this branch is above
+  Stamp last_own_;              // of the newest write taken here
+  int64_t joined_ms_ = -1;      // steady time of the first write since joining
+  int64_t joined_bank_ms_ = 0;  // and the bank's time then
 
-  std::map<Stamp, Pending> pending_;          // received, not applied
-  std::map<LogIndex, Stamp> decided_;         // of these, whose place is known
-  std::map<uint64_t, OwnWrite> own_;          // not known to be decided everywhere
-  std::deque<Applied> tail_;                  // not known to be applied everywhere
-  uint64_t first_of_process_ = 0;             // the first own write taken by this process
+  std::map<Stamp, Pending> pending_;   // received, not applied
+  std::map<LogIndex, Stamp> decided_;  // of these, whose place is known
+  std::map<uint64_t, OwnWrite> own_;   // not known to be decided everywhere
+  std::deque<Applied> tail_;           // not known to be applied everywhere
+  uint64_t first_of_process_ = 0;      // the first own write taken by this process
   LogIndex applied_;
   ledger::Ledger ledger_;
   ClockEvents events_;

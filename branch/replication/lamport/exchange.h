@@ -16,7 +16,7 @@ namespace bank::replication::lamport {
 struct Write {
   uint64_t sequence = 0;
   Stamp stamp{};
-  std::string entry{};        // ledger::EncodeEntry
+  std::string entry{};      // ledger::EncodeEntry
   uint64_t sent_clock = 0;  // of the exercise's event "sent to you"; 0: this message is none
 };
 
@@ -24,7 +24,7 @@ struct Write {
 // with a smaller stamp.
 struct Decision {
   uint64_t sequence = 0;
-  LogIndex index{};           // from 1, without a gap: the same on all branches
+  LogIndex index{};         // from 1, without a gap: the same on all branches
   uint64_t sent_clock = 0;  // as above: a withdrawal is propagated when it has succeeded
 };
 
@@ -48,11 +48,11 @@ struct Request {
 // What a branch holds that has joined.
 struct State {
   LogIndex applied{};
-  std::string ledger{};                                      // FrozenLedger::Encode; "" at index 0
-  std::vector<std::pair<BranchId, uint64_t>> delivered{};    // applied writes of each branch
-  std::vector<std::pair<BranchId, Write>> pending{};         // received, not applied
-  std::vector<Applied> tail{};                               // the last applied ones
-  Stamp highest{};                                           // no stamp that it knows is higher
+  std::string ledger{};                                    // FrozenLedger::Encode; "" at index 0
+  std::vector<std::pair<BranchId, uint64_t>> delivered{};  // applied writes of each branch
+  std::vector<std::pair<BranchId, Write>> pending{};       // received, not applied
+  std::vector<Applied> tail{};                             // the last applied ones
+  Stamp highest{};                                         // no stamp that it knows is higher
 };
 
 struct Reply {
@@ -66,7 +66,7 @@ struct Reply {
   uint64_t newest = 0;       // of the sender's processes, as far as the receiver knows
   uint64_t received = 0;     // the sender's writes up to this one are here
   uint64_t decided = 0;      // and of these the decisions
-  Stamp last_own{};            // of the receiver's newest write: all later ones are above what it received
+  Stamp last_own{};  // of the receiver's newest write: all later ones are above what it received
   LogIndex applied{};
   // To a join:
   bool joined = false;  // `state` is filled

@@ -1,10 +1,10 @@
-// Stamp: a write's place in the one total order, as in Lamport 1978 (Time, Clocks, and the Ordering of
-// Events in a Distributed System, section "Ordering the Events Totally").
+// Stamp: a write's place in the one total order, as in Lamport 1978 (Time, Clocks, and the Ordering
+// of Events in a Distributed System, section "Ordering the Events Totally").
 //
-// The exercise's clock ticks for what the exercise has an event for: a deposit or a withdrawal. A bank
-// writes more than that (it opens accounts and sessions). Such a write takes a place between two
-// ticks, by a second, minor clock that follows the same rules; so the events' clocks are those that
-// the exercise asks for.
+// The exercise's clock ticks for what the exercise has an event for: a deposit or a withdrawal. A
+// bank writes more than that (it opens accounts and sessions). Such a write takes a place between
+// two ticks, by a second, minor clock that follows the same rules; so the events' clocks are those
+// that the exercise asks for.
 #pragma once
 
 #include <compare>

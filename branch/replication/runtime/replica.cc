@@ -338,9 +338,10 @@ void Replica::OnRemoved(bool removed, BranchId witness) {
   } else if (witness == self_) {
     spdlog::warn("by its own log this branch is no member of the bank: it waits for a leader");
   } else {
-    spdlog::warn("branch {} confirms that this branch is no member of the bank any more: it waits "
-                 "for a leader",
-                 witness.value);
+    spdlog::warn(
+        "branch {} confirms that this branch is no member of the bank any more: it waits "
+        "for a leader",
+        witness.value);
   }
 }
 

@@ -64,7 +64,9 @@ void LamportBank::Pump(size_t i) {
     const uint64_t luck = busy ? Draw(20) : 20;
     if (luck < 2) {  // lost, or too late: the sender gives it up
       ++losses_;
-      After(30, [=, this] { End(i, incarnation, to, exchange, [to](Core& core) { core.OnFailure(BranchId(to + 1)); }); });
+      After(30, [=, this] {
+        End(i, incarnation, to, exchange, [to](Core& core) { core.OnFailure(BranchId(to + 1)); });
+      });
       if (luck == 0) continue;
     }
     const auto shared = std::make_shared<const Request>(*std::move(request));
@@ -111,7 +113,8 @@ void LamportBank::Write(size_t i, ledger::Command command) {
   ledger::AppendCommand(command, &batch);
   const auto taken = branch.core->Take(batch, 1, 0, now_ms_);
   if (!taken.ok()) return;  // certain
-  writes_.push_back({.command = command, .invoked_ms = now_ms_, .answered_before = answered_position_});
+  writes_.push_back(
+      {.command = command, .invoked_ms = now_ms_, .answered_before = answered_position_});
   branch.open.emplace(*taken, writes_.size() - 1);
   Pump(i);
 }

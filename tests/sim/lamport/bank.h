@@ -1,5 +1,6 @@
-// A whole bank of lamport cores under a seed: messages are delayed, reordered between pairs, lost and
-// doubled; branches are killed and start again with nothing; customers write and read everywhere.
+// A whole bank of lamport cores under a seed: messages are delayed, reordered between pairs, lost
+// and doubled; branches are killed and start again with nothing; customers write and read
+// everywhere.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +19,9 @@ namespace bank::sim {
 struct LamportPlan {
   uint64_t seed = 1;
   size_t branches = 3;
-  int64_t busy_ms = 3'000;      // as long as customers write and faults happen
+  int64_t busy_ms = 3'000;  // as long as customers write and faults happen
   bool kills = true;
-  bool losses = true;           // of messages; and doubles
+  bool losses = true;  // of messages; and doubles
   bool withdrawals = true;
 };
 
@@ -28,7 +29,8 @@ struct LamportPlan {
 struct LamportWrite {
   ledger::Command command{};
   int64_t invoked_ms = 0;
-  uint64_t answered_before = 0;  // the highest position that was answered anywhere when it was invoked
+  uint64_t answered_before =
+      0;  // the highest position that was answered anywhere when it was invoked
   bool answered = false;
   ledger::Outcome outcome{};
   replication::lamport::Stamp stamp{};
@@ -78,8 +80,8 @@ class LamportBank {
   void Start(size_t i);
   void Kill(size_t i);
   void Pump(size_t i);
-  void Deliver(size_t from, size_t to, uint64_t exchange, const replication::lamport::Request& request,
-               bool answers);
+  void Deliver(size_t from, size_t to, uint64_t exchange,
+               const replication::lamport::Request& request, bool answers);
   void End(size_t from, uint64_t incarnation, size_t to, uint64_t exchange,
            std::function<void(replication::lamport::Core&)> how);
   void Found();

@@ -1,5 +1,5 @@
-// The whole bank by logical clocks, under seeds. Each fact is checked from outside: by what customers
-// were told, and by the ledgers that are left.
+// The whole bank by logical clocks, under seeds. Each fact is checked from outside: by what
+// customers were told, and by the ledgers that are left.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -51,9 +51,10 @@ void ExpectMoneyAgrees(LamportBank& bank) {
   for (size_t i = 0; i < count; ++i) {
     const LamportWrite write = bank.writes()[i];
     if (write.command.kind != Kind::kDeposit && write.command.kind != Kind::kWithdraw) continue;
-    const ledger::Outcome resolved = bank.Ask(i % bank.size(), {.kind = Kind::kResolve,
-                                                                .session = write.command.session,
-                                                                .sequence = write.command.sequence});
+    const ledger::Outcome resolved =
+        bank.Ask(i % bank.size(), {.kind = Kind::kResolve,
+                                   .session = write.command.session,
+                                   .sequence = write.command.sequence});
     if (write.answered && write.outcome.code != Code::kUnknownSession) {
       EXPECT_EQ(resolved.code, write.outcome.code);
       EXPECT_EQ(resolved.position, write.outcome.position);

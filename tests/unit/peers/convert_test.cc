@@ -104,8 +104,8 @@ TEST(Convert, SmallMessagesKeepEveryField) {
   EXPECT_EQ(challenge.term, Term(5));
   EXPECT_EQ(challenge.nonce, 6u);
   for (const bool holds : {false, true}) {
-    const auto said = std::get<ChallengeResult>(ThereAndBack(
-        ChallengeResult{Term(5), 6, LogIndex(7), LogIndex(8), holds, !holds, 9}));
+    const auto said = std::get<ChallengeResult>(
+        ThereAndBack(ChallengeResult{Term(5), 6, LogIndex(7), LogIndex(8), holds, !holds, 9}));
     EXPECT_EQ(said.life, 9u);
     EXPECT_EQ(said.term, Term(5));
     EXPECT_EQ(said.nonce, 6u);
@@ -234,8 +234,8 @@ TEST(Convert, NumbersOutOfTheirRangeAreRefused) {
   expect(LogBehindAcknowledged{Term(5), LogIndex(6)},
          {BANK_FIELD(log_behind_acknowledged, term, 1, kTermMax),
           BANK_FIELD(log_behind_acknowledged, acknowledged, 1, kLogIndexMax)});
-  expect(Challenge{Term(5), 6}, {BANK_FIELD(challenge, term, 0, kTermMax),
-                                 BANK_FIELD(challenge, nonce, 1, kNonceMax)});
+  expect(Challenge{Term(5), 6},
+         {BANK_FIELD(challenge, term, 0, kTermMax), BANK_FIELD(challenge, nonce, 1, kNonceMax)});
   expect(ChallengeResult{Term(5), 6, LogIndex(7), LogIndex(8), true, true, 9},
          {BANK_FIELD(challenge_result, term, 0, kTermMax),
           BANK_FIELD(challenge_result, nonce, 1, kNonceMax),

@@ -1,5 +1,5 @@
-// Goal: what a branch by logical clocks says arrives as it was said, and nothing malformed gets past the
-// edge. Method: there and back through real bytes; then a table of bad fields.
+// Goal: what a branch by logical clocks says arrives as it was said, and nothing malformed gets
+// past the edge. Method: there and back through real bytes; then a table of bad fields.
 #include "branch/peers/lamport_convert.h"
 
 #include <gtest/gtest.h>
@@ -81,8 +81,7 @@ TEST(LamportConvert, EveryFieldHasARange) {
               std::string("bad field in a branch's message: ") + field);
   }
   const std::pair<const char*, std::function<void(v1::LamportReply&)>> replies[] = {
-      {"result",
-       [](auto& wire) { wire.set_result(static_cast<v1::LamportReply::Result>(3)); }},
+      {"result", [](auto& wire) { wire.set_result(static_cast<v1::LamportReply::Result>(3)); }},
       {"newest", [](auto& wire) { wire.set_newest(kTooHigh); }},
       {"last_own", [](auto& wire) { wire.mutable_last_own()->set_minor(kTooHigh); }},
       {"entry", [](auto& wire) { wire.mutable_state()->mutable_pending(0)->set_entry(""); }},

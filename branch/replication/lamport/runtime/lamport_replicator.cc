@@ -82,7 +82,8 @@ void LamportReplicator::OnDone(BranchId from, absl::StatusOr<Reply> reply) {
   Run(std::move(due));
 }
 
-// --- What customers ask ---------------------------------------------------------------------------
+// --- What customers ask
+// ---------------------------------------------------------------------------
 
 void LamportReplicator::Propose(std::string batch, uint64_t count, int64_t deadline_ns,
                                 ProposeCallback done) {
@@ -99,9 +100,9 @@ void LamportReplicator::ProposeAt(uint64_t clock, std::string batch, uint64_t co
     if (write.ok()) {
       open_.emplace(*write, Open{deadline_ns, std::move(done)});
     } else {
-      due.proposals.emplace_back(
-          std::move(done), ProposeResult{.fate = Fate::kNotApplied,
-                                         .reason = std::string(write.status().message())});
+      due.proposals.emplace_back(std::move(done),
+                                 ProposeResult{.fate = Fate::kNotApplied,
+                                               .reason = std::string(write.status().message())});
     }
     Due step = StepLocked();
     std::move(step.proposals.begin(), step.proposals.end(), std::back_inserter(due.proposals));
@@ -187,7 +188,8 @@ ReplicatorStatus LamportReplicator::StatusLocked() const {
   return status;
 }
 
-// --- What is due ----------------------------------------------------------------------------------
+// --- What is due
+// ----------------------------------------------------------------------------------
 
 LamportReplicator::Due LamportReplicator::StepLocked() {
   Due due;
@@ -264,10 +266,9 @@ void LamportReplicator::Tick() {
 
 void LamportReplicator::Run(Due due) {
   for (auto& [to, request] : due.requests) {
-    transport_.Exchange(to, std::move(request),
-                        [this, to = to](absl::StatusOr<Reply> reply) {
-                          OnDone(to, std::move(reply));
-                        });
+    transport_.Exchange(to, std::move(request), [this, to = to](absl::StatusOr<Reply> reply) {
+      OnDone(to, std::move(reply));
+    });
   }
   for (auto& [done, result] : due.proposals) done(std::move(result));
   for (auto& [done, status] : due.reads) done(std::move(status));

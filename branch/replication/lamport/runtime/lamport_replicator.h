@@ -1,11 +1,11 @@
-// LamportReplicator: the bank's order by logical clocks, behind the replicator's seam. The core (core.h)
-// decides; here are the lock, the deadlines and the exchanges.
+// LamportReplicator: the bank's order by logical clocks, behind the replicator's seam. The core
+// (core.h) decides; here are the lock, the deadlines and the exchanges.
 //
 // All branches have to be up: while one does not answer, writes wait, and end as kUnknown at their
 // deadline. Nothing is on disk. No lock is held while anything is called, and nothing here waits.
 //
-// Construction, Start(), use, Stop(), the transport's own end, destruction. OnRequest() may be called
-// from construction on.
+// Construction, Start(), use, Stop(), the transport's own end, destruction. OnRequest() may be
+// called from construction on.
 #pragma once
 
 #include <cstdint>
@@ -34,12 +34,14 @@ class LamportReplicator final : public Replicator, public ReplicaAdmin {
   LamportReplicator(CoreOptions options, const Clock& clock, Transport& transport);
   ~LamportReplicator() override;
 
-  // Before Start(): `observe` gets the status whenever something has changed. On any thread, without a lock.
+  // Before Start(): `observe` gets the status whenever something has changed. On any thread,
+  // without a lock.
   void Observe(absl::AnyInvocable<void(const ReplicatorStatus&)> observe) {
     observe_ = std::move(observe);
   }
   void Start();
-  // Completes all that is open. Idempotent; not from a callback. Query() and GetStatus() go on working.
+  // Completes all that is open. Idempotent; not from a callback. Query() and GetStatus() go on
+  // working.
   void Stop();
 
   // Another branch's. Any thread.
@@ -55,7 +57,8 @@ class LamportReplicator final : public Replicator, public ReplicaAdmin {
   ledger::Outcome Query(std::string_view account) const override;
   ReplicatorStatus GetStatus() const override;
 
-  // ReplicaAdmin. There is nothing on disk, and nobody leads: Unimplemented, with what to do instead.
+  // ReplicaAdmin. There is nothing on disk, and nobody leads: Unimplemented, with what to do
+  // instead.
   void TakeSnapshot(int64_t deadline_ns, Done done) override;
   void TransferLeadership(BranchId to, Done done) override;
   void ReadLedger(absl::FunctionRef<void(const ledger::Ledger&)> read) const override;
@@ -112,8 +115,9 @@ class LamportReplicator final : public Replicator, public ReplicaAdmin {
   bool observed_joined_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<uint64_t, Open> open_ ABSL_GUARDED_BY(mutex_);  // by the core's number
   std::vector<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
-  std::map<BranchId, int64_t> silent_until_ns_ ABSL_GUARDED_BY(mutex_);  // who is left alone for a while
-  net::TaskQueue timer_;  // last: it uses all of the above
+  std::map<BranchId, int64_t> silent_until_ns_
+      ABSL_GUARDED_BY(mutex_);  // who is left alone for a while
+  net::TaskQueue timer_;        // last: it uses all of the above
 };
 
 }  // namespace bank::replication::lamport

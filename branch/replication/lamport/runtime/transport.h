@@ -13,8 +13,8 @@ class Transport {
 
   virtual ~Transport() = default;
 
-  // Never blocks. `done` runs exactly once, on any thread, perhaps before this returns; an error says that the
-  // request may have arrived or not. There is one exchange with a branch at a time.
+  // Never blocks. `done` runs exactly once, on any thread, perhaps before this returns; an error
+  // says that the request may have arrived or not. There is one exchange with a branch at a time.
   virtual void Exchange(BranchId to, Request request, Done done) = 0;
 };
 

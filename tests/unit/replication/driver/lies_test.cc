@@ -136,8 +136,9 @@ TEST(Lies, WhatANewProcessAcknowledgesCountsWhenItHasSaidItself) {
   std::optional<ProposeResult> result;
   bank.Deposit(leader, 5, &result);
   bank.Run();
-  AppendEntriesResult of_another{1, bank.driver(leader).GetStatus().term, LogIndex(0),
-                                 bank.driver(leader).GetStatus().last_index, 0, 0};
+  AppendEntriesResult of_another{1,           bank.driver(leader).GetStatus().term,
+                                 LogIndex(0), bank.driver(leader).GetStatus().last_index,
+                                 0,           0};
   of_another.life = bank.lives[other] + 1;
   Lie(bank, leader, other, of_another);
   EXPECT_FALSE(result.has_value());
@@ -191,8 +192,8 @@ TEST(CallBack, AnAnswerCountsHoweverLongItTakesAndOnce) {
   }
   EXPECT_TRUE(branch.IsConvincedBy(2, first));
   Lie(branch.bank, 1, 3,
-      AppendEntries{1, branch.bank.driver(1).GetStatus().term.Next(), LogIndex(0), Term(0),
-                    LogIndex(0), {}});
+      AppendEntries{
+          1, branch.bank.driver(1).GetStatus().term.Next(), LogIndex(0), Term(0), LogIndex(0), {}});
   ASSERT_FALSE(branch.bank.driver(1).GetStatus().removed);
   EXPECT_FALSE(branch.IsConvincedBy(2, first)) << "the same answer again";
 }
@@ -242,7 +243,8 @@ TEST(CallBack, WhoeverIsAskedSaysWhatIsSo) {
 
 // ---- reads, and what is said of the commit
 
-// A leader that is cut off, and has been replaced, must not take a stranger's word for a majority's.
+// A leader that is cut off, and has been replaced, must not take a stranger's word for a
+// majority's.
 TEST(Lies, ReadsAreNotConfirmedByAGuess) {
   BankOf bank(3);
   const uint64_t leader = bank.Elect();

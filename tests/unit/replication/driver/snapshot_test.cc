@@ -578,10 +578,10 @@ TEST(Rebuild, ABranchThatLostItsLogDoesNotCampaignWhenItIsTold) {
   bank.Isolate(victim);
   bank.Wipe(victim);
   bank.driver(victim).OnMessage(bank.now_ms, BranchId(leader), *heartbeat);
-  bank.driver(victim).OnMessage(bank.now_ms, BranchId(leader),
-                                ChallengeResult{.term = heartbeat->term,
-                                                .nonce = bank.nonces[{victim, leader}],
-                                                .holds = true});
+  bank.driver(victim).OnMessage(
+      bank.now_ms, BranchId(leader),
+      ChallengeResult{
+          .term = heartbeat->term, .nonce = bank.nonces[{victim, leader}], .holds = true});
   ASSERT_TRUE(bank[victim].disk.rebuilding);
   bank.driver(victim).OnMessage(bank.now_ms, BranchId(leader), *heartbeat);
   ASSERT_EQ(bank.driver(victim).GetStatus().leader, BranchId(leader));

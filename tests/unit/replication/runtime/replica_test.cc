@@ -210,9 +210,9 @@ TEST_F(ReplicaInMemory, ABranchThatIsToBeRebuiltIsNotFoundedAnew) {
 TEST_F(ReplicaInMemory, AFolderThatLostWhatWasAcknowledgedIsMarkedWhenTheLeaderConfirmsIt) {
   nobody.on_challenge = [this](BranchId asked, const Challenge& challenge) {
     EXPECT_FALSE(disk.lost());
-    founded->OnMessage(asked, ChallengeResult{.term = Term(2),
-                                              .nonce = challenge.nonce,
-                                              .acknowledged = LogIndex(5)});
+    founded->OnMessage(
+        asked,
+        ChallengeResult{.term = Term(2), .nonce = challenge.nonce, .acknowledged = LogIndex(5)});
   };
   StartFounded();
   founded->OnMessage(BranchId(2), AppendEntries{.version = 1,
