@@ -38,7 +38,7 @@ int ShowAudit(const Context& context, uint32_t limit) {
     v1::AuditRecord record;
     while (stream->Read(&record)) records.push_back(record);
     if (const grpc::Status status = stream->Finish(); !status.ok()) {
-      std::cerr << fmt::format("bankctl: {}: {}\n", branch.target.address, status.error_message());
+      Complain(branch, status);
       continue;
     }
     Table table({"ISSUED", "AGENT", "COMMAND", "OUTCOME", "EXIT", "WHO", "ID", "MESSAGE"});

@@ -1,5 +1,9 @@
 #include "bankctl/bank.h"
 
+#include <fmt/format.h>
+#include <grpcpp/client_context.h>
+
+#include <iostream>
 #include <thread>
 
 #include "common/exit_code.h"
@@ -36,6 +40,25 @@ void ForEach(std::vector<Branch>& branches,
   for (size_t i = 0; i < branches.size(); ++i) {
     threads.emplace_back([&, i] { ask(i, branches[i]); });
   }
+}
+
+std::vector<StatusAnswer> AskStatuses(std::vector<Branch>& branches, Deadline deadline) {
+  std::vector<StatusAnswer> answers(branches.size());
+  ForEach(branches, [&](size_t i, Branch& branch) {
+    grpc::ClientContext call;
+    call.set_deadline(deadline);
+    answers[i].status = branch.admin->Status(&call, {}, &answers[i].branch);
+  });
+  return answers;
+}
+
+std::string Why(const grpc::Status& status) {
+  if (!status.error_message().empty()) return status.error_message();
+  return fmt::format("error {}", static_cast<int>(status.error_code()));
+}
+
+void Complain(const Branch& branch, const grpc::Status& status) {
+  std::cerr << fmt::format("bankctl: {}: {}\n", branch.target.address, Why(status));
 }
 
 int ExitCodeOf(const grpc::Status& status) {

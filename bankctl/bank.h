@@ -45,6 +45,17 @@ void AwaitChange(const Branch& branch, std::chrono::milliseconds at_most);
 void ForEach(std::vector<Branch>& branches,
              const std::function<void(size_t index, Branch& branch)>& ask);
 
+// What each branch says of itself in time. All are asked at once: one that hangs holds up none.
+struct StatusAnswer {
+  grpc::Status status;
+  v1::BranchStatus branch;
+};
+std::vector<StatusAnswer> AskStatuses(std::vector<Branch>& branches, Deadline deadline);
+
+// Why a call failed, never empty; and a line of it on stderr.
+std::string Why(const grpc::Status& status);
+void Complain(const Branch& branch, const grpc::Status& status);
+
 // The exit code that fits a branch's answer.
 int ExitCodeOf(const grpc::Status& status);
 

@@ -10,34 +10,6 @@
 #include "common/exit_code.h"
 
 namespace bank::bankctl {
-namespace {
-
-std::string Why(const grpc::Status& status) {
-  if (!status.error_message().empty()) return status.error_message();
-  return fmt::format("error {}", static_cast<int>(status.error_code()));
-}
-
-void Complain(const Branch& branch, const grpc::Status& status) {
-  std::cerr << fmt::format("bankctl: {}: {}\n", branch.target.address, Why(status));
-}
-
-struct Answer {
-  grpc::Status status;
-  v1::BranchStatus branch;
-};
-
-std::vector<Answer> AskAll(const Context& context, std::vector<Branch>& branches) {
-  std::vector<Answer> answers(branches.size());
-  const Deadline deadline = context.DeadlineFromNow();
-  ForEach(branches, [&](size_t i, Branch& branch) {
-    grpc::ClientContext call;
-    call.set_deadline(deadline);
-    answers[i].status = branch.admin->Status(&call, {}, &answers[i].branch);
-  });
-  return answers;
-}
-
-}  // namespace
 
 int Fail(const absl::Status& status) {
   std::cerr << "bankctl: " << status.message() << "\n";
@@ -47,7 +19,7 @@ int Fail(const absl::Status& status) {
 absl::StatusOr<std::vector<Branch>> WholeBank(const Context& context) {
   auto branches = Connect(context.targets, context.tls);
   if (!branches.ok() || branches->size() != 1) return branches;
-  const std::vector<Answer> answers = AskAll(context, *branches);
+  const auto answers = AskStatuses(*branches, context.DeadlineFromNow());
   if (!answers[0].status.ok()) return branches;
   std::vector<net::BranchAddress> members;
   for (const v1::Member& member : answers[0].branch.members()) {
@@ -59,7 +31,7 @@ absl::StatusOr<std::vector<Branch>> WholeBank(const Context& context) {
 int ShowStatus(const Context& context) {
   auto branches = WholeBank(context);
   if (!branches.ok()) return Fail(branches.status());
-  const std::vector<Answer> answers = AskAll(context, *branches);
+  const auto answers = AskStatuses(*branches, context.DeadlineFromNow());
   int exit_code = kExitOk;
   Table table({"BRANCH", "ADDRESS", "ROLE", "TERM", "LEADER", "READY", "POSITION", "COMMIT",
                "APPLIED", "SNAPSHOT", "ACCOUNTS", "TOTAL", "STATE"});
@@ -103,9 +75,9 @@ int ShowStatus(const Context& context) {
 int ShowMembers(const Context& context) {
   auto branches = Connect(context.targets, context.tls);
   if (!branches.ok()) return Fail(branches.status());
-  const std::vector<Answer> answers = AskAll(context, *branches);
+  const auto answers = AskStatuses(*branches, context.DeadlineFromNow());
   const auto answer =
-      std::find_if(answers.begin(), answers.end(), [](const Answer& a) { return a.status.ok(); });
+      std::find_if(answers.begin(), answers.end(), [](const auto& a) { return a.status.ok(); });
   if (answer == answers.end()) {
     for (size_t i = 0; i < answers.size(); ++i) Complain((*branches)[i], answers[i].status);
     return kExitUnavailable;
@@ -189,7 +161,7 @@ int TransferLeadership(const Context& context, uint32_t to) {
   // Only the leader can hand over. Whoever answers says who that is.
   auto bank = WholeBank(context);
   if (!bank.ok()) return Fail(bank.status());
-  const std::vector<Answer> answers = AskAll(context, *bank);
+  const auto answers = AskStatuses(*bank, context.DeadlineFromNow());
   for (size_t i = 0; i < answers.size(); ++i) {
     if (!answers[i].status.ok() || answers[i].branch.role() != "leader") continue;
     grpc::ClientContext call;

@@ -93,8 +93,7 @@ int CompareDigests(const Context& context, const std::string& output) {
     if (answers[i].state.ok()) {
       lines += Line(answers[i].status);
     } else {
-      std::cerr << fmt::format("bankctl: {}: {}\n", (*branches)[i].target.address,
-                               answers[i].state.error_message());
+      Complain((*branches)[i], answers[i].state);
       exit_code = kExitUnavailable;
     }
   }

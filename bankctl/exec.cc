@@ -221,22 +221,6 @@ bool AskAnother(grpc::StatusCode code) {
          code == grpc::StatusCode::DEADLINE_EXCEEDED;
 }
 
-// What those branches say that answer in time. All are asked at once: one that hangs holds up none.
-std::vector<v1::BranchStatus> StatusesOf(std::vector<Branch>& branches, Deadline deadline) {
-  std::vector<grpc::Status> ends(branches.size());
-  std::vector<v1::BranchStatus> statuses(branches.size());
-  ForEach(branches, [&](size_t i, Branch& branch) {
-    grpc::ClientContext call;
-    call.set_deadline(deadline);
-    ends[i] = branch.admin->Status(&call, {}, &statuses[i]);
-  });
-  std::vector<v1::BranchStatus> answered;
-  for (size_t i = 0; i < ends.size(); ++i) {
-    if (ends[i].ok()) answered.push_back(std::move(statuses[i]));
-  }
-  return answered;
-}
-
 // "3" and "branch-3" are a branch, "all" every branch that is connected, "leader" the one that
 // leads; other names are foreign agents.
 absl::StatusOr<std::vector<std::string>> AgentsOf(const std::string& target,
@@ -250,8 +234,8 @@ absl::StatusOr<std::vector<std::string>> AgentsOf(const std::string& target,
     if (number) name = "branch-" + name;
     if (name == "leader") {
       uint32_t leader = 0;
-      for (const v1::BranchStatus& status : StatusesOf(branches, deadline)) {
-        if (leader == 0) leader = status.leader();
+      for (const StatusAnswer& answer : AskStatuses(branches, deadline)) {
+        if (leader == 0) leader = answer.branch.leader();
       }
       if (leader == 0) return absl::UnavailableError("nobody says who leads");
       name = fmt::format("branch-{}", leader);
@@ -270,13 +254,15 @@ bool NamesLeader(const std::string& target) {
 // The agents of the bank's branches, connected or not, as the first branch that answers knows them.
 absl::StatusOr<std::vector<std::string>> MemberNames(std::vector<Branch>& branches,
                                                      Deadline deadline) {
-  const std::vector<v1::BranchStatus> statuses = StatusesOf(branches, deadline);
-  if (statuses.empty()) return absl::UnavailableError("no branch answers");
-  std::vector<std::string> names;
-  for (const v1::Member& member : statuses.front().members()) {
-    names.push_back(fmt::format("branch-{}", member.branch()));
+  for (const StatusAnswer& answer : AskStatuses(branches, deadline)) {
+    if (!answer.status.ok()) continue;
+    std::vector<std::string> names;
+    for (const v1::Member& member : answer.branch.members()) {
+      names.push_back(fmt::format("branch-{}", member.branch()));
+    }
+    return names;
   }
-  return names;
+  return absl::UnavailableError("no branch answers");
 }
 
 int Refuse(int exit_code, std::string_view message) {

@@ -96,6 +96,7 @@ class BranchProcess final : public replication::DriverPorts {
   // the process.
   void Serve(const Call& call, absl::AnyInvocable<void(CallReply)> done);
   void OnForward(PeerCaller caller, replication::ForwardRequest request);
+  replication::Peers& peers() { return client_frontend_->peers(); }
 
   // For the parts of the process.
   uint64_t life() const { return life_; }

@@ -35,6 +35,8 @@ class RaftCluster {
 
   size_t size() const { return branches_.size(); }
   RaftReplicator& branch(size_t i) { return *branches_[i]->replicator; }
+  // Its way to the others, over gRPC.
+  Peers& peers(size_t i) { return *branches_[i]->cut_peers; }
   storage::MemoryDisk& disk(size_t i) { return branches_[i]->disk; }
   bool running(size_t i) const { return branches_[i]->replicator != nullptr; }
   bool failed(size_t i) const { return branches_[i]->failed.load(); }
