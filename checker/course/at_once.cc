@@ -84,16 +84,15 @@ class AtOnceJudge {
     bool found = false;
     for (size_t entry = 0; entry < lines->size(); ++entry) {
       Line& line = (*lines)[entry];
-      for (size_t i = line.chain.size(); i-- > 0;) {
-        const Step step = line.chain[i];
+      std::vector<size_t> wrong;
+      for (size_t i = 0; i < line.chain.size(); ++i) {
+        const Step& step = line.chain[i];
         if (step.kind != Step::Kind::kSee || out_of_time_()) continue;
         if (CanReach(script_.balance, chains, entry, i, step.amount) != false) continue;
-        found = true;
-        --grade_->values_right;
+        wrong.push_back(i);
         std::vector<std::string> events;
         for (size_t j = 0; j < i; ++j) {
-          if (line.chain[j].kind == Step::Kind::kAdd)
-            events.push_back(told_.Shown(entry, line.operations[j]));
+          if (Adds(line.chain[j])) events.push_back(told_.Shown(entry, line.operations[j]));
         }
         grade_->Add(
             told_.Place(entry, line.operations[i]),
@@ -101,8 +100,10 @@ class AtOnceJudge {
                         "of the others' writes adds up to that from {}",
                         script_.entries[entry].customer, step.amount, script_.balance),
             std::move(events));
-        line.Drop(i);
       }
+      found = found || !wrong.empty();
+      grade_->values_right -= wrong.size();
+      for (auto it = wrong.rbegin(); it != wrong.rend(); ++it) line.Drop(*it);
     }
     return found;
   }
