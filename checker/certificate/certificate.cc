@@ -250,7 +250,12 @@ void Certificate::CheckAnswer(const Operation& op) {
   const bool is_open = account_open || to_open;
   if (is_open || (options_.keep_all && !problem_.gaps.empty())) Keep(op);
   const AccountView expected = state.account;
-  if (!Agrees(op, state)) {
+  // The usual way: it can mean one thing only.
+  const bool is_plain =
+      state.account.presence != AccountView::kUnknown &&
+      (op.kind != OpKind::kTransfer || state.to.presence != AccountView::kUnknown);
+  const bool agrees_as_it_is = is_plain ? CarryOne(op, 0, &state) : Agrees(op, state);
+  if (!agrees_as_it_is) {
     // What unknown operations may have changed is not known any more. As few accounts as possible
     // are taken for changed: of the others it stays known what they miss later.
     BankView open = state;
@@ -282,7 +287,7 @@ void Certificate::CheckAnswer(const Operation& op) {
     }
     state.money.whole = kAnyMoney.whole;
     state.accounts.whole = Sum{}.whole;
-  } else {
+  } else if (!is_plain) {
     Carry(op, &state);
   }
   Follow(op, state);
