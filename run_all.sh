@@ -32,6 +32,7 @@ usage: ./run_all.sh [INPUT.json] [options]         replay the customers of INPUT
 
   --against FILE             run the bank that FILE describes (docs/GRADING_OWN_BANK.md), judge its
                              answers; with --project, --order, --out
+  --pause N, --kill N        with --against, if FILE has "wire": pause (or kill) branch N halfway
 
   --serve                    start a bank and leave it up. A branch that dies is told of, and the
                              others go on: on a terminal press r to start it again
@@ -68,7 +69,7 @@ while [ $# -gt 0 ]; do
   case "$1" in
     --help | -h) usage; exit 0 ;;
     --tls | --serve | --no-build) note "$1" yes ;;
-    --project | --form | --files | --guarantees | --order | --output | --replicator | --base-port | --out | --branches | --initial-balance | --data | --restart | --against)
+    --project | --form | --files | --guarantees | --order | --output | --replicator | --base-port | --out | --branches | --initial-balance | --data | --restart | --against | --pause | --kill)
       note "$1" "${2-}"
       shift ;;
     -*) die 1 "unknown option '$1' (see --help)" ;;
@@ -84,10 +85,11 @@ if [ -n "${given[--serve]+x}" ]; then
 elif [ -n "${given[--restart]+x}" ]; then
   mode=restart takes=" --restart --base-port --out "
 elif [ -n "${given[--against]+x}" ]; then
-  mode=against takes=" --against INPUT --project --order --out --no-build "
+  mode=against takes=" --against INPUT --project --order --pause --kill --out --no-build "
 fi
-for flag in INPUT --project --form --files --guarantees --order --output --replicator --tls --base-port --out --no-build --serve --branches --initial-balance --data --restart --against; do
+for flag in INPUT --project --form --files --guarantees --order --output --replicator --tls --base-port --out --no-build --serve --branches --initial-balance --data --restart --against --pause --kill; do
   [ -z "${given[$flag]+x}" ] || [[ $takes == *" $flag "* ]] || case "$mode $flag" in
+    "replay --pause" | "replay --kill") die 1 "$flag needs --against (see --help)" ;;
     "replay "*) die 1 "$flag needs --serve (see --help)" ;;
     *" INPUT") die 1 "--$mode takes no input: '${given[INPUT]}'" ;;
     *) die 1 "$flag has no effect with --$mode (see --help)" ;;
@@ -116,6 +118,8 @@ number --base-port 1 65535
 number --branches 1 200
 number --initial-balance 0 9223372036854775807
 number --restart 1 4294967295
+number --pause 1 4294967295
+number --kill 1 4294967295
 
 # Paths the user gave are relative to where the user stands.
 absolute() { case "$1" in "" | /*) echo "$1" ;; *) echo "$invoked_from/$1" ;; esac; }
@@ -154,7 +158,7 @@ case "$mode" in
     [ -z "${given[--output]+x}" ] || set -- "$@" --output "$(absolute "${given[--output]}")" ;;
   against)
     set -- "$@" --input "$(absolute "${given[INPUT]-$PWD/input/three_branches.json}")" --against "$(absolute "${given[--against]}")"
-    for flag in --project --order; do [ -z "${given[$flag]+x}" ] || set -- "$@" "$flag" "${given[$flag]}"; done ;;
+    for flag in --project --order --pause --kill; do [ -z "${given[$flag]+x}" ] || set -- "$@" "$flag" "${given[$flag]}"; done ;;
   serve)
     set -- "$@" --branches "${given[--branches]-3}" --initial-balance "${given[--initial-balance]-400}"
     set -- "$@" --replicator "${given[--replicator]-raft}"

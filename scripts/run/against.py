@@ -1,11 +1,18 @@
 """Judges somebody else's bank: runs it on an input in a folder of its own, then asks `checker course` about its answers.
 
-strangers.py starts and stops its processes, description.py reads how.
+strangers.py starts and stops its processes, description.py reads how. With "wire" our own customers ask its branches
+(wire/customers.py), and `checker` judges what they recorded.
 """
+import contextlib
+import importlib.util
+import json
 import os
+import pathlib
+import shlex
 import shutil
 import stat
 import subprocess
+import sys
 import time
 
 import ports
@@ -13,13 +20,18 @@ import strangers
 from description import Bad
 from folder import shown
 
-UNREADABLE, UNAVAILABLE = 2, 3
+UNREADABLE, UNAVAILABLE, UNKNOWN = 2, 3, 4
+CUSTOMERS = pathlib.Path(__file__).with_name("wire") / "customers.py"
 FOLDER_BYTES_MAX, FOLDER_FILES_MAX = 1 << 30, 100_000
 OUTPUT_BYTES_MAX = 64 << 20
 
 
 class NotRun(Exception):
     """Why theirs did not run, did not finish or answered nothing; one line."""
+
+
+class Unknown(Exception):
+    """What was answered is right, but not all was answered; one line."""
 
 
 class Theirs:
@@ -29,7 +41,7 @@ class Theirs:
         self.description, self.run = description, run
         self.ids = shape["branches"]
         self.work = run / "theirs"
-        self.outputs = [self.work / output for output in description.outputs]
+        self.outputs = [] if description.wire else [self.work / output for output in description.outputs]
         self.ports = _ports(description, self.ids)
         self.values = {"input": self.work / description.input, "output": self.outputs, "balance": shape["balance"],
                        "peers": ",".join(f"{branch}=localhost:{port}" for branch, port in self.ports.items())}
@@ -95,6 +107,7 @@ class Theirs:
         customers = self.start("customers", "customers")
         if self.description.ends:
             self.await_end(customers, lambda: customers.exit_code() is not None)
+            self.check_outputs(customers)
             return
         seen = None
 
@@ -115,12 +128,10 @@ class Theirs:
         if not self.processes.wait(has_ended, self.deadline()):
             crashed = self.crashed_branch()
             why = f" ({crashed.name} {crashed.end()})" if crashed else ""
-            hint = '; if it never ends by itself: "ends": false' if process.name == "customers" else ""
+            hint = '; if it never ends by itself: "ends": false' if process.name == "customers" and not self.description.wire else ""
             raise NotRun(self.failure(process, f"did not end within {self.description.time_limit_s} s{why}", hint))
         if process.crashed():
             raise NotRun(self.failure(process, process.end()))
-        if process.name == "customers":
-            self.check_outputs(process)
 
     def check_outputs(self, customers):
         for output in self.outputs:
@@ -192,7 +203,7 @@ def _copies(mode):
 
 def _place(description, work, source):
     """The input where they look for it, and no output of before."""
-    for path in (description.input, *description.outputs):
+    for path in (description.input, *([] if description.wire else description.outputs)):
         target = work / path
         if target.is_dir() and not target.is_symlink():
             raise Bad(f"{description.path}: {path} is a folder of theirs; name a file")
@@ -202,17 +213,51 @@ def _place(description, work, source):
 
 
 def run(description, source, shape, run_folder, judge):
-    """`judge`: the judge's command without the outputs. Returns 0, or its exit code. Raises NotRun, Bad."""
+    """Level of files. `judge`: the judge's command without the outputs. Returns 0, or its exit code. Raises NotRun, Bad."""
     theirs = Theirs(description, shape, run_folder)
-    _copy(description, theirs.work, run_folder)
-    _place(description, theirs.work, source)
     command = [*judge, *theirs.outputs]
-    with strangers.Strangers(theirs.work) as theirs.processes:
-        theirs.prepare()
-        theirs.start_branches()
+    with _started(theirs, source):
         theirs.run_customers(lambda: subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0)
-    if theirs.processes.left:
-        raise NotRun(f"{description.path}: these processes of theirs could not be stopped: {', '.join(map(str, theirs.processes.left))}")
     verdict = subprocess.run(command).returncode
     print(f"output: {' '.join(str(shown(output)) for output in theirs.outputs)}   logs: {shown(run_folder)}/", flush=True)
     return UNAVAILABLE if verdict == UNREADABLE else verdict
+
+
+@contextlib.contextmanager
+def _started(theirs, source, check=lambda: None):
+    """Their branches run, and all that is theirs is stopped behind it. `check`: asked when all is prepared."""
+    _copy(theirs.description, theirs.work, theirs.run)
+    _place(theirs.description, theirs.work, source)
+    with strangers.Strangers(theirs.work) as theirs.processes:
+        theirs.prepare()
+        check()
+        theirs.start_branches()
+        yield
+    if theirs.processes.left:
+        raise NotRun(f"{theirs.description.path}: these processes of theirs could not be stopped: {', '.join(map(str, theirs.processes.left))}")
+
+
+def run_wire(description, source, shape, run_folder, checker, more):
+    """Level of the wire: our customers ask their branches. `more`: flags of wire/customers.py. Returns and raises as run()."""
+    theirs = Theirs(description, shape, run_folder)
+    history = run_folder / "history.jsonl"
+    python = sys.executable if importlib.util.find_spec("grpc") else "/usr/bin/python3"
+    customers = [python, "-B", CUSTOMERS, "--wire", json.dumps(description.wire), "--input", source, "--peers", theirs.values["peers"], "--folder", theirs.work, *more]
+
+    def check():
+        done = subprocess.run([*map(str, customers), "--check"], stderr=subprocess.PIPE, text=True)
+        if done.returncode != 0:
+            line = (done.stderr.strip().splitlines() or ["the customers cannot be started"])[-1]
+            raise (NotRun if done.returncode == UNAVAILABLE else Bad)(f"{description.path}: \"wire\": {line}")
+
+    with _started(theirs, source, check):
+        groups = ",".join(f"{branch}={process.popen.pid}" for branch, process in zip(theirs.ids, theirs.branches))
+        asking = theirs.processes.start("customers", shlex.join(map(str, [*customers, "--groups", groups, "--history", history])), run_folder / "customers.log")
+        theirs.await_end(asking, lambda: asking.exit_code() is not None)
+    sys.stdout.write((run_folder / "customers.log").read_text(errors="replace"))
+    sys.stdout.flush()
+    verdict = subprocess.run([checker, history, "--html", run_folder / "timeline.html"]).returncode
+    print(f"history, timeline, logs: {shown(run_folder)}/", flush=True)
+    if verdict == 0 and "--pause" not in more and "--kill" not in more and '"type": "info"' in history.read_text():
+        raise Unknown(f"{description.path}: some operations are of unknown outcome though nothing disturbed them; log: {shown(run_folder / 'customers.log')}")
+    return verdict

@@ -29,8 +29,8 @@ class Description:
         self.path = path
         self.folder = _folder(path, keys.get("folder", "."))
         self.commands = {key: _command(key, keys[key]) for key in ("prepare", "branches", "customers") if key in keys}
-        if "customers" not in self.commands:
-            raise Bad('"customers" is missing: give the command that runs them and writes the output')
+        self.wire = _wire(keys["wire"]) if "wire" in keys else None
+        _fits(keys)
         self.input = _inside("input", keys.get("input", "input.json"))
         outputs = keys.get("output", "output.json")
         if isinstance(outputs, list) and not 1 <= len(outputs) <= OUTPUTS_MAX:
@@ -44,17 +44,13 @@ class Description:
         self.ends = keys.get("ends", True)
         if not isinstance(self.ends, bool):
             raise Bad('"ends" is neither true nor false; say whether the customers\' command ends by itself')
-        if "branches" not in self.commands:
-            for key in ("ready", "base_port"):
-                if key in keys:
-                    raise Bad(f'"{key}" has no effect without "branches"; leave it out, or give the command that starts the branches')
 
     def one_by_one(self):
         """Whether each branch is a command of its own."""
         return bool(self._places("branches") & set(OF_ONE_BRANCH))
 
     def needs_ports(self):
-        return any(self._places(key) & set(OF_PORTS) for key in self.commands)
+        return self.wire is not None or any(self._places(key) & set(OF_PORTS) for key in self.commands)
 
     def line(self, key, values):
         """The command of `key` for the shell; `values`: name -> text, or a list of texts."""
@@ -65,7 +61,11 @@ class Description:
         return set(PLACE.findall(self.commands.get(key, "")))
 
 
-KEYS = ("folder", "prepare", "branches", "customers", "ready", "base_port", "ends", "time_limit_s", "input", "output")
+KEYS = ("folder", "prepare", "branches", "customers", "ready", "base_port", "ends", "time_limit_s", "input", "output", "wire")
+OPERATIONS = ("query", "deposit", "withdraw")
+# The course's own four lines (wire/course.proto).
+WIRE = {"proto": None, "method": "RPCServicer.MsgDelivery", "operation": "request", "amount": "money", "result": "success", "balance": "money",
+        "fields": {}, "words": {}}
 
 
 def read(path):
@@ -138,6 +138,53 @@ def _number(key, value, largest):
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= largest:
         raise Bad(f'"{key}" is not a whole number from 1 to {largest}')
     return value
+
+
+def _fits(keys):
+    """Whether the keys have an effect beside each other."""
+    if "wire" not in keys and "customers" not in keys:
+        raise Bad('"customers" is missing: give the command that runs them and writes the output, or "wire" if ours are to ask the branches')
+    if "wire" in keys:
+        for key in ("customers", "output", "ends"):
+            if key in keys:
+                raise Bad(f'"{key}" has no effect with "wire", where our customers ask; leave one of the two out')
+        if "branches" not in keys:
+            raise Bad('"branches" is missing: "wire" needs the command that starts them')
+        if "base_port" not in keys and not set(PLACE.findall(str(keys["branches"]))) & set(OF_PORTS):
+            raise Bad('"branches": nothing tells where they listen; use {port} or {peers} in it, or give "base_port"')
+    if "branches" not in keys:
+        for key in ("ready", "base_port"):
+            if key in keys:
+                raise Bad(f'"{key}" has no effect without "branches"; leave it out, or give the command that starts the branches')
+
+
+def _wire(value):
+    """Every key of WIRE, with "method" and "words" per operation."""
+    if value is True:
+        value = {}
+    if not isinstance(value, dict):
+        raise Bad('"wire" is neither true (the course\'s MsgDelivery) nor an object that says how calls are made')
+    for key in value:
+        if key not in WIRE:
+            raise Bad(f'"wire": "{key[:40]}" is not a key; known are {", ".join(WIRE)}')
+    wire = {**WIRE, **value}
+    if wire["proto"] is not None:
+        wire["proto"] = str(_inside("proto", wire["proto"]))
+    methods = wire["method"]
+    if not isinstance(methods, dict):
+        methods = dict.fromkeys(OPERATIONS, methods)
+    wire["method"] = {operation: _text(f"method {operation}", methods.get(operation)) for operation in OPERATIONS}
+    for key in ("operation", "amount", "result", "balance"):
+        if wire[key] is not None or key != "operation":  # methods may differ instead
+            _text(key, wire[key])
+    for key in ("fields", "words"):
+        if not isinstance(wire[key], dict):
+            raise Bad(f'"wire": "{key}" is not an object')
+    wire["words"] = {**{word: word for word in (*OPERATIONS, "success")}, **wire["words"]}
+    for word, said in wire["words"].items():
+        if word not in (*OPERATIONS, "success") or isinstance(said, bool) or not isinstance(said, (str, int)):
+            raise Bad(f'"wire": "words": "{word[:40]}" is not one of query, deposit, withdraw, success with a text or a number')
+    return wire
 
 
 def _ready(value):

@@ -18,7 +18,7 @@ import ports
 import serving
 from folder import shown
 
-USAGE, BAD_INPUT, UNAVAILABLE = 1, 2, 3
+USAGE, BAD_INPUT, UNAVAILABLE, UNKNOWN = 1, 2, 3, 4
 START_ATTEMPTS = 3  # free ports may be taken between the look and the start
 SERVE_BASE = 50050
 WAYS = {"raft": "consensus (raft)", "lamport": "logical clocks (lamport)"}
@@ -149,15 +149,37 @@ def replay(options):
         raise Stop(UNAVAILABLE, f"stopped badly: {', '.join(bank.unclean)} (logs: {shown(run.folder)})")
 
 
+def leave(verdict):
+    if verdict:
+        raise Stop(verdict)
+
+
+def refuse_disturbance(theirs, shape, options):
+    if theirs.wire and options.order == "converged":
+        raise Stop(USAGE, f"--order converged has no effect with the \"wire\" of {options.against}: sequential or concurrent")
+    for flag in ("pause", "kill"):
+        branch = getattr(options, flag)
+        if branch is None:
+            continue
+        if not theirs.wire or not theirs.one_by_one():
+            raise Stop(USAGE, f"--{flag} needs \"wire\" and a command per branch in {options.against}")
+        if branch not in shape["branches"]:
+            raise Stop(USAGE, f"--{flag} {branch}: the input has no such branch")
+
+
 def run_against(options):
     theirs = description.read(options.against)
     shape, project = shape_of(options)
-    refuse_without_effect(shape, options)
+    if not theirs.wire:  # where the order is that in which our customers ask
+        refuse_without_effect(shape, options)
     print(f"{project}; the bank of {options.against}", flush=True)
+    disturbed = [word for flag in ("pause", "kill") if getattr(options, flag) is not None for word in (f"--{flag}", str(getattr(options, flag)))]
+    refuse_disturbance(theirs, shape, options)
+    if theirs.wire:
+        return leave(against.run_wire(theirs, options.input, shape, folder.make(options.out), options.bin / "checker",
+                                      ["--order", options.order or "sequential", *disturbed]))
     judge = [options.bin / "checker", "course", "--project", str(shape["project"]), *judged_as(shape["project"], options), options.input]
-    verdict = against.run(theirs, options.input, shape, folder.make(options.out), judge)
-    if verdict:
-        raise Stop(verdict)
+    leave(against.run(theirs, options.input, shape, folder.make(options.out), judge))
 
 
 def serve(options):
@@ -199,6 +221,8 @@ def parse():
                 mode.add_argument(f"--{flag}", type=pathlib.Path, required=True)
             mode.add_argument("--project", type=int)
             mode.add_argument("--order")
+            mode.add_argument("--pause", type=int)
+            mode.add_argument("--kill", type=int)
             continue
         mode.add_argument("--base-port", type=int)
         if name == "restart":
@@ -246,6 +270,9 @@ def main():
     except (folder.NoFolder, description.Bad) as bad:
         print(f"run_all.sh: {bad}", file=sys.stderr)
         return BAD_INPUT
+    except against.Unknown as unknown:
+        print(f"run_all.sh: {unknown}", file=sys.stderr)
+        return UNKNOWN
     except against.NotRun as none:
         print(f"run_all.sh: {none}", file=sys.stderr)
         return UNAVAILABLE

@@ -15,6 +15,7 @@ run with a fault needs two writes under way at once, and all branches in one pro
 import argparse
 import collections
 import json
+import os
 import threading
 from concurrent import futures
 
@@ -43,6 +44,11 @@ def messages():
 
 
 Request, Reply = messages()
+
+
+def say(text):
+    """One line, whole beside those of other threads."""
+    os.write(1, f"{text}\n".encode())
 
 
 class Stub:
@@ -118,7 +124,7 @@ class Branch:
                 return Reply(success=False, money=self.balance)
             self.meeting.wait()
         if self.fault == "deadlock":
-            print(f"branch {self.id} keeps its one worker", flush=True)
+            say(f"branch {self.id} keeps its one worker")
             self.meeting.wait()
         return self.add(change)
 
@@ -174,7 +180,7 @@ def serve(options, entries):
         server.add_insecure_port(options.peers[number])
         server.start()
         servers.append(server)
-        print(f"branch {number} listens", flush=True)
+        say(f"branch {number} listens")
     for server in servers:
         server.wait_for_termination()
 
@@ -189,7 +195,7 @@ def ask(options, entries):
         answers = three_parts(answers, [(number, stubs[number].events()) for number in sorted(stubs)])
     with open(options.output, "w", encoding="utf-8") as file:
         json.dump(answers, file)
-    print("the answers are written", flush=True)
+    say("the answers are written")
 
 
 def ask_balances(customer, stub):

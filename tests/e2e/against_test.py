@@ -22,7 +22,7 @@ INPUT = bank.ROOT / "input"
 sys.path.insert(0, str(bank.ROOT / "scripts/run"))
 import description  # noqa: E402
 
-RIGHT, USAGE, BAD_INPUT, NOT_RUN, WRONG = 0, 1, 2, 3, 6
+RIGHT, USAGE, BAD_INPUT, NOT_RUN, UNKNOWN, WRONG = 0, 1, 2, 3, 4, 6
 PYTHON = "/usr/bin/python3"  # which has gRPC
 LIMIT_S = 60 * bank.PATIENCE
 LOG_BYTES_MAX = 4 << 20
@@ -114,6 +114,71 @@ class Verdicts(Against):
         self.refused(done, NOT_RUN, "theirs.json: customers: did not end within", "customers.log")
         for branch in (1, 2):
             self.assertIn(f"branch {branch} keeps its one worker\n", self.log("branches"))
+
+
+class Wire(Against):
+    """Our customers at their branches: what they recorded is judged."""
+
+    def racy(self, more="--only {id}", **keys):
+        return {"folder": str(THEIRS), "time_limit_s": LIMIT_S, "branches": f"{PYTHON} racy_bank.py serve {{input}} --peers {{peers}} {more}", "wire": True, **keys}
+
+    def history(self):
+        return [json.loads(line) for line in (self.run_folder() / "history.jsonl").read_text().splitlines()]
+
+    def judged(self, done, exit_code, *words):
+        self.assertEqual((done.returncode, done.stderr), (exit_code, ""), done.stdout)
+        for word in words:
+            self.assertIn(word, done.stdout)
+        self.assertIn("<html", (self.run_folder() / "timeline.html").read_text()[:200])
+
+    def test_without_a_fault(self):
+        for order in ("sequential", "concurrent"):
+            done = self.against(self.racy(), INPUT / "three_branches.json", "--order", order)
+            self.judged(done, RIGHT, "verdict  consistent", "8 answered, 0 of unknown outcome")
+        self.assertEqual([line["type"] for line in self.history()].count("invoke"), 8)
+
+    def test_faults(self):
+        self.judged(self.against(self.racy("--fault lost_update"), TWO_DEPOSITS, "--order", "concurrent"), WRONG, "verdict  inconsistent", "not-linearizable")
+        self.judged(self.against(self.racy("--fault check_then_act"), TWO_WITHDRAWALS, "--order", "concurrent"), WRONG, "verdict  inconsistent")
+
+    def test_a_deadlock(self):
+        done = self.against(self.racy("--fault deadlock"), project_1((1, 100), (2, 10)), "--order", "concurrent")
+        # Both writes end by their deadline, and so may whoever asks behind them.
+        self.assertIn(done.returncode, (NOT_RUN, UNKNOWN), done.stdout + done.stderr)
+        self.assertIn("DEADLINE_EXCEEDED", self.log())
+
+    def test_a_branch_is_paused_or_killed_halfway(self):
+        halves = project_1((1, 100, None), (2, 10, None))
+        for flag, word, answered in (("--pause", "paused", 4), ("--kill", "killed", 3)):
+            done = self.against(self.racy(), halves, flag, "2")
+            self.judged(done, RIGHT, f"branch 2 is {word}\n", f"{answered} answered, 2 of unknown outcome", "verdict  consistent")
+            self.assertEqual([(line["process"], line["op"]) for line in self.history() if line["type"] == "info"], [(2, "deposit"), (2, "query")])
+
+    def test_a_service_of_other_words(self):
+        keys = {"folder": str(THEIRS), "prepare": f"{PYTHON} -m grpc_tools.protoc -I. --python_out=. --grpc_python_out=. other.proto",
+                "branches": f"{PYTHON} other_bank.py localhost:{{port}} {{balance}}", "time_limit_s": LIMIT_S,
+                "wire": {"proto": "other.proto", "method": {"query": "other.Bank.Look", "deposit": "other.Bank.Change", "withdraw": "other.Bank.Change"},
+                         "operation": "operation", "amount": "amount", "result": "status", "balance": "balance", "fields": {"origin": "customer"},
+                         "words": {"query": "LOOK", "deposit": "PUT_IN", "withdraw": 3, "success": "done"}}}
+        done = self.against(keys, project_1((1, 100, None, -501, -500, None), branches=1))
+        self.judged(done, RIGHT, "withdraw 501: fail", "withdraw 500: success", "query: balance 0\n")
+        wrong = json.loads(json.dumps(keys))
+        for key, value, word in (("amount", "money", "\"amount\": message other.Order has no field 'money'; it has operation, amount, origin"),
+                                 ("balance", "status", "other.Answer.status is of a kind that does not fit"), ("proto", "none.proto", "protoc cannot read"),
+                                 ("method", "other.Bank.Put", "has no service with the method 'other.Bank.Put'"), ("fields", {"who": 1}, "cannot be filled"),
+                                 ("words", {"query": "SEE"}, "there is no Kind 'SEE'")):
+            wrong["wire"] = {**keys["wire"], key: value}
+            self.refused(self.against(wrong, ONE_QUERY), BAD_INPUT, "theirs.json: \"wire\": ", word)
+
+    def test_no_such_service(self):
+        keys = {**self.racy(), "wire": {"proto": "other.proto", "method": "other.Bank.Change", "result": "status", "balance": "balance", "operation": None, "amount": "amount"}}
+        self.refused(self.against(keys, ONE_QUERY), NOT_RUN, "customers: ended with exit code 1; it said last: not one call was answered; the last one: UNIMPLEMENTED")
+
+    def test_what_has_no_effect(self):
+        self.refused(self.against(self.racy(), TWO_DEPOSITS, "--order", "converged"), USAGE, "--order converged has no effect")
+        self.refused(self.against(self.racy(), TWO_DEPOSITS, "--pause", "3"), USAGE, "--pause 3: the input has no such branch")
+        self.refused(self.against(self.racy(""), TWO_DEPOSITS, "--kill", "1"), USAGE, "--kill needs \"wire\" and a command per branch")
+        self.refused(self.against({"customers": "true"}, TWO_DEPOSITS, "--kill", "1"), USAGE, "--kill needs \"wire\"")
 
 
 class Unruly(Against):
@@ -277,6 +342,12 @@ class Refused(Against):
             ({**self.GOOD, "time_limit_s": 0}, '"time_limit_s" is not a whole number from 1 to 3600'), ({**self.GOOD, "time_limit_s": 1.5}, '"time_limit_s"'),
             ({**self.GOOD, "time_limit_s": True}, '"time_limit_s"'), ({**self.GOOD, "ends": "no"}, '"ends" is neither true nor false'),
             (" " * (1 << 20) + "{}", "larger than 1 MiB"),
+            ({**self.GOOD, "wire": True}, '"customers" has no effect with "wire"'), ({"wire": True}, '"branches" is missing'),
+            ({"wire": True, "branches": "x"}, '"branches": nothing tells where they listen'), ({"wire": 1, "branches": "{port}"}, '"wire" is neither true'),
+            ({"wire": {"service": 1}, "branches": "{port}"}, '"wire": "service" is not a key; known are proto, method'),
+            ({"wire": {"method": {"query": "A.B"}}, "branches": "{port}"}, '"method deposit" is not a text'),
+            ({"wire": {"amount": None}, "branches": "{port}"}, '"amount" is not a text'), ({"wire": {"proto": "/a"}, "branches": "{port}"}, '"proto": \'/a\' is not inside'),
+            ({"wire": {"fields": []}, "branches": "{port}"}, '"fields" is not an object'), ({"wire": {"words": {"put": "x"}}, "branches": "{port}"}, '"words": "put" is not one of'),
         ]
         for content, *words in cases:
             with self.subTest(words=words):

@@ -18,13 +18,13 @@ ARGUMENTS = {
     "INPUT": ["input.json"], "--order": ["--order", "concurrent"], "--output": ["--output", "output.json"], "--replicator": ["--replicator", "raft"],
     "--tls": ["--tls"], "--base-port": ["--base-port", "50050"], "--out": ["--out", "runs"], "--no-build": ["--no-build"], "--serve": ["--serve"],
     "--branches": ["--branches", "2"], "--initial-balance": ["--initial-balance", "7"], "--data": ["--data", "data"], "--restart": ["--restart", "2"],
-    "--project": ["--project", "1"], "--against": ["--against", "theirs.json"],
+    "--project": ["--project", "1"], "--against": ["--against", "theirs.json"], "--pause": ["--pause", "1"], "--kill": ["--kill", "2"],
 }
 COMMON = {"--base-port", "--out"}
 STARTS = COMMON | {"--replicator", "--tls", "--no-build"}
 EFFECTIVE = {
     "replay": STARTS | {"INPUT", "--project", "--order", "--output"},
-    "--against": {"INPUT", "--project", "--order", "--out", "--no-build"},
+    "--against": {"INPUT", "--project", "--order", "--pause", "--kill", "--out", "--no-build"},
     "--serve": STARTS | {"--branches", "--initial-balance", "--data"},
     "--restart": COMMON,
 }
@@ -93,6 +93,8 @@ class Flags(refusals.Refusals):
         for value in [*bad, "0", "4294967296"]:
             with self.subTest(flag="--restart", value=value):
                 self.refused(self.run_all("--restart", value), "--restart", f"'{value}'")
+        for flag in ("--pause", "--kill"):
+            self.refused(self.run_all("--against", "theirs.json", flag, "0"), flag, "'0' is not a number from")
         for flag, values in {"--initial-balance": ["0", "9223372036854775807"], "--branches": ["1", "200"]}.items():
             for value in values:
                 with self.subTest(flag=flag, value=value):
