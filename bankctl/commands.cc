@@ -34,7 +34,7 @@ int ShowStatus(const Context& context) {
   const auto answers = AskStatuses(*branches, context.DeadlineFromNow());
   int exit_code = kExitOk;
   Table table({"BRANCH", "ADDRESS", "ROLE", "TERM", "LEADER", "READY", "POSITION", "COMMIT",
-               "APPLIED", "SNAPSHOT", "ACCOUNTS", "TOTAL", "STATE"});
+               "APPLIED", "SNAPSHOT", "ACCOUNTS", "TOTAL", "STATE", "REPLICATOR"});
   for (size_t i = 0; i < answers.size(); ++i) {
     const Branch& branch = (*branches)[i];
     const v1::BranchStatus& s = answers[i].branch;
@@ -49,7 +49,7 @@ int ShowStatus(const Context& context) {
       } else {
         Complain(branch, answers[i].status);
         table.Add({id, branch.target.address, "no answer", "-", "-", "-", "-", "-", "-", "-", "-",
-                   "-", "-"});
+                   "-", "-", "-"});
       }
       continue;
     }
@@ -57,7 +57,7 @@ int ShowStatus(const Context& context) {
       Json line =
           Pick(s, {"branch", "role", "term", "leader", "ready", "position", "commit_index",
                    "applied_index", "last_index", "snapshot_index", "accounts", "sessions",
-                   "balance_total", "state=state_digest", "history=history_digest", "version"});
+                   "balance_total", "state=state_digest", "history=history_digest", "replicator", "version"});
       line["address"] = branch.target.address;
       std::cout << LineOf(line);
       continue;
@@ -66,7 +66,8 @@ int ShowStatus(const Context& context) {
                s.leader() ? std::to_string(s.leader()) : "-", s.ready() ? "yes" : "no",
                std::to_string(s.position()), std::to_string(s.commit_index()),
                std::to_string(s.applied_index()), std::to_string(s.snapshot_index()),
-               std::to_string(s.accounts()), std::to_string(s.balance_total()), s.state_digest()});
+               std::to_string(s.accounts()), std::to_string(s.balance_total()), s.state_digest(),
+               s.replicator()});
   }
   if (!context.json()) table.Print(std::cout);
   return exit_code;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "absl/functional/function_ref.h"
 #include "branch/ledger/ledger.h"
@@ -26,6 +27,9 @@ class ReplicaAdmin {
   // OK when `to` leads (0: whoever is most up to date). FailedPrecondition: this branch does not
   // lead. InvalidArgument: `to` is not another voter. Never blocks.
   virtual void TransferLeadership(BranchId to, Done done) = 0;
+
+  // How branches agree, as --replicator names it.
+  virtual std::string_view replicator_name() const = 0;
 
   // Shows `read` the ledger while nothing is applied: be quick.
   virtual void ReadLedger(absl::FunctionRef<void(const ledger::Ledger&)> read) const = 0;

@@ -20,6 +20,7 @@ AdminService::AdminService(BranchId self, std::vector<replication::Member> membe
 
 void AdminService::FillStatus(v1::BranchStatus* reply) const {
   telemetry::ToWire(replicator_.GetStatus(), self_, reply);
+  reply->set_replicator(std::string(admin_.replicator_name()));
   reply->set_version(std::string(Version()));
   for (const replication::Member& member : members_) {
     v1::Member* shown = reply->add_members();

@@ -149,6 +149,7 @@ class Lamport(unittest.TestCase):
 
     def test_what_it_does_not_offer_is_refused_clearly(self):
         with bank.Bank(flags=["--replicator", "lamport"]) as branches:
+            self.assertEqual({row["replicator"] for row in branches.statuses().values()}, {"lamport"})
             for command in (["snapshot"], ["transfer", "--to", "2"]):
                 done = run(bank.BIN / "bankctl", *command, "--at", branches.address(1))
                 self.assertNotEqual(done.returncode, 0)

@@ -80,6 +80,7 @@ class FakeReplicator final : public Replicator, public ReplicaAdmin {
   void TransferLeadership(BranchId to, Done done) override {
     transfer_leadership(to, std::move(done));
   }
+  std::string_view replicator_name() const override { return "fake"; }
   void ReadLedger(absl::FunctionRef<void(const ledger::Ledger&)> read) const override {
     std::lock_guard lock(mutex_);
     read(ledger_);

@@ -64,6 +64,7 @@ class RaftReplicator final : public Replicator, public ReplicaAdmin, public Peer
   // ReplicaAdmin.
   void TakeSnapshot(int64_t deadline_ns, Done done) override;
   void TransferLeadership(BranchId to, Done done) override;
+  std::string_view replicator_name() const override { return "raft"; }
   void ReadLedger(absl::FunctionRef<void(const ledger::Ledger&)> read) const override;
 
   // Completes with OK when the driver's thread has come round: nothing holds it up.

@@ -61,6 +61,7 @@ class LamportReplicator final : public Replicator, public ReplicaAdmin {
   // instead.
   void TakeSnapshot(int64_t deadline_ns, Done done) override;
   void TransferLeadership(BranchId to, Done done) override;
+  std::string_view replicator_name() const override { return "lamport"; }
   void ReadLedger(absl::FunctionRef<void(const ledger::Ledger&)> read) const override;
 
   // Completes with OK when the timers' thread has come round.
