@@ -54,10 +54,10 @@ int ShowStatus(const Context& context) {
       continue;
     }
     if (context.json()) {
-      Json line =
-          Pick(s, {"branch", "role", "term", "leader", "ready", "position", "commit_index",
-                   "applied_index", "last_index", "snapshot_index", "accounts", "sessions",
-                   "balance_total", "state=state_digest", "history=history_digest", "replicator", "version"});
+      Json line = Pick(s, {"branch", "role", "term", "leader", "ready", "position", "commit_index",
+                           "applied_index", "last_index", "snapshot_index", "accounts", "sessions",
+                           "balance_total", "state=state_digest", "history=history_digest",
+                           "replicator", "version"});
       line["address"] = branch.target.address;
       std::cout << LineOf(line);
       continue;
