@@ -158,20 +158,21 @@ class Wire(Against):
         keys = {"folder": str(THEIRS), "prepare": f"{PYTHON} -m grpc_tools.protoc -I. --python_out=. --grpc_python_out=. other.proto",
                 "branches": f"{PYTHON} other_bank.py localhost:{{port}} {{balance}}", "time_limit_s": LIMIT_S,
                 "wire": {"proto": "other.proto", "method": {"query": "other.Bank.Look", "deposit": "other.Bank.Change", "withdraw": "other.Bank.Change"},
-                         "operation": "operation", "amount": "amount", "result": "status", "balance": "balance", "fields": {"origin": "customer"},
+                         "operation": "operation", "amount": "amount", "result": "status", "balance": "parts.balance", "fields": {"origin": "customer"},
                          "words": {"query": "LOOK", "deposit": "PUT_IN", "withdraw": 3, "success": "done"}}}
         done = self.against(keys, project_1((1, 100, None, -501, -500, None), branches=1))
         self.judged(done, RIGHT, "withdraw 501: fail", "withdraw 500: success", "query: balance 0\n")
         wrong = json.loads(json.dumps(keys))
         for key, value, word in (("amount", "money", "\"amount\": message other.Order has no field 'money'; it has operation, amount, origin"),
-                                 ("balance", "status", "other.Answer.status is of a kind that does not fit"), ("proto", "none.proto", "protoc cannot read"),
+                                 ("balance", "status", "other.Answer.status is of a kind that does not fit"), ("balance", "status.x", "'status' is not a message"),
+                                 ("balance", "parts", "other.Answer.parts is of a kind that does not fit"), ("proto", "none.proto", "protoc cannot read"),
                                  ("method", "other.Bank.Put", "has no service with the method 'other.Bank.Put'"), ("fields", {"who": 1}, "cannot be filled"),
                                  ("words", {"query": "SEE"}, "there is no Kind 'SEE'")):
             wrong["wire"] = {**keys["wire"], key: value}
             self.refused(self.against(wrong, ONE_QUERY), BAD_INPUT, "theirs.json: \"wire\": ", word)
 
     def test_no_such_service(self):
-        keys = {**self.racy(), "wire": {"proto": "other.proto", "method": "other.Bank.Change", "result": "status", "balance": "balance", "operation": None, "amount": "amount"}}
+        keys = {**self.racy(), "wire": {"proto": "other.proto", "method": "other.Bank.Change", "result": "status", "balance": "parts.balance", "operation": None, "amount": "amount"}}
         self.refused(self.against(keys, ONE_QUERY), NOT_RUN, "customers: ended with exit code 1; it said last: not one call was answered; the last one: UNIMPLEMENTED")
 
     def test_what_has_no_effect(self):
