@@ -110,7 +110,7 @@ class Verdicts(Against):
 
     def test_deadlock(self):
         # The limit is for a run that never ends; what comes before it waits for `ready`, not for time.
-        done = self.against({**self.racy("deadlock"), "time_limit_s": 15 * bank.PATIENCE}, TWO_DEPOSITS, "--order", "concurrent")
+        done = self.against({**self.racy("deadlock"), "time_limit_s": 25 * bank.PATIENCE}, TWO_DEPOSITS, "--order", "concurrent")
         self.refused(done, NOT_RUN, "theirs.json: customers: did not end within", "customers.log")
         for branch in (1, 2):
             self.assertIn(f"branch {branch} keeps its one worker\n", self.log("branches"))
@@ -216,8 +216,8 @@ class Unruly(Against):
         self.assertCountEqual(self.heard(), ["daemon", "chain", "daemon", "babble"])
 
     def test_all_are_stopped_when_time_is_up(self):
-        done = self.against(self.unruly("daemon", "stubborn", time_limit_s=5), ONE_QUERY)
-        self.refused(done, NOT_RUN, "theirs.json: customers: did not end within 5 s; it said nothing", "customers.log", '"ends": false')
+        done = self.against(self.unruly("daemon", "stubborn", time_limit_s=10), ONE_QUERY)
+        self.refused(done, NOT_RUN, "theirs.json: customers: did not end within 10 s; it said nothing", "customers.log", '"ends": false')
         self.assertIn("daemon", self.heard())
 
     def test_all_are_stopped_when_we_are(self):
@@ -279,7 +279,7 @@ class Unruly(Against):
         self.ran(self.against(self.unruly("answer", "stubborn", ends=False), ONE_QUERY))
         late = self.against(self.unruly("nothing", "stubborn", ends=False, time_limit_s=3), ONE_QUERY)
         self.refused(late, NOT_RUN, "wrote no file output.json")
-        wrong = self.against({"folder": str(THEIRS), "customers": "echo '[{\"id\":1,\"recv\":[{\"interface\":\"query\",\"balance\":0}]}]' > output.json; exec tail -f /dev/null", "ends": False, "time_limit_s": 3}, ONE_QUERY)
+        wrong = self.against({"folder": str(THEIRS), "customers": "echo '[{\"id\":1,\"recv\":[{\"interface\":\"query\",\"balance\":0}]}]' > output.json; exec tail -f /dev/null", "ends": False, "time_limit_s": 5}, ONE_QUERY)
         self.assertEqual((wrong.returncode, wrong.stderr), (WRONG, ""), wrong.stdout)
 
     def test_what_was_there_before(self):
