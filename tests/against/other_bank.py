@@ -14,7 +14,7 @@ class Bank(other_pb2_grpc.BankServicer):
         self.lock = threading.Lock()
 
     def Look(self, request, context):
-        return other_pb2.Answer(status="DONE", balance=self.balance)
+        return other_pb2.Answer(status="DONE", parts=[other_pb2.Part(balance=-1), other_pb2.Part(balance=self.balance)])
 
     def Change(self, request, context):
         if request.origin != "customer":

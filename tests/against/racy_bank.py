@@ -39,8 +39,8 @@ def messages():
             message.field.add(name=key, number=number, type=kind, label=field.LABEL_OPTIONAL)
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    classes = message_factory.MessageFactory(pool)
-    return [classes.GetPrototype(pool.FindMessageTypeByName(name)) for name in ("request_service", "success")]
+    class_of = getattr(message_factory, "GetMessageClass", None) or message_factory.MessageFactory(pool).GetPrototype
+    return [class_of(pool.FindMessageTypeByName(name)) for name in ("request_service", "success")]
 
 
 Request, Reply = messages()

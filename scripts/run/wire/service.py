@@ -23,15 +23,15 @@ class Bad(Exception):
 class Call:
     """One operation: its path, and how its messages are filled and read."""
 
-    def __init__(self, operation, method, factory, wire):
+    def __init__(self, operation, method, class_of, wire):
         self.operation, self.wire = operation, wire
         self.path = f"/{method.containing_service.full_name}/{method.name}"
-        self.request, self.reply = (factory.GetPrototype(kind) for kind in (method.input_type, method.output_type))
+        self.request, self.reply = (class_of(kind) for kind in (method.input_type, method.output_type))
         if wire["operation"] is not None:
             self._field("operation", self.request, (TEXT, ENUM) + INTEGERS)
         if operation != "query":
             self._field("amount", self.request, NUMBERS)
-            self._field("result", self.reply, (TEXT, BOOL, ENUM) + INTEGERS)
+            self.result = self._field("result", self.reply, (TEXT, BOOL, ENUM) + INTEGERS)
         else:
             self._field("balance", self.reply, NUMBERS)
         try:
@@ -40,13 +40,17 @@ class Call:
             raise Bad(f'a request for {operation} cannot be filled: {" ".join(str(error).split())}; correct "fields" or "words"') from error
 
     def _field(self, key, message, kinds):
-        name = self.wire[key]
-        field = message.DESCRIPTOR.fields_by_name.get(name)
-        if field is None:
-            names = ", ".join(one.name for one in message.DESCRIPTOR.fields) or "none"
-            raise Bad(f'"{key}": message {message.DESCRIPTOR.full_name} has no field \'{name}\'; it has {names}')
+        """The descriptor of the field; of a reply's, also one of a message in it ("outer.inner")."""
+        *outer, name = self.wire[key].split(".") if message is self.reply else [self.wire[key]]
+        kind = message.DESCRIPTOR
+        for one in outer:
+            kind = _named(key, kind, one).message_type
+            if kind is None:
+                raise Bad(f'"{key}": the field \'{one}\' is not a message')
+        field = _named(key, kind, name)
         if field.label == field.LABEL_REPEATED or field.cpp_type not in kinds:
-            raise Bad(f'"{key}": the field {message.DESCRIPTOR.full_name}.{name} is of a kind that does not fit')
+            raise Bad(f'"{key}": the field {kind.full_name}.{name} is of a kind that does not fit')
+        return field
 
     def fill(self, amount):
         """The request, in bytes."""
@@ -70,16 +74,34 @@ class Call:
         """(whether it succeeded, the balance told or None)"""
         reply = self.reply.FromString(data)
         if self.operation == "query":
-            balance = getattr(reply, self.wire["balance"])
+            balance = _value(reply, self.wire["balance"])
             if balance != int(balance):
                 raise ValueError(f"the balance {balance} is not a whole number")
             return True, int(balance)
-        value, kind = getattr(reply, self.wire["result"]), reply.DESCRIPTOR.fields_by_name[self.wire["result"]]
-        if kind.cpp_type == BOOL:
+        value = _value(reply, self.wire["result"])
+        if self.result.cpp_type == BOOL:
             return value, None
-        if kind.cpp_type == ENUM and value in kind.enum_type.values_by_number:
-            value = kind.enum_type.values_by_number[value].name
+        if self.result.cpp_type == ENUM and value in self.result.enum_type.values_by_number:
+            value = self.result.enum_type.values_by_number[value].name
         return str(value).strip().lower() == str(self.wire["words"]["success"]).lower(), None
+
+
+def _named(key, kind, name):
+    if name not in kind.fields_by_name:
+        names = ", ".join(one.name for one in kind.fields) or "none"
+        raise Bad(f'"{key}": message {kind.full_name} has no field \'{name}\'; it has {names}')
+    return kind.fields_by_name[name]
+
+
+def _value(message, path):
+    """Of several messages in one field: the last one's."""
+    for name in path.split("."):
+        message = getattr(message, name)
+        if not isinstance(message, (str, bytes, bool, int, float)) and hasattr(message, "__len__"):
+            if not message:
+                raise ValueError(f"there is nothing in '{name}'")
+            message = message[-1]
+    return message
 
 
 def calls_of(wire, folder):
@@ -88,7 +110,8 @@ def calls_of(wire, folder):
     pool = descriptor_pool.DescriptorPool()
     for one in _compiled(file).file:
         pool.Add(one)
-    factory = message_factory.MessageFactory(pool)
+    # Its name before protobuf 4.22, and since.
+    class_of = getattr(message_factory, "GetMessageClass", None) or message_factory.MessageFactory(pool).GetPrototype
     calls = {}
     for operation in OPERATIONS:
         name = wire["method"][operation]
@@ -99,7 +122,7 @@ def calls_of(wire, folder):
             found = None
         if found is None:
             raise Bad(f'"method": {file.name} has no service with the method \'{name}\'; write PACKAGE.SERVICE.METHOD as there')
-        calls[operation] = Call(operation, found, factory, wire)
+        calls[operation] = Call(operation, found, class_of, wire)
     return calls
 
 
