@@ -99,7 +99,7 @@ def refuse_without_effect(shape, options):
 
 def judged_as(project, options):
     """How `checker course` is to judge the answers."""
-    return [] if project == 2 else ["--order", options.order or "sequential"]
+    return ["--strict"] if project == 2 else ["--order", options.order or "sequential"]
 
 
 def outputs_of(output, options):
@@ -140,8 +140,9 @@ def replay(options):
         run.tls = []  # the checker reads files
         verdict = run.program("checker", history, "--digests", digests, "--html", run.folder / "timeline.html")
         if status == 0:
-            verdict = run.program("checker", "course", "--project", str(shape["project"]), *judged_as(shape["project"], options), options.input,
-                                  *outputs_of(output, options)) or verdict
+            course = run.program("checker", "course", "--project", str(shape["project"]), *judged_as(shape["project"], options), options.input,
+                                 *outputs_of(output, options))
+            verdict = verdict or (0 if course == UNKNOWN else course)  # what it leaves open, the places of all operations have decided
     print(f"output: {shown(output)}   history, timeline, logs: {shown(run.folder)}/", flush=True)
     if status or verdict:
         raise Stop(status or verdict)

@@ -82,10 +82,10 @@ absl::StatusOr<uint64_t> Core::Take(std::string_view batch, uint64_t count, uint
   const std::optional<Movement> movement = MovementOf(batch);
   OwnWrite write;
   if (movement) {
-    clock_ = std::max(clock_, sent_clock) + 1;
-    // Somebody was promised that no smaller stamp comes.
-    if (Stamp{clock_, 0, options_.self} <= floor_) clock_ = floor_.clock + 1;
+    write.clock = clock_ = std::max(clock_, sent_clock) + 1;
     write.stamp = {clock_, 0, options_.self};
+    // Somebody was promised that no smaller stamp comes.
+    if (write.stamp <= floor_) write.stamp = NextMinorStamp();
     events_.Add(clock_, ClockEvent::What::kReceivedFromCustomer, BranchId(), *movement);
     if (!movement->can_fail_for_money) Tick(&write.sent_clocks, *movement);
   } else {
@@ -347,7 +347,7 @@ void Core::Apply(std::map<Stamp, Pending>::iterator next) {
       });
   if (movement && movement->can_fail_for_money && moved) Tick(&own.decision_clocks, *movement);
   if (write.sequence >= first_of_process_) {
-    answers_.push_back({write.sequence, stamp, std::move(outcomes)});
+    answers_.push_back({write.sequence, stamp, own.clock, std::move(outcomes)});
   }
   if (peers_.empty()) own_.erase(write.sequence);
 }

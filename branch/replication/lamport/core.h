@@ -63,6 +63,7 @@ class Core {
   struct Answer {
     uint64_t write = 0;  // what Take() returned
     Stamp stamp;
+    uint64_t clock = 0;  // the branch's, when it took the write; 0: no event of the exercise
     std::vector<ledger::Outcome> outcomes;
   };
   // The writes of this process that were applied since the last call.
@@ -100,6 +101,7 @@ class Core {
   };
   struct OwnWrite {
     Stamp stamp;
+    uint64_t clock = 0;
     std::string entry;  // "": all others have it
     LogIndex index;     // 0: not decided
     // For each peer, as `peers_` has them:

@@ -137,7 +137,7 @@ void LamportBank::Customer() {
     } else if (dice < 4) {
       Write(i, {.kind = ledger::Kind::kOpenSession, .session = session});
     } else {
-      const bool withdraws = plan_.withdrawals && dice < 7;
+      const bool withdraws = dice < 7;
       Write(i, {.kind = withdraws ? ledger::Kind::kWithdraw : ledger::Kind::kDeposit,
                 .session = session,
                 .sequence = ++sequences_[session.value],

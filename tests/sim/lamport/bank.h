@@ -22,7 +22,6 @@ struct LamportPlan {
   int64_t busy_ms = 3'000;  // as long as customers write and faults happen
   bool kills = true;
   bool losses = true;  // of messages; and doubles
-  bool withdrawals = true;
 };
 
 // What a customer was told of a write, or that he was told nothing.

@@ -78,7 +78,7 @@ TEST_F(Verbs, StatusShowsEveryMemberThatOneNames) {
                         R"("position":9,"commit_index":0,"applied_index":5,"last_index":0,)"
                         R"("snapshot_index":0,"accounts":0,"sessions":0,"balance_total":0,)"
                         R"("state":"00000000000000aa","history":"00000000000000bb",)"
-                        R"("version":"","address":")" +
+                        R"("replicator":"","version":"","address":")" +
                         two_.address() + "\"}"));
   EXPECT_EQ(Run(Form::kTable, ShowStatus), kExitOk);
   EXPECT_THAT(out_, AllOf(StartsWith("BRANCH"), HasSubstr("POSITION"), HasSubstr("follower")));

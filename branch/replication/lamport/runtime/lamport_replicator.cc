@@ -202,7 +202,7 @@ LamportReplicator::Due LamportReplicator::StepLocked() {
                                              .outcomes = std::move(answer.outcomes),
                                              .reason = {},
                                              .repeated = false,
-                                             .clock = answer.stamp.clock});
+                                             .clock = answer.clock});
     open_.erase(open);
   }
   const Position position = core_.ledger().position();
