@@ -118,6 +118,11 @@ v1::LamportRequest ToWire(lamport::Request request) {
   v1::LamportRequest wire;
   wire.set_incarnation(request.incarnation);
   wire.set_join(request.join);
+  for (const lamport::Process& process : request.processes) {
+    v1::LamportRequest::Process* one = wire.add_processes();
+    one->set_branch(static_cast<uint32_t>(process.branch.value));
+    one->set_incarnation(process.incarnation);
+  }
   for (lamport::Write& write : request.writes) {
     Fill(request.from, std::move(write), wire.add_writes());
   }
@@ -165,6 +170,10 @@ absl::StatusOr<lamport::Request> FromWire(v1::LamportRequest wire) {
   request.from = BranchId(wire.hello().branch());
   request.incarnation = fields.Count("incarnation", wire.incarnation());
   request.join = wire.join();
+  for (const auto& process : wire.processes()) {
+    request.processes.push_back({BranchId(process.branch()),
+                                 fields.Count("processes", process.incarnation())});
+  }
   for (auto& write : *wire.mutable_writes()) {
     request.writes.push_back(fields.Write(std::move(write)));
   }

@@ -138,6 +138,9 @@ std::optional<Request> Core::Next(BranchId to) {
   if (!joined_) {
     if (peer.answer) return std::nullopt;
     request.join = true;
+    for (const Peer& other : peers_) {
+      if (other.incarnation > 0) request.processes.push_back({other.id, other.incarnation});
+    }
     peer.exchanging = true;
     return request;
   }

@@ -13,7 +13,8 @@
 // effect anywhere, and nothing diverges.
 //
 // Nothing is on disk. A process that starts asks all others what they hold (join), and each refuses
-// whatever comes from the process before it from then on. It takes over the longest order and every
+// whatever comes from the process before it from then on. The bank is new if all say twice that
+// they hold nothing. It takes over the longest order and every
 // write that any of them holds, so a write that was answered survives as long as one branch does.
 //
 // A read needs no message: an answered write was received by every branch, so a branch that has
@@ -124,6 +125,7 @@ class Core {
     bool exchanging = false;
     Stamp telling_clear;          // what the open exchange tells
     bool exchanged = false;       // this process of it has answered an exchange since it joined
+    uint64_t found_new = 0;          // the process that had not joined when all were asked last
     std::optional<Reply> answer;  // to this process's join; until joined
     Stamp clear;                  // of its writes all up to here were received
     Stamp told_clear;             // what it knows of ours
@@ -152,6 +154,7 @@ class Core {
   void OnJoinReply(size_t peer, Reply reply);
   void OnRefusal(const Reply& reply);
   bool IsState(const State& state) const;
+  bool IsNewBank();
   void SetIncarnation(Peer& peer, uint64_t incarnation);
   void JoinIfAllAnswered();
   void Adopt(const State& state);

@@ -18,6 +18,13 @@ void Core::OnJoinRequest(size_t i, const Request& request, Reply* reply) {
   if (peer.incarnation != request.incarnation) SetIncarnation(peer, request.incarnation);
   reply->joined = joined_;
   if (!joined_) {
+    // What an older process of theirs has said, or is about to, counts no more.
+    for (const Process& process : request.processes) {
+      const size_t other = IndexOf(process.branch);
+      if (other < peers_.size() && process.incarnation > peers_[other].incarnation) {
+        SetIncarnation(peers_[other], process.incarnation);
+      }
+    }
     reply->holds = std::any_of(peers_.begin(), peers_.end(), [](const Peer& other) {
       return other.answer && other.answer->joined;
     });
@@ -73,6 +80,18 @@ void Core::OnJoinReply(size_t i, Reply reply) {
   JoinIfAllAnswered();
 }
 
+// All have answered that they have not joined. Each may have done so since, and whoever it joined
+// may be gone. So they are asked once more: if the same processes answer the same again, there was a
+// moment between the two rounds at which nobody held anything.
+bool Core::IsNewBank() {
+  bool same = true;
+  for (Peer& peer : peers_) {
+    same = same && peer.found_new == peer.incarnation;
+    peer.found_new = peer.incarnation;
+  }
+  return same;
+}
+
 void Core::JoinIfAllAnswered() {
   const State* longest = nullptr;
   bool held = false;
@@ -83,11 +102,8 @@ void Core::JoinIfAllAnswered() {
     const State& state = peer.answer->state;
     if (longest == nullptr || state.applied > longest->applied) longest = &state;
   }
-  if (longest == nullptr && held) {
-    // The bank is not new: somebody is about to join with what this branch has not seen.
-    for (Peer& peer : peers_) {
-      if (peer.answer->holds) peer.answer.reset();
-    }
+  if (longest == nullptr && (held || !IsNewBank())) {
+    for (Peer& peer : peers_) peer.answer.reset();
     return;
   }
   if (longest != nullptr) Adopt(*longest);

@@ -35,10 +35,16 @@ struct Applied {
   uint64_t sequence = 0;
 };
 
+struct Process {
+  BranchId branch;
+  uint64_t incarnation = 0;
+};
+
 struct Request {
   BranchId from{};
   uint64_t incarnation = 0;  // of the sender's process: higher than of any before it
   bool join = false;         // the sender has just started: it asks for what the receiver holds
+  std::vector<Process> processes{};  // with a join: the others' newest that the sender has met
   std::vector<Write> writes{};
   std::vector<Decision> decisions{};
   Stamp clear{};  // every write of the sender up to this stamp is here or was sent before

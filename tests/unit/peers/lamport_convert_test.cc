@@ -21,6 +21,7 @@ std::string Entry(int64_t time_ms = 5) {
 
 v1::LamportRequest FullRequest() {
   Request request{.from = BranchId(2), .incarnation = 77, .join = true};
+  request.processes.push_back({BranchId(3), 12});
   request.writes.push_back({9, {4, 1, BranchId(2)}, Entry(), 5});
   request.decisions.push_back({8, LogIndex(70), 6});
   request.clear = {4, 2, BranchId(3)};
@@ -64,6 +65,7 @@ TEST(LamportConvert, EveryFieldHasARange) {
   constexpr uint64_t kTooHigh = (uint64_t{1} << 62) + 1;
   const std::pair<const char*, std::function<void(v1::LamportRequest&)>> requests[] = {
       {"incarnation", [](auto& wire) { wire.set_incarnation(kTooHigh); }},
+      {"processes", [](auto& wire) { wire.mutable_processes(0)->set_incarnation(kTooHigh); }},
       {"sequence", [](auto& wire) { wire.mutable_writes(0)->set_sequence(kTooHigh); }},
       {"stamp", [](auto& wire) { wire.mutable_writes(0)->mutable_stamp()->set_clock(kTooHigh); }},
       {"stamp", [](auto& wire) { wire.mutable_writes(0)->mutable_stamp()->set_minor(kTooHigh); }},
