@@ -171,8 +171,8 @@ absl::StatusOr<lamport::Request> FromWire(v1::LamportRequest wire) {
   request.incarnation = fields.Count("incarnation", wire.incarnation());
   request.join = wire.join();
   for (const auto& process : wire.processes()) {
-    request.processes.push_back({BranchId(process.branch()),
-                                 fields.Count("processes", process.incarnation())});
+    request.processes.push_back(
+        {BranchId(process.branch()), fields.Count("processes", process.incarnation())});
   }
   for (auto& write : *wire.mutable_writes()) {
     request.writes.push_back(fields.Write(std::move(write)));

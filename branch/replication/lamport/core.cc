@@ -191,7 +191,6 @@ void Core::OnReply(BranchId from, Reply reply) {
   if (!joined_) return OnJoinReply(i, std::move(reply));
   // An answer of a process that has been replaced promises nothing.
   if (reply.incarnation != peer.incarnation) return;
-  peer.exchanged = true;
   peer.told_clear = peer.telling_clear;
   const Member& self = members_[options_.self];
   for (auto it = own_.upper_bound(peer.acked_received);

@@ -14,8 +14,8 @@
 //
 // Nothing is on disk. A process that starts asks all others what they hold (join), and each refuses
 // whatever comes from the process before it from then on. The bank is new if all say twice that
-// they hold nothing. It takes over the longest order and every
-// write that any of them holds, so a write that was answered survives as long as one branch does.
+// they hold nothing. Else it takes over the longest order and every write that any of them holds,
+// so a write that was answered survives as long as one branch does.
 //
 // A read needs no message: an answered write was received by every branch, so a branch that has
 // applied all it has received has applied all that was answered.
@@ -124,8 +124,7 @@ class Core {
     uint64_t incarnation = 0;  // 0: not known yet
     bool exchanging = false;
     Stamp telling_clear;          // what the open exchange tells
-    bool exchanged = false;       // this process of it has answered an exchange since it joined
-    uint64_t found_new = 0;          // the process that had not joined when all were asked last
+    uint64_t found_new = 0;       // the process that had not joined when all were asked last
     std::optional<Reply> answer;  // to this process's join; until joined
     Stamp clear;                  // of its writes all up to here were received
     Stamp told_clear;             // what it knows of ours

@@ -9,13 +9,13 @@ namespace bank::replication::lamport {
 
 void Core::SetIncarnation(Peer& peer, uint64_t incarnation) {
   peer.incarnation = incarnation;
-  peer.exchanged = false;
   peer.answer.reset();  // to this branch's own join: it was another process's
 }
 
 void Core::OnJoinRequest(size_t i, const Request& request, Reply* reply) {
   Peer& peer = peers_[i];
-  if (peer.incarnation != request.incarnation) SetIncarnation(peer, request.incarnation);
+  const bool is_new = peer.incarnation != request.incarnation;
+  if (is_new) SetIncarnation(peer, request.incarnation);
   reply->joined = joined_;
   if (!joined_) {
     // What an older process of theirs has said, or is about to, counts no more.
@@ -31,11 +31,12 @@ void Core::OnJoinRequest(size_t i, const Request& request, Reply* reply) {
     return;
   }
   reply->state = MakeState();
-  if (peer.exchanged) return;  // the same question, late: it has joined meanwhile
-  // What it takes over holds all that is applied here. What its former process said promises
-  // nothing now.
+  if (!is_new) return;  // it may go on from an earlier answer, and holds what that said at least
+  // What it takes over holds all that is applied here, and perhaps no more. What its former process
+  // said promises nothing now.
   const uint64_t delivered = members_[options_.self].delivered;
   peer.acked_received = peer.acked_decided = delivered;
+  peer.applied = applied_;
   peer.told_clear = Stamp();
   for (auto it = own_.upper_bound(delivered); it != own_.end(); ++it) it->second.needs[i].reset();
 }
@@ -81,8 +82,8 @@ void Core::OnJoinReply(size_t i, Reply reply) {
 }
 
 // All have answered that they have not joined. Each may have done so since, and whoever it joined
-// may be gone. So they are asked once more: if the same processes answer the same again, there was a
-// moment between the two rounds at which nobody held anything.
+// may be gone. So they are asked once more: if the same processes answer the same again, there was
+// a moment between the two rounds at which nobody held anything.
 bool Core::IsNewBank() {
   bool same = true;
   for (Peer& peer : peers_) {

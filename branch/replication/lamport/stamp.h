@@ -3,9 +3,9 @@
 //
 // The exercise's clock ticks for what the exercise has an event for: a deposit or a withdrawal. A
 // bank writes more than that (it opens accounts and sessions). Such a write takes a place between
-// two ticks, by a second, minor clock that follows the same rules. So does a write whose tick is not
-// above what its branch has promised. The events' clocks are those that the exercise asks for, and
-// the order of the stamps never contradicts what happened before what.
+// two ticks, by a second, minor clock that follows the same rules. So does a write whose tick is
+// not above what its branch has promised. The events' clocks are those that the exercise asks for,
+// and the order of the stamps never contradicts what happened before what.
 #pragma once
 
 #include <compare>

@@ -69,7 +69,7 @@ class LamportSim : public testing::TestWithParam<size_t> {};
 
 TEST_P(LamportSim, LosesNothingAndStaysOneBank) {
   uint64_t kills = 0, losses = 0, reads = 0, answered = 0;
-  for (uint64_t seed = 1; seed <= 60; ++seed) {
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE(seed);
     LamportBank bank({.seed = seed, .branches = GetParam()});
     ASSERT_TRUE(bank.Run()) << "it does not come to rest";
