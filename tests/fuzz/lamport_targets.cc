@@ -30,6 +30,17 @@ std::string Deposit() {
   return batch;
 }
 
+// A branch of a new bank: the other one says twice that it holds nothing.
+Core Joined() {
+  Core core(Options());
+  for (int twice = 0; twice < 2; ++twice) {
+    static_cast<void>(core.Next(kOther));
+    core.OnReply(kOther, Reply{.incarnation = 1});
+  }
+  BANK_CHECK(core.joined());
+  return core;
+}
+
 // Whatever another branch says, it is refused cleanly, or taken and the branch lives on.
 void Go(Core* core) {
   static_cast<void>(core->Take(Deposit(), 1, 0, 1));
@@ -42,10 +53,7 @@ void RunRequest(std::string_view bytes) {
   if (!wire.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return;
   const auto request = peers::FromWire(std::move(wire));
   if (!request.ok()) return CheckRefusal(request.status());
-  Core core(Options());
-  static_cast<void>(core.Next(kOther));
-  core.OnReply(kOther, Reply{.incarnation = 1});
-  BANK_CHECK(core.joined());
+  Core core = Joined();
   for (int twice = 0; twice < 2; ++twice) {
     static_cast<void>(peers::ToWire(core.OnRequest(*request)));
     Go(&core);
@@ -79,9 +87,7 @@ std::vector<std::string> RequestSeeds() {
 }
 
 std::vector<std::string> ReplySeeds() {
-  Core core(Options());
-  static_cast<void>(core.Next(kOther));
-  core.OnReply(kOther, Reply{.incarnation = 1});
+  Core core = Joined();
   static_cast<void>(core.Take(Deposit(), 1, 0, 1));
   const Reply state = core.OnRequest(Request{.from = kOther, .incarnation = 2, .join = true});
   return {peers::ToWire(Reply{.incarnation = 1}).SerializeAsString(),
