@@ -20,20 +20,12 @@ replication::lamport::CoreOptions CoreOptionsOf(const Config& config) {
   return options;
 }
 
-peers::ClusterOptions ClusterOptionsOf(const Config& config, uint64_t bank) {
-  peers::ClusterOptions options{.bank = bank, .self = config.self, .branches = {}};
-  for (const replication::Member& member : config.driver.initial_members) {
-    options.branches.insert(member.id);
-  }
-  return options;
-}
-
 }  // namespace
 
 LamportOrder::LamportOrder(const Config& config, peers::PeersOptions peers, const Clock& clock)
     : transport_(peers),
       replicator_(CoreOptionsOf(config), clock, transport_),
-      service_(ClusterOptionsOf(config, peers.bank), replicator_),
+      service_(peers::ClusterOptionsOf(peers), replicator_),
       clocks_(replicator_, clock) {}
 
 }  // namespace bank::node

@@ -42,11 +42,8 @@ absl::StatusOr<std::unique_ptr<RaftOrder>> RaftOrder::Open(const Config& config,
   order->replicator_ = std::make_unique<replication::RaftReplicator>(
       replication::RaftOptions{.driver = config.driver, .forwarder = {}}, *order->opened_.storage,
       clock, *order->peers_, std::move(on_fatal));
-  peers::ClusterOptions cluster{.bank = peers.bank, .self = config.self, .branches = {}};
-  for (const replication::Member& member : config.driver.initial_members) {
-    cluster.branches.insert(member.id);
-  }
-  order->cluster_service_ = std::make_unique<peers::ClusterService>(cluster, *order->replicator_);
+  order->cluster_service_ =
+      std::make_unique<peers::ClusterService>(peers::ClusterOptionsOf(peers), *order->replicator_);
   return order;
 }
 

@@ -4,10 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "branch/peers/convert.h"
-#include "spdlog/spdlog.h"
 
 namespace bank::peers {
 
@@ -35,7 +32,7 @@ class ClusterService::MessagesCall final
     }
     if (absl::Status status = Take(); !status.ok()) {
       TellLost();
-      return Finish(service_.Refuse(status));
+      return Finish(service_.refusals_.Refuse(status));
     }
     StartRead(&message_);
   }
@@ -95,8 +92,9 @@ class ClusterService::SnapshotCall final : public grpc::ServerReadReactor<v1::Sn
 
   void OnReadDone(bool ok) override {
     // The end of the stream and a broken stream look alike; size and checksum tell.
-    if (!ok) return Finish(service_.Refuse(Deliver()));
-    if (absl::Status status = Take(); !status.ok()) return Finish(service_.Refuse(status));
+    if (!ok) return Finish(service_.refusals_.Refuse(Deliver()));
+    if (absl::Status status = Take(); !status.ok())
+      return Finish(service_.refusals_.Refuse(status));
     StartRead(&piece_);
   }
   void OnDone() override {
@@ -183,13 +181,13 @@ class ClusterService::ForwardCall final
     request_.Clear();
     if (caller_.value == 0) {
       if (auto s = service_.CheckCaller(request.hello()); !s.ok()) {
-        return Close(service_.Refuse(s));
+        return Close(service_.refusals_.Refuse(s));
       }
       caller_ = BranchId(request.hello().branch());
     }
     const uint64_t id = request.id();
     auto checked = FromWire(std::move(request));
-    if (!checked.ok()) return Close(service_.Refuse(checked.status()));
+    if (!checked.ok()) return Close(service_.refusals_.Refuse(checked.status()));
     StartRead(&request_);
     // From here the next reaction may run beside this one; the callback outlives both.
     if (!Enter()) {
@@ -282,6 +280,12 @@ class ClusterService::ForwardCall final
   grpc::Status closing_status_;
 };
 
+ClusterOptions ClusterOptionsOf(const PeersOptions& peers) {
+  ClusterOptions options{.bank = peers.bank, .self = peers.self, .branches = {peers.self}};
+  for (const auto& [branch, address] : peers.addresses) options.branches.insert(branch);
+  return options;
+}
+
 ClusterService::ClusterService(ClusterOptions options, replication::PeerHandler& handler)
     : options_(std::move(options)), handler_(handler), senders_(options_.branches) {}
 
@@ -330,21 +334,6 @@ void ClusterService::End(grpc::CallbackServerContext* context) {
 absl::Status ClusterService::CheckCaller(const v1::Hello& hello) const {
   if (auto status = CheckHello(hello, options_.bank, options_.self); !status.ok()) return status;
   return senders_.CheckKnown(BranchId(hello.branch()));
-}
-
-grpc::Status ClusterService::Refuse(const absl::Status& reason) {
-  if (reason.ok()) return grpc::Status::OK;
-  if (!absl::IsAborted(reason)) {
-    absl::MutexLock lock(&mutex_);
-    const int64_t now_s = absl::ToUnixSeconds(absl::Now());
-    // A stranger makes up as many reasons as he likes: the newest are logged, but not each.
-    if (now_s != refusals_logged_s_) {
-      refusals_logged_s_ = now_s;
-      spdlog::warn("refused a branch's stream: {}", std::string(reason.message()));
-    }
-  }
-  const absl::Status told = ToldToCaller(reason);
-  return grpc::Status(static_cast<grpc::StatusCode>(told.code()), std::string(told.message()));
 }
 
 }  // namespace bank::peers

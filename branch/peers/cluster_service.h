@@ -15,7 +15,9 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "bank/v1/cluster.grpc.pb.h"
+#include "branch/peers/grpc_peers.h"
 #include "branch/peers/link.h"
+#include "branch/peers/refusals.h"
 #include "branch/peers/sender_table.h"
 #include "branch/replication/route/peers.h"
 #include "common/ids.h"
@@ -28,6 +30,9 @@ struct ClusterOptions {
   std::set<BranchId> branches;  // who may call
   uint64_t snapshot_bytes_max = 8ull << 30;
 };
+
+// Of the branch that reaches its peers so: they are who may call.
+ClusterOptions ClusterOptionsOf(const PeersOptions& peers);
 
 class ClusterService final : public v1::Cluster::CallbackService {
  public:
@@ -55,18 +60,16 @@ class ClusterService final : public v1::Cluster::CallbackService {
   void End(grpc::CallbackServerContext* context);
 
   absl::Status CheckCaller(const v1::Hello& hello) const;
-  // The status for the caller; logs the reason.
-  grpc::Status Refuse(const absl::Status& reason);
 
   const ClusterOptions options_;
   replication::PeerHandler& handler_;
   SenderTable senders_;
+  Refusals refusals_;
   WaitGroup wait_group_;
 
   absl::Mutex mutex_;
   bool shutdown_ ABSL_GUARDED_BY(mutex_) = false;
   std::set<grpc::CallbackServerContext*> calls_ ABSL_GUARDED_BY(mutex_);
-  int64_t refusals_logged_s_ ABSL_GUARDED_BY(mutex_) = 0;  // the second of the last one
 };
 
 }  // namespace bank::peers

@@ -5,7 +5,6 @@
 
 #include "branch/peers/hello.h"
 #include "branch/peers/lamport_convert.h"
-#include "spdlog/spdlog.h"
 
 namespace bank::peers {
 namespace {
@@ -33,9 +32,7 @@ grpc::ServerUnaryReactor* LamportService::Exchange(grpc::CallbackServerContext* 
     status = taken.status();
     if (taken.ok()) *reply = ToWire(replicator_.OnRequest(*std::move(taken)));
   }
-  if (!status.ok())
-    spdlog::warn("a branch's message is refused: {}", std::string(status.message()));
-  reactor->Finish(ToGrpc(ToldToCaller(status)));
+  reactor->Finish(refusals_.Refuse(status));
   return reactor;
 }
 

@@ -2,17 +2,16 @@
 // (proto/bank/v1/lamport.proto). The replicator must outlive the server.
 #pragma once
 
-#include <set>
-
 #include "bank/v1/lamport.grpc.pb.h"
 #include "branch/peers/cluster_service.h"
+#include "branch/peers/refusals.h"
 #include "branch/replication/lamport/runtime/lamport_replicator.h"
 #include "common/clock.h"
 
 namespace bank::peers {
 
-// Refuses other banks, other receivers, unknown branches and fields out of their range. The caller
-// is not told what he does not know (hello.h).
+// Refuses other banks, other receivers, unknown branches and fields out of their range
+// (refusals.h).
 class LamportService final : public v1::Lamport::CallbackService {
  public:
   LamportService(ClusterOptions options, replication::lamport::LamportReplicator& replicator)
@@ -25,6 +24,7 @@ class LamportService final : public v1::Lamport::CallbackService {
  private:
   const ClusterOptions options_;
   replication::lamport::LamportReplicator& replicator_;
+  Refusals refusals_;
 };
 
 class ClocksService final : public v1::Clocks::CallbackService {
