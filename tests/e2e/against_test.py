@@ -6,13 +6,13 @@ in every process that comes of it, and the FIFO's end tells that none is left.
 import json
 import os
 import pathlib
+import select
 import shlex
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import time
 
 import bank
 import refusals
@@ -224,14 +224,13 @@ class Unruly(Against):
         for number in (signal.SIGINT, signal.SIGTERM):
             process = subprocess.Popen(self.command(self.unruly("daemon", "stubborn"), ONE_QUERY), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             with process.stdout, process.stderr:
+                writer = os.open(self.folder / "fifo", os.O_WRONLY)  # so that there is no end before somebody has written
                 said = b""
                 while b"stubborn" not in said:
-                    try:
-                        said += os.read(self.fifo, 1 << 10)
-                    except BlockingIOError:
-                        pass
-                    self.assertIsNone(process.poll())
-                    time.sleep(0.02)
+                    self.assertTrue(select.select([self.fifo], [], [], LIMIT_S)[0], "nobody said that it runs")
+                    said += os.read(self.fifo, 1 << 10)
+                os.close(writer)
+                self.assertIsNone(process.poll())
                 process.send_signal(number)
                 self.assertEqual(process.wait(LIMIT_S), 128 + number)
             self.heard()
